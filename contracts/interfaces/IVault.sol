@@ -10,27 +10,30 @@ import {IERC6909} from "@openzeppelin/contracts/interfaces/IERC6909.sol";
 /// liabilities. Tokens move at deposit and at withdrawal only; between these, money is arithmetic, and no token,
 /// blocklist or receiver hook can stop a payment.
 /// @dev Moving a claim into escrow burns it and paying from escrow mints it, in ERC-6909 terms: the Transfer events
-/// add up to the balances at any time. Tokens whose balances shrink by themselves are not supported: their own holders
-/// bear it, no other token does.
+/// add up to the balances at any time. The escrow follows from them as well, so `hold` and `pay` have no events of
+/// their own: a Transfer to zero that is not followed at once by `Withdrawn` adds to the escrow of its caller, one from
+/// zero that is not followed at once by `Deposited` is paid out of it. Tokens whose balances shrink by themselves are
+/// not supported: their own holders bear it, no other token does.
 interface IVault is IERC6909 {
     /// @notice `amount` of `token` arrived from `from` and was credited to `to`.
     event Deposited(address indexed token, address indexed from, address indexed to, uint256 amount);
     /// @notice `amount` of `token` left the claims of `from` and was sent to `to`.
     event Withdrawn(address indexed token, address indexed from, address indexed to, uint256 amount);
-    /// @notice `holder` took `amount` of the claims of `from` into its escrow.
-    event Held(address indexed holder, address indexed from, address indexed token, uint256 amount);
-    /// @notice `holder` paid `amount` out of its escrow to the claims of `to`.
-    event Paid(address indexed holder, address indexed to, address indexed token, uint256 amount);
+    /// @notice `owner` used up `nonce`: what it signed with it is void.
+    event NonceUsed(address indexed owner, uint256 nonce);
 
     /// @notice The coin sent along is not the amount named (zero for a token).
     error WrongValue(uint256 sent, uint256 expected);
     /// @notice Nothing arrived, or nothing was asked for.
     error ZeroAmount();
-    /// @notice The account is zero, or an alias of a Filecoin id address, and could never withdraw.
+    /// @notice More than 128 bits at once. So no sum in the books can overflow, whatever a token says of itself, and no
+    /// payment can fail on it.
+    error AmountTooLarge(uint256 amount);
+    /// @notice The account is zero, the vault, or an alias of a Filecoin id address, and could never withdraw.
     error InvalidAccount(address account);
     /// @notice The token has no code.
     error NotAToken(address token);
-    /// @notice The permit was refused by the token, and the sender is not the owner, who could do without it.
+    /// @notice The token refused the permit or did not use it, and the sender is not the owner, who could do without.
     error PermitRefused(address owner, address token);
     /// @notice The signature's time is over.
     error SignatureExpired(uint256 deadline);
@@ -52,7 +55,8 @@ interface IVault is IERC6909 {
 
     /// @notice Deposits tokens of `owner` into the account of `owner`, by ERC-2612 permit, whoever submits it.
     /// @dev A permit that somebody else has already submitted fails in the token: the deposit goes on where the sender
-    /// is the owner, and reverts `PermitRefused` otherwise, so that a standing allowance is nobody else's to use.
+    /// is the owner, and reverts `PermitRefused` otherwise, so that a standing allowance is nobody else's to use. For the
+    /// same reason the token's `nonces(owner)` must have moved: some tokens answer any call (WETH9) and check nothing.
     function depositWithPermit(
         address token,
         address owner,
@@ -64,6 +68,7 @@ interface IVault is IERC6909 {
     ) external returns (uint256 credited);
 
     /// @notice Deposits tokens of `from` into the account of `from`, by EIP-3009 `receiveWithAuthorization`.
+    /// @dev Whoever submits it first, `from` is credited; the second fails in the token.
     function depositWithAuthorization(
         address token,
         address from,
@@ -91,10 +96,15 @@ interface IVault is IERC6909 {
         bytes calldata signature
     ) external;
 
+    /// @notice Uses up the sender's nonce, so that what it signed with it can't be submitted any more.
+    function useNonce() external;
+
     /// @notice Takes claims of `from` into the sender's escrow. The sender is `from`, its operator, or has its allowance.
     function hold(address from, address token, uint256 amount) external;
 
     /// @notice Pays out of the sender's escrow into the account of `to`.
+    /// @dev With enough in escrow it fails for two receivers only, zero and an alias of a Filecoin id address: a caller
+    /// that must not fail checks these when it learns of the receiver.
     function pay(address to, address token, uint256 amount) external;
 
     /// @notice What `holder` holds in escrow, in base units.
