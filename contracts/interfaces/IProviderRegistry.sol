@@ -77,7 +77,8 @@ interface IProviderRegistry {
     /// @notice Where the sender's earnings go, from now on.
     function setPayee(address payee) external;
     /// @notice The key that may accept deals for the sender; zero: none. It moves no money and changes no keys. The old
-    /// one is retired for ever, and what it signed that nobody opened is void. The provider itself can't be its signer, since that could then be retired.
+    /// one is retired for ever, and what it signed that nobody opened is void. The provider itself can't be its signer,
+    /// since it could then be retired.
     function setSigner(address signer) external;
 
     /// @notice Moves stake from the sender's account in the vault to a market's reach. The registry must be an
