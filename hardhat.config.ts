@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 const compiler = {
   version: "0.8.30",
   path: require.resolve("solc/soljson.js"),
-  settings: { evmVersion: "cancun", optimizer: { enabled: true, runs: 10_000 } },
+  settings: { evmVersion: "cancun", optimizer: { enabled: true, runs: 200 } },
 };
 
 export default defineConfig({

@@ -4,15 +4,16 @@ pragma solidity ^0.8.24;
 /// @title The leaves that a deal must prove in a window
 library Challenge {
     /// @notice The challenged leaves, ascending and each once, so there may be fewer than `count`.
-    /// @dev Challenge i is keccak256(abi.encode(chainid, this, dealId, k, seed, i)) mod leafCount. The bias of the mod
+    /// @dev Challenge i is keccak256(abi.encode(chainid, market, dealId, k, seed, i)) mod leafCount. The bias of the mod
     /// is below leafCount / 2^256. The market checks leafCount > 0 where a commitment enters; here zero gives leaf 0.
+    /// @param market The market that the deal is on.
     /// @param dealId The deal.
     /// @param k The window, from 1.
     /// @param seed The seed of the window's epoch.
     /// @param count The number of challenges, from the tier.
     /// @param leafCount The leaves of the piece.
     /// @return leaves Positions in [0, leafCount).
-    function indices(uint256 dealId, uint256 k, uint256 seed, uint256 count, uint256 leafCount)
+    function indices(address market, uint256 dealId, uint256 k, uint256 seed, uint256 count, uint256 leafCount)
         internal
         view
         returns (uint256[] memory leaves)
@@ -26,7 +27,7 @@ library Challenge {
             let preimage := add(leaves, shl(5, add(count, 1)))
             mstore(0x40, preimage)
             mstore(preimage, chainid())
-            mstore(add(preimage, 0x20), address())
+            mstore(add(preimage, 0x20), market)
             mstore(add(preimage, 0x40), dealId)
             mstore(add(preimage, 0x60), k)
             mstore(add(preimage, 0x80), seed)

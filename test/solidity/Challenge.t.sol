@@ -68,12 +68,12 @@ contract ChallengeTest is Test {
     /// @dev Memory that was used before is not clean: neither the search nor the length may trust it.
     function testFuzzDirtyMemory(uint256 dealId, uint256 seed, uint256 count) public view {
         count = bound(count, 1, 32);
-        uint256[] memory expected = Challenge.indices(dealId, 1, seed, count, 2 ** 40);
+        uint256[] memory expected = Challenge.indices(address(this), dealId, 1, seed, count, 2 ** 40);
         assembly ("memory-safe") {
             let free := mload(0x40)
             for { let i := 0 } lt(i, 0x1000) { i := add(i, 0x20) } { mstore(add(free, i), not(0)) }
         }
-        uint256[] memory leaves = Challenge.indices(dealId, 1, seed, count, 2 ** 40);
+        uint256[] memory leaves = Challenge.indices(address(this), dealId, 1, seed, count, 2 ** 40);
         assertEq(leaves, expected);
     }
 

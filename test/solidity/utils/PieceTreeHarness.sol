@@ -54,7 +54,7 @@ contract PieceTreeHarness {
         returns (uint256[] memory leaves, uint256 gasUsed)
     {
         uint256 before = gasleft();
-        leaves = Challenge.indices(dealId, k, seed, count, leafCount);
+        leaves = Challenge.indices(address(this), dealId, k, seed, count, leafCount);
         gasUsed = before - gasleft();
     }
 }

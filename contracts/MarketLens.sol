@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {DealView, IMarketLens} from "./interfaces/IMarketLens.sol";
+import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {Challenge} from "./libraries/Challenge.sol";
+import {Course, DealLedger, Due, Money, Stage, Standing, Status, Totals} from "./libraries/DealLedger.sol";
+import {Schedule, Tier} from "./libraries/Schedule.sol";
+
+/// @title Reading a market
+contract MarketLens is IMarketLens {
+    using DealLedger for Course;
+
+    /// @dev A deal with everything that its arithmetic needs.
+    struct Reading {
+        bytes32 root;
+        Course course;
+        Money money;
+        Tier tier;
+        Standing standing;
+    }
+
+    /// @inheritdoc IMarketLens
+    IStorageMarket public immutable override market;
+    uint256 private immutable _feeBps;
+
+    constructor(IStorageMarket market_) {
+        market = market_;
+        _feeBps = market_.feeBps();
+    }
+
+    /// @inheritdoc IMarketLens
+    function dealOf(uint256 id) external view returns (DealView memory) {
+        return _view(id, _read(id));
+    }
+
+    /// @inheritdoc IMarketLens
+    function dealsOf(uint256[] calldata ids) external view returns (DealView[] memory views) {
+        views = new DealView[](ids.length);
+        for (uint256 i; i < ids.length; ++i) {
+            (Reading memory r, bool found) = _tryRead(ids[i]);
+            if (found) views[i] = _view(ids[i], r);
+        }
+    }
+
+    /// @inheritdoc IMarketLens
+    function standingOf(uint256 id) external view returns (Standing memory) {
+        return _read(id).standing;
+    }
+
+    /// @inheritdoc IMarketLens
+    function dueOf(uint256 id) external view returns (Due memory) {
+        Reading memory r = _read(id);
+        return r.course.due(r.money, r.tier, r.standing, _feeBps);
+    }
+
+    /// @inheritdoc IMarketLens
+    function totalsOf(uint256 id) external view returns (Totals memory) {
+        Reading memory r = _read(id);
+        return r.course.totals(r.money, r.tier, _feeBps);
+    }
+
+    /// @inheritdoc IMarketLens
+    function totalsNow(uint256 id) external view returns (Totals memory) {
+        Reading memory r = _read(id);
+        r.course.book(r.course.due(r.money, r.tier, r.standing, _feeBps));
+        return r.course.totals(r.money, r.tier, _feeBps);
+    }
+
+    /// @inheritdoc IMarketLens
+    function windowOf(uint256 id, uint256 k) external view returns (uint256 epoch, uint256 lastBlock) {
+        Reading memory r = _read(id);
+        if (k == 0 || k > r.course.periods) revert NoSuchWindow(id, k);
+        epoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, k);
+        lastBlock = epoch + r.tier.window;
+    }
+
+    /// @inheritdoc IMarketLens
+    function challengeOf(uint256 id) external view returns (uint256 window, uint256 epoch, uint256[] memory leaves) {
+        Reading memory r = _read(id);
+        window = r.standing.open;
+        if (window == 0 || r.standing.status == Status.Defaulted) revert NoOpenWindow(id);
+        epoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, window);
+        uint256 seed = market.randomness().seed(epoch);
+        leaves = Challenge.indices(address(market), id, window, seed, r.tier.challenges, r.course.leafCount);
+    }
+
+    /// @inheritdoc IMarketLens
+    function terminationOf(uint256 id) external view returns (uint256 periods, uint256 refund) {
+        Reading memory r = _read(id);
+        if (r.standing.status != Status.Open) return (r.course.periods, 0);
+        periods = r.course.endedPeriods(r.tier, block.number);
+        refund = (r.course.periods - periods) * r.money.price;
+    }
+
+    /// @inheritdoc IMarketLens
+    function extensionOf(uint256 id) external view returns (uint256 lastBlock, uint256 room) {
+        Reading memory r = _read(id);
+        uint256 lastEpoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, r.course.periods);
+        if (r.standing.status != Status.Open || block.number >= lastEpoch) return (0, 0);
+        return (lastEpoch - 1, r.money.maxPeriods - r.course.periods);
+    }
+
+    /// @inheritdoc IMarketLens
+    function restorationOf(uint256 id) external view returns (uint256 share, uint256 room) {
+        Reading memory r = _read(id);
+        bool live = r.standing.status == Status.Open || r.standing.status == Status.Ending;
+        share = DealLedger.share(r.money, r.tier);
+        if (share == 0 || !live) return (0, 0);
+        room = r.money.maxPeriods - r.course.restored;
+    }
+
+    function _read(uint256 id) private view returns (Reading memory r) {
+        bool found;
+        (r, found) = _tryRead(id);
+        if (!found) revert UnknownDeal(id);
+    }
+
+    function _tryRead(uint256 id) private view returns (Reading memory r, bool found) {
+        (r.root, r.course, r.money) = market.recordOf(id);
+        if (r.course.stage < Stage.Open) return (r, false);
+        r.tier = market.tierAt(r.course.tier);
+        r.standing = r.course.standing(r.tier, block.number);
+        found = true;
+    }
+
+    function _view(uint256 id, Reading memory r) private view returns (DealView memory v) {
+        Course memory c = r.course;
+        Money memory m = r.money;
+        v.owner = market.ownerOf(id);
+        v.provider = c.provider;
+        v.root = r.root;
+        v.leafCount = c.leafCount;
+        v.tier = c.tier;
+        v.token = m.token;
+        v.price = m.price;
+        v.collateral = m.collateral;
+        v.firstEpoch = c.firstEpoch;
+        v.periods = c.periods;
+        v.maxPeriods = m.maxPeriods;
+        v.fundedPeriods = m.fundedPeriods;
+        v.proven = c.proven;
+        v.lastProven = c.lastProven;
+        v.restored = c.restored;
+        v.demandMisses = c.demandMisses;
+        v.paidWindows = c.paid;
+        v.slashedMisses = c.slashed;
+        v.gift = c.gift;
+        v.stage = c.stage;
+        v.standing = r.standing;
+    }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Schedule, Tier} from "./Schedule.sol";
+
+/// @notice What a deal is at a block. The last three are for ever.
+/// @dev None: no such deal, or cancelled terms. Migrated: Completed, and moved to another provider by its owner.
+enum Status {
+    None,
+    Open,
+    Ending,
+    Completed,
+    Defaulted,
+    Migrated
+}
+
+/// @notice What has been written of a deal's life; the rest is computed. Closed: booked to its end.
+enum Stage {
+    None,
+    Cancelled,
+    Open,
+    Ending,
+    Closed
+}
+
+/// @notice The part of a deal that proofs and time move. Two slots; counters of windows and misses, never amounts.
+/// @param firstEpoch e_1.
+/// @param periods N, the windows this deal has.
+/// @param proven Windows proven, the open one included.
+/// @param lastProven The latest proven window, 0 before the first.
+/// @param restored Shares bonded after the opening.
+/// @param demandMisses Misses for unanswered demands.
+/// @param paid Proven windows already paid for.
+/// @param slashed Misses already slashed.
+/// @param gift The client did not sign.
+/// @param provenBefore The window before `lastProven` was proven too.
+struct Course {
+    address provider;
+    uint48 leafCount;
+    uint48 firstEpoch;
+    uint32 periods;
+    uint32 proven;
+    uint32 lastProven;
+    uint32 restored;
+    uint32 demandMisses;
+    uint32 paid;
+    uint32 slashed;
+    uint8 tier;
+    Stage stage;
+    bool gift;
+    bool provenBefore;
+}
+
+/// @notice The part of a deal that prices it. Two slots.
+/// @param fundedPeriods All periods ever paid in: at the opening and by extensions.
+struct Money {
+    address token;
+    uint32 maxPeriods;
+    uint32 fundedPeriods;
+    uint128 price;
+    uint128 collateral;
+}
+
+/// @notice Where a deal stands at a block, all of it derived.
+/// @param open The window open now, 0 where none is.
+/// @param provenClosed Proven windows among the closed ones.
+/// @param missed Misses up to now, at most `allowance`.
+struct Standing {
+    uint256 closed;
+    uint256 open;
+    uint256 provenClosed;
+    uint256 missed;
+    uint256 allowance;
+    Status status;
+}
+
+/// @notice What bringing a deal up to date moves, in base units.
+/// @param windows Windows newly paid for.
+/// @param misses Misses newly slashed.
+struct Due {
+    uint256 windows;
+    uint256 misses;
+    uint256 payment;
+    uint256 fee;
+    uint256 refund;
+    uint256 bounty;
+    uint256 compensation;
+    uint256 returned;
+    bool closes;
+}
+
+/// @notice Cumulative totals of a deal as booked, in base units.
+/// paid + fee + refunded + escrow == funded; bounty + compensation + returned + stake == bonded.
+struct Totals {
+    uint256 funded;
+    uint256 paid;
+    uint256 fee;
+    uint256 refunded;
+    uint256 escrow;
+    uint256 bonded;
+    uint256 slashed;
+    uint256 bounty;
+    uint256 compensation;
+    uint256 returned;
+    uint256 stake;
+}
+
+/// @title The arithmetic of a deal
+/// @notice Pure functions of a deal's record, its tier and a block number: no calls, no storage (PROTOCOL sections 5
+/// and 6). Amounts follow from counters, so any pattern of settlements ends in the same totals.
+library DealLedger {
+    uint256 internal constant BPS = 10_000;
+    /// @dev The part of each slashed share that goes to whoever settles.
+    uint256 internal constant BOUNTY_BPS = 500;
+
+    /// @notice Where the deal stands at block `at`.
+    function standing(Course memory c, Tier memory tier, uint256 at) internal pure returns (Standing memory s) {
+        s.closed = Schedule.closedAt(c.firstEpoch, tier, c.periods, at);
+        s.open = Schedule.openAt(c.firstEpoch, tier, c.periods, at);
+        s.provenClosed = c.proven;
+        if (s.open != 0 && c.lastProven == s.open) --s.provenClosed;
+        s.allowance = uint256(tier.maxMisses) + c.restored;
+        s.missed = s.closed - s.provenClosed + c.demandMisses;
+        if (s.missed > s.allowance) s.missed = s.allowance;
+        s.status = _status(c, s);
+    }
+
+    function _status(Course memory c, Standing memory s) private pure returns (Status) {
+        if (c.stage < Stage.Open) return Status.None;
+        if (s.missed == s.allowance) return Status.Defaulted;
+        if (s.closed == c.periods) return Status.Completed;
+        return c.stage == Stage.Ending ? Status.Ending : Status.Open;
+    }
+
+    /// @notice Whether the last closed window was proven.
+    function lastClosedProven(Course memory c, Standing memory s) internal pure returns (bool) {
+        if (s.closed == 0) return false;
+        return c.lastProven == s.closed || (c.lastProven == s.closed + 1 && c.provenBefore);
+    }
+
+    /// @notice N after the owner ends the deal at block `at`: the period in progress is still owed.
+    function endedPeriods(Course memory c, Tier memory tier, uint256 at) internal pure returns (uint256 periods) {
+        periods = 1 + Schedule.startedAt(c.firstEpoch, tier.period, at);
+        if (periods > c.periods) periods = c.periods;
+    }
+
+    /// @notice What one restored miss bonds, and one miss costs: ⌊collateral / maxMisses⌋.
+    function share(Money memory m, Tier memory tier) internal pure returns (uint256) {
+        return m.collateral / tier.maxMisses;
+    }
+
+    /// @notice The fee within the price of one period, rounded down.
+    function feeDown(uint256 price, uint256 feeBps) internal pure returns (uint256) {
+        return (price * feeBps) / BPS;
+    }
+
+    /// @notice All stake ever bonded to the deal.
+    function bonded(Course memory c, Money memory m, Tier memory tier) internal pure returns (uint256) {
+        return m.collateral + c.restored * share(m, tier);
+    }
+
+    /// @notice What `misses` misses cost in all, and the bounty within. The last one of the allowance takes the rest.
+    function slashedFor(
+        Course memory c,
+        Money memory m,
+        Tier memory tier,
+        uint256 misses
+    ) internal pure returns (uint256 slashed, uint256 bounty) {
+        uint256 each = share(m, tier);
+        uint256 eachBounty = _bountyDown(each);
+        uint256 allowance = uint256(tier.maxMisses) + c.restored;
+        if (misses < allowance) return (misses * each, misses * eachBounty);
+        slashed = bonded(c, m, tier);
+        bounty = (allowance - 1) * eachBounty + _bountyDown(slashed - (allowance - 1) * each);
+    }
+
+    function _bountyDown(uint256 amount) private pure returns (uint256) {
+        return (amount * BOUNTY_BPS) / BPS;
+    }
+
+    /// @notice What is still to be moved for a deal that stands at `s`; all zero once it is closed.
+    /// @dev A default pays every proven window, also one still open. The refund at the end is all that is left of the
+    /// escrow: payment for missed windows and, after a default, for those that will never come.
+    function due(
+        Course memory c,
+        Money memory m,
+        Tier memory tier,
+        Standing memory s,
+        uint256 feeBps
+    ) internal pure returns (Due memory d) {
+        if (c.stage < Stage.Open || c.stage == Stage.Closed) return d;
+        bool defaulted = s.status == Status.Defaulted;
+        d.closes = defaulted || s.status == Status.Completed;
+        uint256 payable_ = defaulted ? c.proven : s.provenClosed;
+        d.windows = payable_ - c.paid;
+        d.misses = s.missed - c.slashed;
+        d.fee = d.windows * feeDown(m.price, feeBps);
+        d.payment = d.windows * m.price - d.fee;
+        if (d.closes) d.refund = (c.periods - payable_) * m.price;
+        if (d.misses == 0 && !d.closes) return d;
+        (uint256 before, uint256 bountyBefore) = slashedFor(c, m, tier, c.slashed);
+        (uint256 slashed, uint256 bounty) = slashedFor(c, m, tier, s.missed);
+        d.bounty = bounty - bountyBefore;
+        d.compensation = slashed - before - d.bounty;
+        if (d.closes) d.returned = bonded(c, m, tier) - slashed;
+    }
+
+    /// @notice Notes in the record that `d` has moved.
+    /// @dev Casts: both are counts of windows or misses, which the market keeps below 2^26.
+    function book(Course memory c, Due memory d) internal pure {
+        c.paid += uint32(d.windows);
+        c.slashed += uint32(d.misses);
+        if (d.closes) c.stage = Stage.Closed;
+    }
+
+    /// @notice The totals as booked.
+    function totals(
+        Course memory c,
+        Money memory m,
+        Tier memory tier,
+        uint256 feeBps
+    ) internal pure returns (Totals memory t) {
+        bool closed = c.stage == Stage.Closed;
+        t.funded = uint256(m.fundedPeriods) * m.price;
+        t.fee = c.paid * feeDown(m.price, feeBps);
+        t.paid = uint256(c.paid) * m.price - t.fee;
+        t.refunded = uint256(m.fundedPeriods - (closed ? c.paid : c.periods)) * m.price;
+        t.escrow = t.funded - t.paid - t.fee - t.refunded;
+        t.bonded = bonded(c, m, tier);
+        (t.slashed, t.bounty) = slashedFor(c, m, tier, c.slashed);
+        t.compensation = t.slashed - t.bounty;
+        if (closed) t.returned = t.bonded - t.slashed;
+        t.stake = t.bonded - t.slashed - t.returned;
+    }
+}
