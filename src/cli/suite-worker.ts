@@ -1,0 +1,54 @@
+// Runs the files of one suite in a process of its own and sends its tally to the parent. Hardhat's tasks are called
+// here rather than through its command line, because what they print is for people and changes with versions.
+import hre from "hardhat";
+import Mocha from "mocha";
+import { z } from "zod";
+import type { Tally } from "./suites.js";
+
+const job = z
+  .object({
+    runner: z.enum(["solidity", "mocha"]),
+    files: z.array(z.string()).min(1),
+    grep: z.string().optional(),
+  })
+  .parse(JSON.parse(process.argv[2] ?? "null"));
+
+const solidityResult = z.object({
+  success: z.boolean(),
+  value: z.unknown(),
+  error: z.unknown(),
+});
+const soliditySummary = z.object({
+  summary: z.object({ passed: z.int().min(0), failed: z.int().min(0), skipped: z.int().min(0) }),
+});
+
+async function runSolidity(options: object): Promise<Tally> {
+  const result = solidityResult.parse(await hre.tasks.getTask(["test", "solidity"]).run(options));
+  const { summary } = soliditySummary.parse(result.success ? result.value : result.error);
+  // A runner that broke off without a failing test has still failed.
+  return { ...summary, failed: result.success ? summary.failed : Math.max(summary.failed, 1) };
+}
+
+async function runMocha(options: object): Promise<Tally> {
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+  // Hardhat's own summary counts a skipped test, and one that a failed hook kept from running, as passed.
+  class Counting extends Mocha.reporters.Spec {
+    constructor(runner: Mocha.Runner, settings: Mocha.MochaOptions) {
+      super(runner, settings);
+      runner.on("pass", () => tally.passed++);
+      runner.on("fail", () => tally.failed++);
+      runner.on("pending", () => tally.skipped++);
+    }
+  }
+  Object.assign(hre.config.test.mocha, { reporter: Counting, forbidOnly: true });
+  await hre.tasks.getTask(["test", "mocha"]).run(options);
+  return tally;
+}
+
+// Without its parent, nobody reads the result.
+process.once("disconnect", () => process.exit(1));
+
+const options = { testFiles: job.files, ...(job.grep === undefined ? {} : { grep: job.grep }) };
+const tally = await (job.runner === "solidity" ? runSolidity(options) : runMocha(options));
+// Servers and timers that a test left open must not keep the run from ending.
+process.send?.(tally, () => process.exit(tally.failed === 0 ? 0 : 1));
