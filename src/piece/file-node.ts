@@ -1,19 +1,31 @@
-import { createReadStream } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import type { ReadPayloadRange } from "./proof.js";
 
-/** Large reads keep a core hashing while the thread pool fetches the next chunk. */
 const READ_SIZE = 1 << 20;
 
 /**
- * A file as a source for {@link commit}. Errors of the file system come out of the iteration.
+ * A file as a source for {@link commit}. Two buffers take turns: while one is hashed the thread pool fills the other,
+ * and nothing is left for the garbage collector. So a chunk is valid only until the next one is asked for.
  *
  * @param onChunk - told the size in bytes of each chunk as it is read, for a progress bar
+ * @throws the file system's errors, out of the iteration
  */
 export async function* readFileChunks(path: string, onChunk?: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
-    onChunk?.(chunk.length);
-    yield chunk;
+  const file = await open(path);
+  const buffers = [new Uint8Array(READ_SIZE), new Uint8Array(READ_SIZE)] as const;
+  let next = file.read(buffers[0], 0, READ_SIZE);
+  try {
+    for (let turn = 1; ; turn++) {
+      const { buffer, bytesRead } = await next;
+      if (bytesRead === 0) return;
+      next = file.read(buffers[(turn % 2) as 0 | 1], 0, READ_SIZE);
+      onChunk?.(bytesRead);
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    // A consumer that stops early leaves a read under way, and its failure is nobody's business any more.
+    await next.catch(() => undefined);
+    await file.close();
   }
 }
 

@@ -137,8 +137,8 @@ describe("piece: proofs", () => {
     const height = 40;
     const leaf = pseudoRandom(32);
     // One leaf of data at the very end of a tree of 2^40 leaves, zeros before it.
-    let root = leaf;
-    const nodes = [leaf];
+    let root: Uint8Array = leaf;
+    const nodes: Uint8Array[] = [leaf];
     for (let level = 0; level < height; level++) {
       nodes.push(zeroSubtree(level));
       root = hashNodes(zeroSubtree(level), root);
