@@ -14,6 +14,16 @@ interface Entry {
 
 const ENTRIES: readonly Entry[] = [
   {
+    path: ["piece"],
+    summary: "print the piece commitment of a file",
+    load: async () => (await import("./piece.js")).pieceCommand(),
+  },
+  {
+    path: ["bench", "piece"],
+    summary: "measure how fast piece commitments are computed",
+    load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
+  },
+  {
     path: ["test"],
     summary: "run the tests",
     load: async () => (await import("./test.js")).testCommand(),
