@@ -1,0 +1,56 @@
+/**
+ * The contracts' arithmetic without a chain: terms, schedule, challenges, money. Pure; runs in Node and in browsers.
+ * Amounts are bigint in base units, leaf indices bigint, epochs (block numbers), windows and periods number.
+ *
+ * @packageDocumentation
+ */
+export { isAccount, isIdAlias, ZERO_ADDRESS } from "./address.js";
+export { packedSize, packProofs } from "./batch.js";
+export { type ChallengeInput, challengeIndices } from "./challenge.js";
+export {
+  BOUNTY_BPS,
+  BPS,
+  bonded,
+  book,
+  bountyDown,
+  type Course,
+  type Due,
+  due,
+  endedPeriods,
+  feeDown,
+  lastClosedProven,
+  type Money,
+  Stage,
+  type Standing,
+  Status,
+  share,
+  slashedFor,
+  standing,
+  type Totals,
+  totals,
+} from "./ledger.js";
+export {
+  closedAt,
+  epochOf,
+  firstEpoch,
+  openAt,
+  PHASES,
+  phaseOf,
+  startedAt,
+  type Tier,
+  type WindowBlocks,
+  windowOf,
+} from "./schedule.js";
+export {
+  type CheckOptions,
+  checkTerms,
+  DEAL_TERMS_TYPES,
+  type DealTerms,
+  dealDomain,
+  dealIdOf,
+  escrowOf,
+  MAX_PERIODS,
+  signTerms,
+  TermsError,
+  type TermsFault,
+} from "./terms.js";
