@@ -86,8 +86,8 @@ const FORK_FIELDS: readonly Field[] = [
  * The RLP encoding of a block's header: the preimage of its hash.
  *
  * Fields of forks that the block predates may be absent or null. Where the answer has a `hash`, the encoding is checked
- * against it, so a header format that this module does not know (another chain's extra fields) is an error here and not a
- * reverted transaction.
+ * against it, so a header format that this module does not know (another chain's extra fields) is an error here and
+ * not a reverted transaction.
  *
  * @param block - The answer of `eth_getBlockByNumber(number, false)`.
  * @returns `0x`-prefixed hex, about 600 bytes.
