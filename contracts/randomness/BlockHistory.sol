@@ -23,7 +23,9 @@ library BlockHistory {
         assembly ("memory-safe") {
             mstore(0x00, height)
             let ok := staticcall(gas(), history, 0x00, 0x20, 0x00, 0x20)
-            if and(ok, eq(returndatasize(), 0x20)) { hash := mload(0x00) }
+            if and(ok, eq(returndatasize(), 0x20)) {
+                hash := mload(0x00)
+            }
         }
     }
 }

@@ -40,7 +40,9 @@ contract DrandRandomness is IRandomness {
         assembly ("memory-safe") {
             mstore(0x00, epoch)
             let ok := staticcall(gas(), precompile, 0x00, 0x20, 0x00, 0x20)
-            if and(ok, eq(returndatasize(), 0x20)) { value := mload(0x00) }
+            if and(ok, eq(returndatasize(), 0x20)) {
+                value := mload(0x00)
+            }
         }
     }
 }

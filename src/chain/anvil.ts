@@ -39,8 +39,8 @@ const STOP_GRACE_MS = 3_000;
 
 /**
  * Becomes anvil (`exec`, so pid and exit code are anvil's) and leaves a watcher behind that ends it when standard input
- * closes, which the kernel does for a parent that dies of anything, SIGKILL included. The watcher ends with it: the pipe
- * closes in both cases.
+ * closes, which the kernel does for a parent that dies of anything, SIGKILL included. Where anvil exits first, closing
+ * the pipe ends the watcher.
  */
 const SUPERVISE = 'exec 3<&0; { cat <&3 >/dev/null; kill -TERM $$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
 
@@ -122,8 +122,8 @@ function anvilArguments({ chainId, blockTime, accounts, args = [] }: AnvilOption
 }
 
 /**
- * Reads the node's output until it names its port, which it does once the port takes connections. Keeps reading afterwards, or
- * a full pipe would block the node.
+ * Reads the node's output until it names its port, which it does once the port takes connections. Keeps reading
+ * afterwards, or a full pipe would block the node.
  */
 async function untilListening(child: ChildProcess, timeoutMs: number): Promise<string> {
   let output = "";

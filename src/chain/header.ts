@@ -91,8 +91,8 @@ const FORK_FIELDS: readonly Field[] = [
  *
  * @param block - The answer of `eth_getBlockByNumber(number, false)`.
  * @returns `0x`-prefixed hex, about 600 bytes.
- * @throws {HoldfastError} `HEADER_FIELD` where a field is missing, malformed, or present though an earlier fork's is not;
- *   `HEADER_HASH` where the encoding does not hash to `block.hash`.
+ * @throws {HoldfastError} `HEADER_FIELD` where a field is missing, malformed, or present though an earlier fork's is
+ *   not; `HEADER_HASH` where the encoding does not hash to `block.hash`.
  *
  * @example
  * ```ts
@@ -103,10 +103,11 @@ const FORK_FIELDS: readonly Field[] = [
 export function encodeHeader(block: HeaderJson): string {
   const fields = [...BASE_FIELDS, ...presentForkFields(block)];
   const rlp = encodeRlp(fields.map((field) => encodeField(block, field)));
-  if (block.hash != null && keccak256(rlp) !== block.hash.toLowerCase()) {
+  const hash = keccak256(rlp);
+  if (block.hash != null && hash !== block.hash.toLowerCase()) {
     throw new HoldfastError(
       "HEADER_HASH",
-      `The ${fields.length} known header fields of block ${block.number} hash to ${keccak256(rlp)}, not to ${block.hash}`,
+      `The ${fields.length} known header fields of block ${block.number} hash to ${hash}, not to ${block.hash}`,
       "The chain's headers have fields unknown here: deploy with another randomness source, or update Holdfast.",
     );
   }

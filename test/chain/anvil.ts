@@ -46,7 +46,9 @@ describe("startAnvil", () => {
 
   it("answers on a port of its own, with the chain id asked for", async () => {
     const [one, two] = await Promise.all([start({ chainId: 31337 }), start({ chainId: 777, accounts: 3 })]);
-    expect(one.url).to.match(/^http:\/\/127\.0\.0\.1:\d+$/).and.not.equal(two.url);
+    expect(one.url)
+      .to.match(/^http:\/\/127\.0\.0\.1:\d+$/)
+      .and.not.equal(two.url);
     const [first, second] = [new JsonRpcProvider(one.url), new JsonRpcProvider(two.url)];
     expect((await first.getNetwork()).chainId).to.equal(31337n);
     expect((await second.getNetwork()).chainId).to.equal(777n);
@@ -56,7 +58,9 @@ describe("startAnvil", () => {
   });
 
   it("mines by itself where a block time is given", async () => {
-    const provider = new JsonRpcProvider((await start({ chainId: 1, blockTime: 1 })).url, undefined, { cacheTimeout: -1 });
+    const provider = new JsonRpcProvider((await start({ chainId: 1, blockTime: 1 })).url, undefined, {
+      cacheTimeout: -1,
+    });
     const before = await provider.getBlockNumber();
     await sleep(2_100);
     expect(await provider.getBlockNumber()).to.be.greaterThan(before);

@@ -103,7 +103,9 @@ describe("encodeHeader", () => {
   ];
   for (const [what, block, message] of malformed) {
     it(`HEADER_FIELD: refuses ${what}`, () => {
-      expect(() => encodeHeader(block)).to.throw(HoldfastError, message).with.property("code", "HEADER_FIELD");
+      expect(() => encodeHeader(block))
+        .to.throw(HoldfastError, message)
+        .with.property("code", "HEADER_FIELD");
     });
   }
 });

@@ -60,5 +60,6 @@ describe("BlockhashRandomness", () => {
       provider.destroy();
       await anvil.stop();
     }
-  });
+    // Some 7 s of mining, many times that on a busy machine.
+  }).timeout(300_000);
 });

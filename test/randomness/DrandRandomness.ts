@@ -40,12 +40,10 @@ describe("DrandRandomness", () => {
     const { ethers, randomness } = await deploy();
     const data = randomness.interface.encodeFunctionData("seed", [1_000_000]);
     const [sender] = await ethers.getSigners();
-    const hash = await sender!
-      .sendTransaction({ to: await randomness.getAddress(), data, gasLimit: 5_000_000 })
-      .then(
-        (sent) => sent.hash,
-        async () => (await ethers.provider.getBlock("latest"))!.transactions[0]!,
-      );
+    const hash = await sender!.sendTransaction({ to: await randomness.getAddress(), data, gasLimit: 5_000_000 }).then(
+      (sent) => sent.hash,
+      async () => (await ethers.provider.getBlock("latest"))!.transactions[0]!,
+    );
     const receipt = await ethers.provider.getTransactionReceipt(hash);
     expect(receipt!.status).to.equal(0);
     expect(receipt!.gasUsed).to.be.lessThan(25_000n);
@@ -81,7 +79,9 @@ describe("DrandRandomness", () => {
     const price = 146_200n + 75n * lookBack;
     const gas = await randomness.seed.estimateGas(1);
     // 21,000 of the transaction, its calldata, one cold address; an estimate adds the 1/64 that is kept back.
-    expect(gas).to.be.greaterThan(price).and.lessThan(price + price / 60n + 30_000n);
+    expect(gas)
+      .to.be.greaterThan(price)
+      .and.lessThan(price + price / 60n + 30_000n);
     expect(await randomness.seed(1, { gasLimit: gas })).to.equal(drandSeed(1n));
     await expect(randomness.seed(1, { gasLimit: price })).to.be.revertedWithCustomError(randomness, "SeedUnavailable");
   });
@@ -96,7 +96,10 @@ describe("DrandRandomness", () => {
     const { ethers } = await deploy();
     const call = (data: string) => ethers.provider.call({ to: PRECOMPILE, data, gasLimit: 1_000_000 });
     const burnt: Error | string = await call(ethers.toBeHex(1_000_000n, 32)).catch((error: Error) => error);
-    expect(burnt).to.be.instanceOf(Error).with.property("message").that.matches(/invalid opcode/i);
+    expect(burnt)
+      .to.be.instanceOf(Error)
+      .with.property("message")
+      .that.matches(/invalid opcode/i);
     const standIn = await ethers.getContractAt("DrandPrecompile", PRECOMPILE);
     await expect(call(ethers.toBeHex(2n ** 63n, 32))).to.be.revertedWithCustomError(standIn, "InvalidInput");
     expect(BigInt(await call("0x"))).to.equal(drandSeed(0n));

@@ -1,9 +1,9 @@
 import { AbiCoder, keccak256, toQuantity } from "ethers";
 import { encodeHeader, type HeaderJson } from "../../src/chain/header.js";
 
-/** What both `JsonRpcProvider` and Hardhat's provider offer. */
+/** What both `JsonRpcProvider` and Hardhat's provider offer, as far as these tests ask for blocks. */
 export interface Rpc {
-  send(method: string, params: unknown[]): Promise<any>;
+  send(method: string, params: unknown[]): Promise<HeaderJson>;
 }
 
 export const PRECOMPILE = "0xfe00000000000000000000000000000000000006";
