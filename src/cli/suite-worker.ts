@@ -15,8 +15,8 @@ const job = z
 
 const solidityResult = z.object({
   success: z.boolean(),
-  value: z.unknown(),
-  error: z.unknown(),
+  value: z.unknown().optional(),
+  error: z.unknown().optional(),
 });
 const soliditySummary = z.object({
   summary: z.object({ passed: z.int().min(0), failed: z.int().min(0), skipped: z.int().min(0) }),
