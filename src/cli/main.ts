@@ -33,6 +33,11 @@ const ENTRIES: readonly Entry[] = [
     summary: "check style and types",
     load: async () => (await import("./lint.js")).lintCommand(),
   },
+  {
+    path: ["coverage"],
+    summary: "measure the line coverage of the contracts",
+    load: async () => (await import("./coverage.js")).coverageCommand(),
+  },
 ];
 
 /** Summaries of the words that only group commands. */
