@@ -24,6 +24,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
   },
   {
+    path: ["bench", "gas"],
+    summary: "measure the gas of every entry point",
+    load: async () => (await import("./bench-gas.js")).benchGasCommand(),
+  },
+  {
     path: ["test"],
     summary: "run the tests",
     load: async () => (await import("./test.js")).testCommand(),

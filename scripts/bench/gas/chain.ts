@@ -1,4 +1,12 @@
-import { BrowserProvider, type ContractTransaction, getBytes, type JsonRpcSigner, keccak256, toBeHex, toUtf8Bytes } from "ethers";
+import {
+  BrowserProvider,
+  type ContractTransaction,
+  getBytes,
+  type JsonRpcSigner,
+  keccak256,
+  toBeHex,
+  toUtf8Bytes,
+} from "ethers";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import config from "../../../hardhat.config.js";
 import { encodeHeader } from "../../../src/chain/header.js";

@@ -28,7 +28,6 @@ export async function makePiece(label: string, height: number): Promise<BenchPie
   for (let level = LEVEL; level < height; level++) root = hashNodes(root, root);
   const commitment = commitmentOf(root, BigInt(payloadUnder(height)));
   const layer = new TreeLayer(commitment, LEVEL, nodes);
-  const read = (offset: number, length: number): Uint8Array =>
-    unit.subarray(offset % size, (offset % size) + length);
+  const read = (offset: number, length: number): Uint8Array => unit.subarray(offset % size, (offset % size) + length);
   return { root, leafCount: commitment.leafCount, prove: (indices) => prove(layer, read, indices) };
 }

@@ -101,7 +101,11 @@ async function measureOpening(world: World, add: Add): Promise<Deals> {
 }
 
 /** Changes of deals of which nothing is due. */
-async function measureChanges(world: World, [restored, extended, terminated]: Deals["changed"], add: Add): Promise<void> {
+async function measureChanges(
+  world: World,
+  [restored, extended, terminated]: Deals["changed"],
+  add: Add,
+): Promise<void> {
   const { newcomer, provider } = world.roles;
   const { market } = world;
   add("restore", await world.send(provider, market.restore.populateTransaction(restored.id, 1)));

@@ -1,8 +1,16 @@
-import { type ContractTransaction, id as hashOf, hexlify, type JsonRpcSigner, MaxUint256, parseEther, toBeHex } from "ethers";
+import {
+  type ContractTransaction,
+  id as hashOf,
+  hexlify,
+  type JsonRpcSigner,
+  MaxUint256,
+  parseEther,
+  toBeHex,
+} from "ethers";
 import { challengeIndices } from "../../../src/protocol/challenge.js";
 import { type DealTerms, dealDomain, dealIdOf, signTerms } from "../../../src/protocol/terms.js";
 import * as contracts from "../../../typechain-types/index.js";
-import { BenchChain, type Cost } from "./chain.js";
+import type { BenchChain, Cost } from "./chain.js";
 import { type BenchPiece, makePiece } from "./pieces.js";
 
 /** Tier 1 is the one of all figures: five challenges, as the targets name them. */
@@ -50,7 +58,12 @@ export class World {
   readonly registry: contracts.ProviderRegistry;
   readonly randomness: contracts.RandaoRandomness;
   readonly market: contracts.StorageMarket;
-  readonly addresses: { readonly token: string; readonly vault: string; readonly registry: string; readonly market: string };
+  readonly addresses: {
+    readonly token: string;
+    readonly vault: string;
+    readonly registry: string;
+    readonly market: string;
+  };
 
   private constructor(
     chain: BenchChain,
