@@ -14,6 +14,7 @@ import {PayoutList, Payouts} from "./libraries/Payouts.sol";
 import {PieceTree} from "./libraries/PieceTree.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
 import {MarketBase} from "./MarketBase.sol";
+import {IRandomness} from "./randomness/IRandomness.sol";
 
 /// @title The storage market
 /// @notice The entry points. Each acts on the derived status; each but `prove` books the deal before it changes
@@ -195,7 +196,7 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         fault = _faultOf(c, s);
         if (fault != 0) return fault;
         uint256 seed = _seedOf(seeds, Schedule.epochOf(c.firstEpoch, tier.period, s.open));
-        if (seed == 0) return randomness.seed.selector;
+        if (seed == 0) return IRandomness.SeedUnavailable.selector;
         if (!_verify(id, c, tier, s.open, seed, proof)) return InvalidProof.selector;
         _record(id, c, s.open);
     }
