@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ethers as core } from "ethers";
-import { dealIdOf, type DealTerms, signTerms } from "../../src/protocol/index.js";
+import { type DealTerms, dealIdOf, signTerms } from "../../src/protocol/index.js";
 import {
   ALIAS,
   balance,
@@ -15,8 +15,8 @@ import {
   openDeal,
   openTerms,
   Status,
-  termsFor,
   TIERS,
+  termsFor,
   type World,
 } from "../support/market.js";
 
@@ -61,7 +61,9 @@ describe("StorageMarket: open and cancel", () => {
     const world = await fixture();
     const deal = await openDeal(world);
     const opened = await latest();
-    const hash = core.keccak256(core.AbiCoder.defaultAbiCoder().encode(["address", "uint8"], [world.provider.address, 0]));
+    const hash = core.keccak256(
+      core.AbiCoder.defaultAbiCoder().encode(["address", "uint8"], [world.provider.address, 0]),
+    );
     const { period } = TIERS[0];
     const phase = Number(BigInt(hash) % 16n) * Math.floor(period / 16);
     expect(deal.first % period).to.equal(phase);
@@ -295,7 +297,9 @@ describe("StorageMarket: open and cancel", () => {
           .withArgs(id, party.address);
         expect(await world.market.isCancelled(id)).to.equal(true);
         expect(await world.market.statusOf(id)).to.equal(Status.None);
-        await expect(openTerms(world, terms)).to.be.revertedWithCustomError(world.market, "TermsCancelled").withArgs(id);
+        await expect(openTerms(world, terms))
+          .to.be.revertedWithCustomError(world.market, "TermsCancelled")
+          .withArgs(id);
         await expect(world.market.connect(party).cancel(terms)).to.be.revertedWithCustomError(
           world.market,
           "TermsCancelled",

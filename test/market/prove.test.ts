@@ -165,7 +165,7 @@ describe("StorageMarket: prove", () => {
     it("proves the good ones and names what is wrong with the others", async () => {
       const world = await fixture();
       const deals = [await openDeal(world), await openDeal(world), await openDeal(world), await openDeal(world)];
-      const [a, b, c, late] = deals as [typeof deals[0], typeof deals[0], typeof deals[0], typeof deals[0]];
+      const [a, b, c, late] = deals as [(typeof deals)[0], (typeof deals)[0], (typeof deals)[0], (typeof deals)[0]];
       expect(new Set(deals.map((deal) => deal.first)).size).to.equal(1);
       await networkHelpers.mineUpTo(epoch(a, 1) + 1);
       const proofs = await Promise.all(deals.map((deal) => proofNow(world, deal)));
