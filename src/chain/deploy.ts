@@ -1,0 +1,100 @@
+/** Putting a Holdfast of one's own on a chain. */
+import { type BaseContract, type Signer, ZeroAddress } from "ethers";
+import {
+  BlockhashRandomness__factory,
+  DrandRandomness__factory,
+  MarketLens__factory,
+  ProviderRegistry__factory,
+  RandaoRandomness__factory,
+  StorageMarket__factory,
+  Vault__factory,
+} from "../../typechain-types/index.js";
+import { HoldfastError } from "../errors.js";
+import type { Deployment, RandomnessKind } from "./deployment.js";
+
+/** What a deployment chooses, for ever. The market's constructor checks it. */
+export interface DeployOptions {
+  readonly randomnessKind: RandomnessKind;
+  /** The table; a tier is its index. All in epochs. */
+  readonly tiers: Deployment["tiers"];
+  /** Fee within each period's price, in hundredths of a percent, at most 100; 0 by default. */
+  readonly feeBps?: number;
+  /** Where the fee goes; only needed where there is one. */
+  readonly treasury?: string;
+  /** Least distance from fixing a commitment to its first challenge, in epochs; 2 by default, for development. */
+  readonly challengeFinality?: number;
+  /** Epochs to answer a forced retrieval; 32 by default, for development. */
+  readonly demandWindow?: number;
+  /** Token of `minStake`; the native coin by default. */
+  readonly stakeToken?: string;
+  /** What a provider must have provisioned to take a deal, in base units; 0 by default. */
+  readonly minStake?: bigint;
+  /** A vault and registry that are there already, to be shared with other markets. Both or none. */
+  readonly shared?: { readonly vault: string; readonly registry: string };
+}
+
+/**
+ * Tiers for a chain whose blocks are made within a second or on demand: the shapes of hot, warm and archive (how many
+ * challenges, how many misses), with the shortest periods in which a keeper still has time.
+ */
+export function devTiers(): Deployment["tiers"] {
+  return [
+    { period: 16, window: 8, challenges: 3, maxMisses: 6 },
+    { period: 32, window: 16, challenges: 5, maxMisses: 4 },
+    { period: 64, window: 32, challenges: 10, maxMisses: 3 },
+  ];
+}
+
+/**
+ * Deploys vault, registry, randomness, market and lens, and waits for each.
+ *
+ * @param signer - Pays; gets no privilege in what it deploys. Needs a provider.
+ * @returns The deployment, for `connect` and `writeDeployment`.
+ * @throws {HoldfastError} `NO_PROVIDER` where the signer has none.
+ * @throws What the contracts' constructors revert with (`InvalidConfig`, `InvalidTier`).
+ *
+ * @example
+ * ```ts
+ * const deployment = await deployHoldfast(signer, { randomnessKind: "blockhash", tiers: devTiers() });
+ * ```
+ */
+export async function deployHoldfast(signer: Signer, options: DeployOptions): Promise<Deployment> {
+  if (signer.provider === null) {
+    throw new HoldfastError("NO_PROVIDER", "The signer has no provider", "Connect it: signer.connect(provider).");
+  }
+  const { chainId } = await signer.provider.getNetwork();
+  const block = (await signer.provider.getBlockNumber()) + 1;
+  const vault = options.shared?.vault ?? (await addressOf(new Vault__factory(signer).deploy()));
+  const registry = options.shared?.registry ?? (await addressOf(new ProviderRegistry__factory(signer).deploy(vault)));
+  const randomness = await addressOf(randomnessFactory(options.randomnessKind, signer).deploy());
+  const config = {
+    treasury: options.treasury ?? ZeroAddress,
+    feeBps: options.feeBps ?? 0,
+    challengeFinality: options.challengeFinality ?? 2,
+    demandWindow: options.demandWindow ?? 32,
+    stakeToken: options.stakeToken ?? ZeroAddress,
+    minStake: options.minStake ?? 0n,
+    tiers: options.tiers.map((tier) => ({ ...tier })),
+  };
+  const market = await addressOf(new StorageMarket__factory(signer).deploy({ vault, registry, randomness, ...config }));
+  const lens = await addressOf(new MarketLens__factory(signer).deploy(market));
+  const { randomnessKind } = options;
+  return { chainId: Number(chainId), block, vault, registry, randomness, randomnessKind, market, lens, ...config };
+}
+
+function randomnessFactory(kind: RandomnessKind, signer: Signer): { deploy(): Promise<BaseContract> } {
+  switch (kind) {
+    case "drand":
+      return new DrandRandomness__factory(signer);
+    case "randao":
+      return new RandaoRandomness__factory(signer);
+    case "blockhash":
+      return new BlockhashRandomness__factory(signer);
+  }
+}
+
+async function addressOf(deploying: Promise<BaseContract>): Promise<string> {
+  const contract = await deploying;
+  await contract.waitForDeployment();
+  return contract.getAddress();
+}

@@ -1,0 +1,94 @@
+/**
+ * One deployment of Holdfast on one chain: where its contracts are and what was chosen when they were built.
+ *
+ * As JSON, amounts are decimal strings (a number in JSON loses digits above 2^53); addresses are checksummed. Pure:
+ * reading and writing files is in `deployment-node.ts`.
+ */
+import { getAddress, isAddress } from "ethers";
+import { z } from "zod";
+import { HoldfastError } from "../errors.js";
+
+/** Which contract gives the seeds: `DrandRandomness`, `RandaoRandomness` or `BlockhashRandomness`. */
+export const RANDOMNESS_KINDS = ["drand", "randao", "blockhash"] as const;
+export type RandomnessKind = (typeof RANDOMNESS_KINDS)[number];
+
+const address = z
+  .string()
+  .refine((value) => isAddress(value), "not an address, or its checksum is wrong")
+  .transform((value) => getAddress(value));
+const amount = z
+  .string()
+  .regex(/^\d{1,78}$/, "amounts are decimal strings of base units")
+  .transform((value) => BigInt(value));
+const count = z.number().int().nonnegative().safe();
+const positive = count.min(1);
+
+const tier = z
+  .strictObject({ period: positive.min(16), window: positive, challenges: positive.max(255), maxMisses: positive })
+  .refine(({ period, window }) => window < period, "a window is shorter than its period");
+
+const schema = z.strictObject({
+  chainId: positive,
+  block: count,
+  vault: address,
+  registry: address,
+  randomness: address,
+  randomnessKind: z.enum(RANDOMNESS_KINDS),
+  market: address,
+  lens: address,
+  feeBps: count.max(100),
+  treasury: address,
+  challengeFinality: positive,
+  demandWindow: positive,
+  stakeToken: address,
+  minStake: amount,
+  tiers: z.array(tier).min(1).max(255),
+});
+
+/**
+ * Addresses and constructor arguments of a deployment.
+ *
+ * `block` is the one that the first of its contracts was deployed in: no event is older. `feeBps` is hundredths of a
+ * percent of a period's price; `challengeFinality`, `demandWindow` and tiers are in epochs; `minStake` is in base units
+ * of `stakeToken` (the zero address: the native coin).
+ */
+export type Deployment = Readonly<Omit<z.output<typeof schema>, "tiers">> & {
+  readonly tiers: readonly Readonly<z.output<typeof tier>>[];
+};
+
+/**
+ * Reads a deployment from JSON.
+ *
+ * @throws {HoldfastError} `DEPLOYMENT_INVALID` naming every member that is missing, unknown or wrong.
+ *
+ * @example
+ * ```ts
+ * const deployment = parseDeployment(await (await fetch("/deployments/314.json")).text());
+ * ```
+ */
+export function parseDeployment(json: string): Deployment {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw invalid("it is not JSON", cause);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalid(z.prettifyError(parsed.error).replaceAll("\n", " "), parsed.error);
+  return parsed.data;
+}
+
+/** The JSON that {@link parseDeployment} reads, indented, with a newline at the end. */
+export function formatDeployment(deployment: Deployment): string {
+  const plain = (_key: string, value: unknown) => (typeof value === "bigint" ? value.toString() : value);
+  return `${JSON.stringify(deployment, plain, 2)}\n`;
+}
+
+function invalid(reason: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    "DEPLOYMENT_INVALID",
+    `The deployment can't be used: ${reason}`,
+    "Take the file from deployments/ as it was written by the deployment, or deploy again.",
+    { cause },
+  );
+}

@@ -1,0 +1,156 @@
+/** Following a chain by polling: new heads, reorganisations, and logs in ranges that a node will answer. */
+import type { Block, Filter, JsonRpcApiProvider, Log } from "ethers";
+import type { Logger } from "pino";
+import { type Clock, systemClock } from "./clock.js";
+
+export interface Head {
+  readonly number: number;
+  readonly hash: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  /** Gas that one block holds. */
+  readonly gasLimit: bigint;
+}
+
+/** A new head, compared with the one that the same reader had before. */
+export interface HeadUpdate {
+  readonly head: Head;
+  /**
+   * Set where blocks that were followed are gone: the highest block that is known to have stayed. What was read from
+   * later ones has to be read again.
+   */
+  readonly ancestor?: number;
+}
+
+export interface FollowerOptions {
+  readonly provider: JsonRpcApiProvider;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Milliseconds between polls; 1,000 by default. */
+  readonly pollMs?: number;
+  /** How many heads are remembered to notice a reorganisation; 64 by default. */
+  readonly depth?: number;
+  /** Blocks in one `eth_getLogs` at most; 2,000 by default. Halved for as long as the node refuses. */
+  readonly logRange?: number;
+}
+
+interface Seen {
+  readonly number: number;
+  readonly hash: string;
+}
+
+/**
+ * Follows one chain for any number of readers.
+ *
+ * @example
+ * ```ts
+ * for await (const { head, ancestor } of follower.heads(signal)) {
+ *   const from = Math.min(ancestor ?? Infinity, last) + 1;
+ *   for await (const logs of follower.logs({ address: deployment.market }, from, head.number, signal)) read(logs);
+ *   last = head.number;
+ * }
+ * ```
+ */
+export class BlockFollower {
+  readonly #provider: JsonRpcApiProvider;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #pollMs: number;
+  readonly #depth: number;
+  readonly #logRange: number;
+
+  constructor(options: FollowerOptions) {
+    this.#provider = options.provider;
+    this.#logger = options.logger;
+    this.#clock = options.clock ?? systemClock;
+    this.#pollMs = options.pollMs ?? 1_000;
+    this.#depth = options.depth ?? 64;
+    this.#logRange = options.logRange ?? 2_000;
+  }
+
+  /**
+   * Every new head, beginning with the present one; a reader that takes its time skips those in between. A node that
+   * does not answer is asked again; one that falls back to a block which was followed already is waited for.
+   *
+   * @param signal - Ends the heads, without an error.
+   */
+  async *heads(signal: AbortSignal): AsyncGenerator<HeadUpdate, void, undefined> {
+    const seen: Seen[] = [];
+    while (!signal.aborted) {
+      const update = await this.#poll(seen);
+      if (update !== undefined) yield update;
+      if (signal.aborted) return;
+      try {
+        await this.#clock.sleep(this.#pollMs, signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #poll(seen: Seen[]): Promise<HeadUpdate | undefined> {
+    try {
+      const block = await this.#provider.getBlock("latest");
+      if (block === null || block.hash === null) return undefined;
+      if (seen.some(({ hash }) => hash === block.hash)) return undefined;
+      const ancestor = await this.#ancestor(seen, block);
+      const before = seen.length;
+      while (ancestor !== undefined && seen.length > 0 && seen.at(-1)!.number > ancestor) seen.pop();
+      const head = { number: block.number, hash: block.hash, timestamp: block.timestamp, gasLimit: block.gasLimit };
+      seen.push(head);
+      if (seen.length > this.#depth) seen.shift();
+      if (ancestor === undefined) return { head };
+      this.#logger.warn({ head: head.number, ancestor, heads: before }, "the chain was reorganised");
+      return { head, ancestor };
+    } catch (error) {
+      this.#logger.warn({ err: error }, "asking for the head failed");
+      return undefined;
+    }
+  }
+
+  /** The highest followed block that is still there, where the latest one is not; undefined where it is. */
+  async #ancestor(seen: readonly Seen[], block: Block): Promise<number | undefined> {
+    const last = seen.at(-1);
+    if (last === undefined || block.parentHash === last.hash) return undefined;
+    for (let i = seen.length - 1; i >= 0; i--) {
+      const { number, hash } = seen[i]!;
+      if (number < block.number && (await this.#provider.getBlock(number))?.hash === hash) {
+        return i === seen.length - 1 ? undefined : number;
+      }
+    }
+    return Math.min(seen[0]!.number, block.number) - 1;
+  }
+
+  /**
+   * The logs of blocks `from` to `to`, both included, in order, a range at a time. A range that the node refuses (too
+   * many logs, too many blocks) is halved.
+   *
+   * @throws What the node answers for a single block; the reason of `signal`.
+   */
+  async *logs(
+    filter: Omit<Filter, "fromBlock" | "toBlock">,
+    from: number,
+    to: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Log[], void, undefined> {
+    let range = this.#logRange;
+    for (let at = from; at <= to; ) {
+      signal.throwIfAborted();
+      const end = Math.min(at + range - 1, to);
+      let logs: Log[];
+      try {
+        logs = await this.#provider.getLogs({ ...filter, fromBlock: at, toBlock: end });
+      } catch (error) {
+        if (end === at) throw error;
+        range = Math.ceil((end - at + 1) / 2);
+        this.#logger.debug(
+          { err: error, from: at, to: end },
+          "the node refused a range of logs, asking for half of it",
+        );
+        continue;
+      }
+      yield logs;
+      at = end + 1;
+    }
+  }
+}

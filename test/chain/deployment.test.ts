@@ -1,0 +1,126 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { Wallet, ZeroAddress } from "ethers";
+import { connect, verifyDeployment } from "../../src/chain/contracts.js";
+import { deployHoldfast, devTiers } from "../../src/chain/deploy.js";
+import { type Deployment, formatDeployment, parseDeployment } from "../../src/chain/deployment.js";
+import { readDeployment, writeDeployment } from "../../src/chain/deployment-node.js";
+import { connectChain } from "../../src/chain/provider.js";
+import type { HoldfastError } from "../../src/errors.js";
+import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
+import { failure } from "../support/failure.js";
+
+const TOKEN = "0x52908400098527886E0F7030069857D2E4169EE7";
+
+describe("deployment", () => {
+  let chain: DevChain;
+  let folder: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "holdfast-deployment-"));
+    chain = await startDevChain({ stakeToken: TOKEN, minStake: 2n ** 100n + 1n });
+  });
+
+  after(async () => {
+    await chain.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  it("survives being written and read, amounts beyond 2^53 included", async () => {
+    const path = join(folder, "deep", "31337.json");
+    await writeDeployment(path, chain.deployment);
+    expect(await readDeployment(path)).to.deep.equal(chain.deployment);
+    expect(JSON.parse(await readFile(path, "utf8")).minStake).to.equal("1267650600228229401496703205377");
+    expect(await readdir(join(folder, "deep"))).to.deep.equal(["31337.json"]);
+  });
+
+  it("reads addresses in any case and gives them checksummed", () => {
+    const json = formatDeployment({ ...chain.deployment, treasury: TOKEN.toLowerCase() });
+    expect(parseDeployment(json).treasury).to.equal(TOKEN);
+  });
+
+  it("says which file can't be read", async () => {
+    const error = await failure<HoldfastError>(readDeployment(join(folder, "none.json")));
+    expect(error.code).to.equal("DEPLOYMENT_UNREADABLE");
+    expect(error.message).to.contain("none.json");
+  });
+
+  for (const [what, change, named] of [
+    ["a member that is missing", { lens: undefined }, "lens"],
+    ["a member that nobody knows", { markt: ZeroAddress }, "markt"],
+    ["an address with a wrong checksum", { vault: TOKEN.replace("E", "e") }, "vault"],
+    ["an amount that is a number", { minStake: 5 }, "minStake"],
+    ["a negative amount", { minStake: "-5" }, "minStake"],
+    ["a kind of randomness that does not exist", { randomnessKind: "dice" }, "randomnessKind"],
+    ["a window as long as its period", { tiers: [{ period: 16, window: 16, challenges: 1, maxMisses: 1 }] }, "tiers"],
+    ["no tiers", { tiers: [] }, "tiers"],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const path = join(folder, "bad.json");
+      await writeFile(path, JSON.stringify({ ...JSON.parse(formatDeployment(chain.deployment)), ...change }));
+      const error = await failure<HoldfastError>(readDeployment(path));
+      expect(error.code).to.equal("DEPLOYMENT_INVALID");
+      expect(error.message).to.contain(named);
+    });
+  }
+
+  it("refuses what is not JSON", async () => {
+    const path = join(folder, "half.json");
+    await writeFile(path, formatDeployment(chain.deployment).slice(0, 100));
+    expect((await failure<HoldfastError>(readDeployment(path))).code).to.equal("DEPLOYMENT_INVALID");
+  });
+
+  it("agrees with the chain that it was deployed on", async () => {
+    await verifyDeployment(chain.provider, chain.deployment);
+  });
+
+  for (const [what, change] of [
+    ["chainId", { chainId: 1 }],
+    ["lens", { lens: TOKEN }],
+    ["feeBps", { feeBps: 99 }],
+    ["minStake", { minStake: 1n }],
+    ["treasury", { treasury: TOKEN }],
+    ["number of tiers", { tiers: devTiers().slice(1) }],
+    ["window of tier 1", { tiers: devTiers().map((tier, i) => (i === 1 ? { ...tier, window: 15 } : tier)) }],
+  ] as [string, Partial<Deployment>][]) {
+    it(`differs from the chain in: ${what}`, async () => {
+      const error = await failure<HoldfastError>(verifyDeployment(chain.provider, { ...chain.deployment, ...change }));
+      expect(error.code).to.equal("DEPLOYMENT_MISMATCH");
+      expect(error.message).to.contain(`${what} is `);
+    });
+  }
+
+  it("notices the lens of another market", async () => {
+    const account = await chain.account();
+    const { vault, registry } = chain.deployment;
+    const tiers = devTiers();
+    const other = await deployHoldfast(account, { randomnessKind: "randao", tiers, shared: { vault, registry } });
+    expect(other).to.include({ vault, registry });
+    expect(connect(chain.provider, other).randao).not.to.equal(undefined);
+    expect(connect(chain.provider, chain.deployment).randao).to.equal(undefined);
+    const mixed = { ...chain.deployment, lens: other.lens };
+    expect((await failure(verifyDeployment(chain.provider, mixed))).message).to.contain("market of the lens");
+  });
+
+  it("is refused by the market where its choices make no sense", async () => {
+    const account = await chain.account();
+    const tiers = [{ period: 15, window: 5, challenges: 1, maxMisses: 1 }];
+    const error = await failure(deployHoldfast(account, { randomnessKind: "blockhash", tiers }));
+    expect(error.message).to.contain("revert");
+  });
+
+  it("needs a signer with a provider", async () => {
+    const deploying = deployHoldfast(Wallet.createRandom(), { randomnessKind: "blockhash", tiers: devTiers() });
+    expect((await failure<HoldfastError>(deploying)).code).to.equal("NO_PROVIDER");
+  });
+
+  it("is not connected to another chain, or to no node at all", async () => {
+    expect((await failure<HoldfastError>(connectChain(chain.anvil.url, CHAIN_ID + 1))).code).to.equal("WRONG_CHAIN");
+    const nowhere = connectChain("http://127.0.0.1:1/secret-key", CHAIN_ID, { timeoutMs: 500 });
+    const error = await failure<HoldfastError>(nowhere);
+    expect(error.code).to.equal("CHAIN_UNREACHABLE");
+    expect(error.message).not.to.contain("secret");
+  });
+});

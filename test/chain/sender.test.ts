@@ -1,0 +1,242 @@
+import { expect } from "chai";
+import { id, toQuantity, type Wallet, ZeroAddress } from "ethers";
+import { type ChainError, chainError, decodeRevert, errorName } from "../../src/chain/errors.js";
+import { type SenderOptions, TransactionSender } from "../../src/chain/sender.js";
+import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
+import { failure } from "../support/failure.js";
+
+const SINK = "0x52908400098527886E0F7030069857D2E4169EE7";
+
+describe("TransactionSender", () => {
+  let chain: DevChain;
+  let wallet: Wallet;
+  let sender: TransactionSender;
+
+  before(async () => {
+    chain = await startDevChain();
+  });
+  after(() => chain.stop());
+  beforeEach(async () => {
+    await chain.automine(true);
+    wallet = await chain.account();
+    sender = senderOf({});
+  });
+
+  const senderOf = (options: Partial<SenderOptions>) =>
+    new TransactionSender({ provider: chain.provider, signer: wallet, logger: testLogger(), pollMs: 10, ...options });
+
+  const settle = (ids: bigint[]) => ({
+    to: chain.deployment.market,
+    data: chain.contracts.market.interface.encodeFunctionData("settle", [ids, ZeroAddress]),
+  });
+
+  it("sends, and hands back the receipt", async () => {
+    const sent = await sender.send({ to: SINK, data: "0x", value: 5n }, "pay");
+    if (sent.status !== "mined") throw new Error(sent.status);
+    expect(sent.replacements).to.equal(0);
+    expect(sent.receipt.from).to.equal(wallet.address);
+    expect(await chain.provider.getBalance(SINK)).to.equal(5n);
+  });
+
+  it("gives twenty transactions at once twenty nonces in a row", async () => {
+    await chain.automine(false);
+    const sending = Array.from({ length: 20 }, (_, i) => sender.send(settle([BigInt(i)]), `settle ${i}`));
+    await untilPending(20);
+    await chain.mine();
+    const sent = await Promise.all(sending);
+    const nonces = await Promise.all(
+      sent.map(async (one) => {
+        if (one.status !== "mined") throw new Error(one.status);
+        return (await one.receipt.getTransaction()).nonce;
+      }),
+    );
+    expect(nonces.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 20 }, (_, i) => i));
+  });
+
+  it("steps over a nonce that another process has used meanwhile", async () => {
+    await sender.send(settle([1n]), "settle");
+    const count = chain.provider.getTransactionCount.bind(chain.provider);
+    const stale = await count(wallet.address, "pending");
+    await wallet.sendTransaction({ to: SINK, value: 1n });
+    const provider = behind(chain, { getTransactionCount: async () => stale });
+    const sent = await senderOf({ provider }).send(settle([1n]), "settle");
+    expect(sent.status).to.equal("mined");
+  });
+
+  it("says why it was refused, and sends nothing", async () => {
+    const data = chain.contracts.market.interface.encodeFunctionData("terminate", [7n]);
+    const error = await failure<ChainError>(sender.send({ to: chain.deployment.market, data }, "end a deal"));
+    expect(error).to.include({ code: "REVERTED", failure: "hopeless", name: "ChainError" });
+    expect(error.message).to.equal("Failed to end a deal: UnknownDeal(7)");
+    expect(error.revert?.args).to.deep.equal([7n]);
+    expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(0);
+  });
+
+  it("takes it for done where somebody else has done it", async () => {
+    const profile = { name: "n", url: "", peerId: "", region: "0x000000000000", tiers: 1, offerUri: "" };
+    const data = chain.contracts.registry.interface.encodeFunctionData("register", [profile]);
+    const call = { to: chain.deployment.registry, data };
+    expect((await sender.send(call, "register")).status).to.equal("mined");
+    const again = await sender.send(call, "register");
+    if (again.status !== "done") throw new Error(again.status);
+    expect(again.revert.text).to.equal(`AlreadyRegistered(${wallet.address})`);
+  });
+
+  it("decodes the reason of a transaction that was good when sent and reverted in its block", async () => {
+    await chain.automine(false);
+    const profile = { name: "n", url: "", peerId: "", region: "0x000000000000", tiers: 1, offerUri: "" };
+    const data = chain.contracts.registry.interface.encodeFunctionData("register", [profile]);
+    const call = { to: chain.deployment.registry, data };
+    const sending = [sender.send(call, "register"), sender.send(call, "register")];
+    await untilPending(2);
+    await chain.mine();
+    expect((await Promise.all(sending)).map(({ status }) => status).sort()).to.deep.equal(["done", "mined"]);
+  });
+
+  it("replaces a stuck transaction with one that pays more", async () => {
+    await chain.automine(false);
+    const hasty = senderOf({ replaceAfterMs: 150 });
+    const sending = hasty.send(settle([1n]), "settle");
+    const first = (await untilPending(1))[0]!;
+    let second = first;
+    while (second.hash === first.hash) second = (await untilPending(1))[0]!;
+    expect(second.nonce).to.equal(first.nonce);
+    expect(BigInt(second.maxFeePerGas)).to.be.greaterThan((BigInt(first.maxFeePerGas) * 112n) / 100n);
+    await chain.mine();
+    const sent = await sending;
+    if (sent.status !== "mined") throw new Error(sent.status);
+    expect(sent.replacements).to.be.greaterThan(0);
+  });
+
+  it("sends again what the node has dropped", async () => {
+    await chain.automine(false);
+    const sending = senderOf({ replaceAfterMs: 150 }).send(settle([1n]), "settle");
+    const [first] = await untilPending(1);
+    await chain.provider.send("anvil_dropTransaction", [first!.hash]);
+    await untilPending(1);
+    await chain.mine();
+    expect((await sending).status).to.equal("mined");
+  });
+
+  it("gives up on a transaction that no fee moves, never pays above the cap, and goes on after", async () => {
+    await chain.automine(false);
+    const cap = 3_000_000_000n;
+    const capped = senderOf({ replaceAfterMs: 60, maxReplacements: 2, maxFeePerGas: cap });
+    const sending = failure<ChainError>(capped.send(settle([1n]), "settle"));
+    const [pending] = await untilPending(1);
+    expect(BigInt(pending!.maxFeePerGas) <= cap).to.equal(true);
+    expect(await sending).to.include({ code: "TX_STUCK", failure: "retry" });
+    await chain.provider.send("anvil_dropTransaction", [pending!.hash]);
+    await chain.automine(true);
+    expect((await capped.send(settle([1n]), "settle")).status).to.equal("mined");
+  });
+
+  it("notices that another transaction took its nonce", async () => {
+    await chain.automine(false);
+    const sending = failure<ChainError>(sender.send(settle([1n]), "settle"));
+    const [pending] = await untilPending(1);
+    const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 11n };
+    await wallet.sendTransaction({ to: SINK, nonce: Number(pending!.nonce), ...fees });
+    await chain.mine();
+    expect(await sending).to.include({ code: "NONCE_TAKEN", failure: "retry" });
+  });
+
+  it("sends the same bytes again where the node's answer was lost", async () => {
+    let broadcasts = 0;
+    const provider = behind(chain, {
+      send: async (method: string, params: unknown[]) => {
+        if (method === "eth_sendRawTransaction") broadcasts++;
+        const answer = await chain.provider.send(method, params);
+        if (method === "eth_sendRawTransaction") {
+          throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+        }
+        return answer;
+      },
+    });
+    const sent = await senderOf({ provider }).send({ to: SINK, data: "0x" }, "pay");
+    expect(sent.status).to.equal("mined");
+    expect(broadcasts).to.equal(2);
+    expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+  });
+
+  it("says that the account is empty", async () => {
+    await chain.provider.send("anvil_setBalance", [wallet.address, toQuantity(0)]);
+    const error = await failure<ChainError>(sender.send({ to: SINK, data: "0x", value: 1n }, "pay"));
+    expect(error).to.include({ code: "INSUFFICIENT_FUNDS", failure: "retry" });
+  });
+
+  it("stops waiting when told to", async () => {
+    await chain.automine(false);
+    const stop = new AbortController();
+    const sending = failure(sender.send(settle([1n]), "settle", stop.signal));
+    await untilPending(1);
+    stop.abort(new Error("enough"));
+    expect((await sending).message).to.equal("enough");
+    await chain.mine();
+  });
+
+  interface Pending {
+    readonly hash: string;
+    readonly nonce: string;
+    readonly maxFeePerGas: string;
+  }
+
+  /** Waits until the pool holds so many transactions of the wallet. */
+  async function untilPending(count: number): Promise<Pending[]> {
+    for (;;) {
+      const pool = await chain.provider.send("txpool_content", []);
+      const own = pool.pending[wallet.address] ?? pool.pending[wallet.address.toLowerCase()] ?? {};
+      const pending = Object.values(own as Record<string, Pending>);
+      if (pending.length >= count) return pending;
+    }
+  }
+});
+
+/** The chain's provider with some answers changed. */
+function behind(chain: DevChain, changed: object): DevChain["provider"] {
+  return new Proxy(chain.provider, {
+    get(target, name) {
+      const source = name in changed ? changed : target;
+      const value = Reflect.get(source, name, source);
+      return typeof value === "function" ? value.bind(source) : value;
+    },
+  });
+}
+
+describe("chainError", () => {
+  it("names errors of every contract by their selectors", () => {
+    expect(errorName(id("AlreadyProven(uint256,uint256)").slice(0, 10))).to.equal("AlreadyProven");
+    expect(errorName(id("SeedUnavailable(uint256)").slice(0, 10))).to.equal("SeedUnavailable");
+    expect(errorName("0x00000000")).to.equal("0x00000000");
+    expect(decodeRevert("0x")).to.equal(undefined);
+    expect(decodeRevert("0x12345678")).to.equal(undefined);
+  });
+
+  for (const [data, text] of [
+    ["0x4e487b710000000000000000000000000000000000000000000000000000000000000011", "Panic(17)"],
+  ] as const) {
+    it(`decodes ${text}`, () => expect(decodeRevert(data)?.text).to.equal(text));
+  }
+
+  it("takes a known selector with garbage behind it for unknown", () => {
+    const terminated = chainError({ code: "CALL_EXCEPTION", data: "0x4e487b7100" }, "x");
+    expect(terminated).to.include({ failure: "hopeless", revert: undefined });
+  });
+
+  it("finds revert data where nodes put it", () => {
+    const data = "0x4e487b710000000000000000000000000000000000000000000000000000000000000011";
+    for (const error of [{ data }, { error: { data } }, { info: { error: { data } } }, { error: { data: { data } } }]) {
+      expect(chainError(error, "x").message).to.equal("Failed to x: Panic(17)");
+    }
+  });
+
+  it("leaves a decoded error as it is, and says what a node said", () => {
+    const first = chainError({ code: "UNKNOWN_ERROR", error: { message: "rate limited" } }, "read");
+    expect(first).to.include({ code: "RPC_FAILED", failure: "retry", message: "Failed to read: rate limited" });
+    expect(chainError(first, "again")).to.equal(first);
+  });
+
+  it("has no hope for a caller's own fault", () => {
+    expect(chainError({ code: "INVALID_ARGUMENT", shortMessage: "no" }, "x").failure).to.equal("hopeless");
+  });
+});
