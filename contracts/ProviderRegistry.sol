@@ -12,6 +12,7 @@ contract ProviderRegistry is IProviderRegistry {
     uint256 private constant MAX_PEER_ID = 64;
     uint256 private constant MAX_URL = 256;
 
+    /// @dev A payee of zero: the provider itself.
     struct Provider {
         address payee;
         bool registered;
@@ -50,7 +51,6 @@ contract ProviderRegistry is IProviderRegistry {
         if (provider.registered) revert AlreadyRegistered(msg.sender);
         _check(profile);
         provider.registered = true;
-        provider.payee = msg.sender;
         provider.profile = profile;
         _list.push(msg.sender);
         emit Registered(msg.sender, profile);

@@ -22,8 +22,9 @@ import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 contract Vault is IVault, ERC6909, EIP712, Nonces, Multicall, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    bytes32 private constant SET_OPERATOR_TYPEHASH =
-        keccak256("SetOperator(address owner,address operator,bool approved,uint256 nonce,uint256 deadline)");
+    bytes32 private constant SET_OPERATOR_TYPEHASH = keccak256(
+        "SetOperator(address owner,address operator,bool approved,uint256 nonce,uint256 deadline)"
+    );
 
     mapping(address holder => mapping(address token => uint256)) private _escrow;
 
@@ -77,17 +78,7 @@ contract Vault is IVault, ERC6909, EIP712, Nonces, Multicall, ReentrancyGuardTra
         bytes32 s
     ) external nonReentrant returns (uint256 credited) {
         uint256 balance = _before(token, from);
-        IERC3009(token).receiveWithAuthorization(
-            from,
-            address(this),
-            amount,
-            validAfter,
-            validBefore,
-            nonce,
-            v,
-            r,
-            s
-        );
+        IERC3009(token).receiveWithAuthorization(from, address(this), amount, validAfter, validBefore, nonce, v, r, s);
         return _credit(token, from, from, balance);
     }
 

@@ -90,13 +90,26 @@ describe("ProviderRegistry", () => {
       for (const code of ["", "DE", "US-C", "US-CA", "GB-ENG", "FR-75", "JP-0"]) {
         await registry.updateProfile({ ...PROFILE, region: region(code) });
       }
-      const bad = ["D", "de", "DEU", "D1", "DE-", "DE ", "DE-a", "DE-A\0B", "D\0E", "\0DE", "DE\0\0\0X", "DE-A-B", "@E", "D["];
+      const bad = [
+        "D",
+        "de",
+        "DEU",
+        "D1",
+        "DE-",
+        "DE ",
+        "DE-a",
+        "DE-A\0B",
+        "D\0E",
+        "\0DE",
+        "DE\0\0\0X",
+        "DE-A-B",
+        "@E",
+        "D[",
+      ];
       for (const code of bad) {
         const profile = { ...PROFILE, region: region(code) };
         for (const call of [() => registry.updateProfile(profile), () => registry.connect(bob).register(profile)]) {
-          await expect(call(), code)
-            .to.be.revertedWithCustomError(registry, "InvalidRegion")
-            .withArgs(region(code));
+          await expect(call(), code).to.be.revertedWithCustomError(registry, "InvalidRegion").withArgs(region(code));
         }
       }
     });
@@ -116,7 +129,16 @@ describe("ProviderRegistry", () => {
       const all = [alice, carol, bob, mallory].map((account) => account.address);
       expect(await registry.providerCount()).to.equal(4n);
       const max = core.MaxUint256;
-      for (const [offset, limit] of [[0n, max], [0n, 4n], [0n, 2n], [2n, 2n], [3n, max], [4n, 1n], [max, max], [1n, 0n]] as const) {
+      for (const [offset, limit] of [
+        [0n, max],
+        [0n, 4n],
+        [0n, 2n],
+        [2n, 2n],
+        [3n, max],
+        [4n, 1n],
+        [max, max],
+        [1n, 0n],
+      ] as const) {
         const end = limit > 4n ? 4n : offset + limit;
         expect(await registry.providers(offset, limit)).to.deep.equal(all.slice(Number(offset), Number(end)));
       }
@@ -200,9 +222,13 @@ describe("ProviderRegistry", () => {
       await registry.provision(bob, token, 600n);
       const market = registry.connect(bob);
       const named = [alice.address, bob.address, tokenAddress] as const;
-      await expect(market.lock(alice, token, 500n)).to.emit(registry, "Locked").withArgs(...named, 500n);
+      await expect(market.lock(alice, token, 500n))
+        .to.emit(registry, "Locked")
+        .withArgs(...named, 500n);
       expect(await registry.provisionOf(alice, bob, token)).to.deep.equal([100n, 500n]);
-      await expect(market.release(alice, token, 200n)).to.emit(registry, "Released").withArgs(...named, 200n);
+      await expect(market.release(alice, token, 200n))
+        .to.emit(registry, "Released")
+        .withArgs(...named, 200n);
       expect(await registry.provisionOf(alice, bob, token)).to.deep.equal([300n, 300n]);
       await expect(market.slash(alice, token, carol, 120n))
         .to.emit(registry, "Slashed")
@@ -222,7 +248,9 @@ describe("ProviderRegistry", () => {
         .to.be.revertedWithCustomError(registry, "InsufficientStake")
         .withArgs(...named);
       for (const call of [() => other.release(alice, token, 1n), () => other.slash(alice, token, mallory, 1n)]) {
-        await expect(call()).to.be.revertedWithCustomError(registry, "InsufficientLocked").withArgs(...named);
+        await expect(call())
+          .to.be.revertedWithCustomError(registry, "InsufficientLocked")
+          .withArgs(...named);
       }
     });
 

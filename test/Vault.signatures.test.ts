@@ -1,7 +1,17 @@
 import { expect } from "chai";
 import { ethers as core } from "ethers";
 import { type Domain, type SetOperator, signPermit, signReceive, signSetOperator } from "./support/signatures.js";
-import { ALIAS, COIN, deployVault, ethers, FOREVER, id, NO_SIGNATURE, networkHelpers, nonce32 } from "./support/vault.js";
+import {
+  ALIAS,
+  COIN,
+  deployVault,
+  ethers,
+  FOREVER,
+  id,
+  NO_SIGNATURE,
+  networkHelpers,
+  nonce32,
+} from "./support/vault.js";
 
 describe("Vault: signatures", () => {
   async function deploySigned() {
@@ -17,10 +27,20 @@ describe("Vault: signatures", () => {
     };
     const receive = async (value: bigint, nonce: string) =>
       signReceive(alice, tokenDomain, {
-        from: alice.address, to: vaultAddress, value, validAfter: 0n, validBefore: FOREVER, nonce,
+        from: alice.address,
+        to: vaultAddress,
+        value,
+        validAfter: 0n,
+        validBefore: FOREVER,
+        nonce,
       });
     const approval = (change: Partial<SetOperator> = {}): SetOperator => ({
-      owner: alice.address, operator: bob.address, approved: true, nonce: 0n, deadline: FOREVER, ...change,
+      owner: alice.address,
+      operator: bob.address,
+      approved: true,
+      nonce: 0n,
+      deadline: FOREVER,
+      ...change,
     });
     return { ...base, tokenDomain, vaultDomain, permit, receive, approval };
   }
@@ -117,9 +137,10 @@ describe("Vault: signatures", () => {
       await expect(token.connect(mallory)[`receiveWithAuthorization${asUsed}`](...args))
         .to.be.revertedWithCustomError(token, "ERC20InvalidReceiver")
         .withArgs(vaultAddress);
-      await expect(
-        token.connect(mallory)[`transferWithAuthorization${asUsed}`](...args),
-      ).to.be.revertedWithCustomError(token, "ERC3009InvalidSignature");
+      await expect(token.connect(mallory)[`transferWithAuthorization${asUsed}`](...args)).to.be.revertedWithCustomError(
+        token,
+        "ERC3009InvalidSignature",
+      );
     });
 
     it("is refused for another's money, for an alias, and of what is no token", async () => {
@@ -252,14 +273,29 @@ describe("Vault: signatures", () => {
       const nonce = nonce32();
       const { v, r, s } = await receive(100n, nonce);
       const signature = await signSetOperator(alice, vaultDomain, approval());
-      await vault.connect(mallory).multicall([
-        vault.interface.encodeFunctionData("depositWithAuthorization", [
-          tokenAddress, alice.address, 100n, 0n, FOREVER, nonce, v, r, s,
-        ]),
-        vault.interface.encodeFunctionData("setOperatorWithSignature", [
-          alice.address, bob.address, true, 0n, FOREVER, signature,
-        ]),
-      ]);
+      await vault
+        .connect(mallory)
+        .multicall([
+          vault.interface.encodeFunctionData("depositWithAuthorization", [
+            tokenAddress,
+            alice.address,
+            100n,
+            0n,
+            FOREVER,
+            nonce,
+            v,
+            r,
+            s,
+          ]),
+          vault.interface.encodeFunctionData("setOperatorWithSignature", [
+            alice.address,
+            bob.address,
+            true,
+            0n,
+            FOREVER,
+            signature,
+          ]),
+        ]);
       await vault.connect(bob).hold(alice, token, 100n);
       expect(await vault.escrowOf(bob, token)).to.equal(100n);
     });
@@ -270,14 +306,27 @@ describe("Vault: signatures", () => {
       const signature = await signSetOperator(alice, vaultDomain, approval());
       await vault.connect(mallory).setOperatorWithSignature(alice, bob, true, 0n, FOREVER, signature);
       await token.connect(mallory).permit(alice, vault, 100n, FOREVER, v, r, s);
-      await vault.connect(alice).multicall([
-        vault.interface.encodeFunctionData("depositWithPermit", [
-          tokenAddress, alice.address, 100n, FOREVER, v, r, s,
-        ]),
-        vault.interface.encodeFunctionData("setOperatorWithSignature", [
-          alice.address, bob.address, true, 0n, FOREVER, signature,
-        ]),
-      ]);
+      await vault
+        .connect(alice)
+        .multicall([
+          vault.interface.encodeFunctionData("depositWithPermit", [
+            tokenAddress,
+            alice.address,
+            100n,
+            FOREVER,
+            v,
+            r,
+            s,
+          ]),
+          vault.interface.encodeFunctionData("setOperatorWithSignature", [
+            alice.address,
+            bob.address,
+            true,
+            0n,
+            FOREVER,
+            signature,
+          ]),
+        ]);
       expect(await vault.balanceOf(alice, id(tokenAddress))).to.equal(100n);
     });
 

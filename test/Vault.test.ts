@@ -52,7 +52,10 @@ describe("Vault: accounts", () => {
     it("refuses receivers that could never withdraw", async () => {
       const { vault, token, vaultAddress } = await fixture();
       for (const to of [core.ZeroAddress, ALIAS, vaultAddress]) {
-        for (const [asset, value] of [[await token.getAddress(), 0n], [COIN, 1n]] as const) {
+        for (const [asset, value] of [
+          [await token.getAddress(), 0n],
+          [COIN, 1n],
+        ] as const) {
           await expect(vault.deposit(asset, to, 1n, { value }))
             .to.be.revertedWithCustomError(vault, "InvalidAccount")
             .withArgs(to);
@@ -199,6 +202,18 @@ describe("Vault: accounts", () => {
       );
     });
 
+    it("is paid to any contract, also to one of the protocol: a payee can't block a payment", async () => {
+      const { vault, token, tokenAddress, vaultAddress, alice } = await fixture();
+      const registry = await ethers.deployContract("ProviderRegistry", [vaultAddress]);
+      await vault.deposit(token, alice, 100n);
+      await vault.hold(alice, token, 100n);
+      for (const to of [vaultAddress, tokenAddress, await registry.getAddress()]) {
+        await vault.pay(to, token, 10n);
+        expect(await vault.balanceOf(to, id(tokenAddress))).to.equal(10n);
+        expect(await vault.escrowOf(to, token)).to.equal(0n);
+      }
+    });
+
     it("can't be added to from outside", async () => {
       const { vault, token, tokenAddress, alice, bob } = await fixture();
       await vault.deposit(token, alice, 100n);
@@ -224,12 +239,14 @@ describe("Vault: accounts", () => {
     await vault.connect(carol).withdraw(token, bob, 20n);
     await vault.hold(alice, token, 70n);
     await vault.withdraw(token, alice, 30n);
-    await vault.connect(carol).multicall([
-      vault.interface.encodeFunctionData("withdraw", [tokenAddress, carol.address, 5n]),
-      vault.interface.encodeFunctionData("hold", [carol.address, tokenAddress, 7n]),
-      vault.interface.encodeFunctionData("deposit", [tokenAddress, carol.address, 2n]),
-      vault.interface.encodeFunctionData("pay", [bob.address, tokenAddress, 3n]),
-    ]);
+    await vault
+      .connect(carol)
+      .multicall([
+        vault.interface.encodeFunctionData("withdraw", [tokenAddress, carol.address, 5n]),
+        vault.interface.encodeFunctionData("hold", [carol.address, tokenAddress, 7n]),
+        vault.interface.encodeFunctionData("deposit", [tokenAddress, carol.address, 2n]),
+        vault.interface.encodeFunctionData("pay", [bob.address, tokenAddress, 3n]),
+      ]);
     await vault.pay(bob, token, 60n);
     await vault.useNonce();
 

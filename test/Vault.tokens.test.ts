@@ -126,11 +126,25 @@ describe("Vault: odd tokens and receivers", () => {
           vault.interface.encodeFunctionData("depositAndApprove", [token, amount, address]),
         permit: (amount: bigint) =>
           vault.interface.encodeFunctionData("depositWithPermit", [
-            token, address, amount, 0n, 27, core.ZeroHash, core.ZeroHash,
+            token,
+            address,
+            amount,
+            0n,
+            27,
+            core.ZeroHash,
+            core.ZeroHash,
           ]),
         authorization: (amount: bigint) =>
           vault.interface.encodeFunctionData("depositWithAuthorization", [
-            token, address, amount, 0n, 0n, core.ZeroHash, 27, core.ZeroHash, core.ZeroHash,
+            token,
+            address,
+            amount,
+            0n,
+            0n,
+            core.ZeroHash,
+            27,
+            core.ZeroHash,
+            core.ZeroHash,
           ]),
         withdraw: (amount: bigint) => vault.interface.encodeFunctionData("withdraw", [token, address, amount]),
         withdrawCoin: (amount: bigint) => vault.interface.encodeFunctionData("withdraw", [COIN, address, amount]),

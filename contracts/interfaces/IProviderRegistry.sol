@@ -41,13 +41,7 @@ interface IProviderRegistry {
     /// @notice `market` set `amount` of locked stake free.
     event Released(address indexed provider, address indexed market, address indexed token, uint256 amount);
     /// @notice `market` paid `amount` of locked stake to `to`.
-    event Slashed(
-        address indexed provider,
-        address indexed market,
-        address indexed token,
-        address to,
-        uint256 amount
-    );
+    event Slashed(address indexed provider, address indexed market, address indexed token, address to, uint256 amount);
 
     /// @notice The provider is registered; `updateProfile` changes its profile.
     error AlreadyRegistered(address provider);

@@ -33,7 +33,7 @@ interface IVault is IERC6909 {
     error InvalidAccount(address account);
     /// @notice The token has no code.
     error NotAToken(address token);
-    /// @notice The token refused the permit or did not use it, and the sender is not the owner, who could do without.
+    /// @notice The token refused the permit or did not use it, and the sender is not the owner, who needs none.
     error PermitRefused(address owner, address token);
     /// @notice The signature's time is over.
     error SignatureExpired(uint256 deadline);
@@ -55,8 +55,8 @@ interface IVault is IERC6909 {
 
     /// @notice Deposits tokens of `owner` into the account of `owner`, by ERC-2612 permit, whoever submits it.
     /// @dev A permit that somebody else has already submitted fails in the token: the deposit goes on where the sender
-    /// is the owner, and reverts `PermitRefused` otherwise, so that a standing allowance is nobody else's to use. For the
-    /// same reason the token's `nonces(owner)` must have moved: some tokens answer any call (WETH9) and check nothing.
+    /// is the owner, and reverts `PermitRefused` otherwise, so that a standing allowance is nobody else's to use. For
+    /// others the token's `nonces(owner)` must move, too: some tokens answer any call (WETH9) and check nothing.
     function depositWithPermit(
         address token,
         address owner,
@@ -86,7 +86,7 @@ interface IVault is IERC6909 {
 
     /// @notice Sets or takes back an operator by the owner's EIP-712 signature (ERC-1271 accounts as well) over
     /// `SetOperator(address owner,address operator,bool approved,uint256 nonce,uint256 deadline)`, submitted by anyone.
-    /// @dev Where the nonce is used already and the state is as wished (somebody submitted it first), nothing happens.
+    /// @dev Where the nonce is used and the state is as wished (somebody submitted it first), nothing happens.
     function setOperatorWithSignature(
         address owner,
         address operator,
@@ -99,7 +99,8 @@ interface IVault is IERC6909 {
     /// @notice Uses up the sender's nonce, so that what it signed with it can't be submitted any more.
     function useNonce() external;
 
-    /// @notice Takes claims of `from` into the sender's escrow. The sender is `from`, its operator, or has its allowance.
+    /// @notice Takes claims of `from` into the sender's escrow: the sender is `from`, its operator, or has its
+    /// allowance.
     function hold(address from, address token, uint256 amount) external;
 
     /// @notice Pays out of the sender's escrow into the account of `to`.

@@ -226,13 +226,7 @@ contract ProviderRegistryInvariantTest is Test {
 
     /// @dev A run that did nothing proves nothing.
     function afterInvariant() public view {
-        string[5] memory passed = [
-            "provision",
-            "unprovision",
-            "lock",
-            "release",
-            "slash"
-        ];
+        string[5] memory passed = ["provision", "unprovision", "lock", "release", "slash"];
         for (uint256 i = 0; i < passed.length; ++i) {
             assertGt(handler.done(passed[i]), 2, passed[i]);
         }
@@ -278,7 +272,8 @@ contract ProviderRegistryFuzzTest is Test {
     function _checkRegion(bytes6 region) private {
         address provider = vm.addr(uint256(keccak256(abi.encode(region))) >> 8);
         if (registry.isRegistered(provider)) return;
-        if (!_isRegion(region)) vm.expectRevert(abi.encodeWithSelector(IProviderRegistry.InvalidRegion.selector, region));
+        if (!_isRegion(region))
+            vm.expectRevert(abi.encodeWithSelector(IProviderRegistry.InvalidRegion.selector, region));
         vm.prank(provider);
         registry.register(Profile("", "", "", region, 0, ""));
     }

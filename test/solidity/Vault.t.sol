@@ -254,14 +254,7 @@ contract VaultInvariantTest is Test {
 
     /// @dev A run that did nothing proves nothing.
     function afterInvariant() public view {
-        string[6] memory passed = [
-            "deposit",
-            "withdraw",
-            "transfer",
-            "transferFrom",
-            "hold",
-            "pay"
-        ];
+        string[6] memory passed = ["deposit", "withdraw", "transfer", "transferFrom", "hold", "pay"];
         for (uint256 i = 0; i < passed.length; ++i) assertGt(handler.done(passed[i]), 2, passed[i]);
         assertGt(handler.refused("hold"), 0, "no hold was refused");
     }
@@ -271,8 +264,9 @@ contract VaultFuzzTest is Test {
     Vault private vault = new Vault();
     TestToken private token = new TestToken("Plain", "PLN", 6);
 
-    bytes32 private constant SET_OPERATOR =
-        keccak256("SetOperator(address owner,address operator,bool approved,uint256 nonce,uint256 deadline)");
+    bytes32 private constant SET_OPERATOR = keccak256(
+        "SetOperator(address owner,address operator,bool approved,uint256 nonce,uint256 deadline)"
+    );
 
     function testFuzz_isIdAlias(address account, uint64 actorId) public pure {
         bytes20 raw = bytes20(account);
