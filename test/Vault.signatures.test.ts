@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ethers as core } from "ethers";
-import { type Domain, type SetOperator, signPermit, signReceive, signSetOperator } from "./support/signatures.js";
+import { type Domain, type SetOperator, signAuthorization, signPermit, signSetOperator } from "./support/signatures.js";
 import {
   ALIAS,
   COIN,
@@ -26,7 +26,7 @@ describe("Vault: signatures", () => {
       return signPermit(signer, tokenDomain, { owner: alice.address, spender: vaultAddress, value, nonce, deadline });
     };
     const receive = async (value: bigint, nonce: string) =>
-      signReceive(alice, tokenDomain, {
+      signAuthorization("Receive", alice, tokenDomain, {
         from: alice.address,
         to: vaultAddress,
         value,

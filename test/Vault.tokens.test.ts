@@ -81,6 +81,37 @@ describe("Vault: odd tokens and receivers", () => {
     expect(await blocklist.balanceOf(alice)).to.equal(10_000n);
   });
 
+  it("keeps its books moving where a token blocks the vault itself", async () => {
+    const { vault, vaultAddress, blocklist, alice, bob } = await fixture();
+    await vault.deposit(blocklist, alice, 100n);
+    await blocklist.setBlocked(vault, true);
+    await expect(vault.withdraw(blocklist, alice, 1n))
+      .to.be.revertedWithCustomError(blocklist, "Blocked")
+      .withArgs(vaultAddress);
+    await vault.hold(alice, blocklist, 100n);
+    await vault.pay(bob, blocklist, 100n);
+    await blocklist.setBlocked(vault, false);
+    await vault.connect(bob).withdraw(blocklist, bob, 100n);
+  });
+
+  it("serves a wallet that is a contract, with coin in and out", async () => {
+    const { vault, vaultAddress, alice, bob } = await fixture();
+    const wallet = await ethers.deployContract("Wallet1271", [alice.address]);
+    const address = await wallet.getAddress();
+    const deposit = vault.interface.encodeFunctionData("deposit", [COIN, address, 9n]);
+    const withdraw = vault.interface.encodeFunctionData("withdraw", [COIN, address, 4n]);
+    await wallet.execute(vaultAddress, 9n, deposit, { value: 9n });
+    await wallet.execute(vaultAddress, 0n, withdraw);
+    expect(await vault.balanceOf(address, 0n)).to.equal(5n);
+    expect(await ethers.provider.getBalance(address)).to.equal(4n);
+    await expect(wallet.connect(bob).execute(vaultAddress, 0n, withdraw))
+      .to.be.revertedWithCustomError(wallet, "NotOwner")
+      .withArgs(bob.address);
+    await expect(wallet.execute(vaultAddress, 0n, vault.interface.encodeFunctionData("withdraw", [COIN, address, 6n])))
+      .to.be.revertedWithCustomError(vault, "ERC6909InsufficientBalance")
+      .withArgs(address, 5n, 6n, 0n);
+  });
+
   it("credits nothing where a token says that nothing, or less, arrived", async () => {
     const { vault, alice } = await fixture();
     const lying = await ethers.deployContract("LyingToken");

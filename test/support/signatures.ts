@@ -11,16 +11,14 @@ const uint = (name: string) => ({ name, type: "uint256" });
 const address = (name: string) => ({ name, type: "address" });
 
 const PERMIT = { Permit: [address("owner"), address("spender"), uint("value"), uint("nonce"), uint("deadline")] };
-const RECEIVE = {
-  ReceiveWithAuthorization: [
-    address("from"),
-    address("to"),
-    uint("value"),
-    uint("validAfter"),
-    uint("validBefore"),
-    { name: "nonce", type: "bytes32" },
-  ],
-};
+const AUTHORIZATION = [
+  address("from"),
+  address("to"),
+  uint("value"),
+  uint("validAfter"),
+  uint("validBefore"),
+  { name: "nonce", type: "bytes32" },
+];
 const SET_OPERATOR = {
   SetOperator: [
     address("owner"),
@@ -51,13 +49,23 @@ export async function signPermit(
   return core.Signature.from(await sign(signer, domain, PERMIT, message));
 }
 
-/** EIP-3009 `receiveWithAuthorization`, split. */
-export async function signReceive(
+export interface Authorization {
+  readonly from: string;
+  readonly to: string;
+  readonly value: bigint;
+  readonly validAfter: bigint;
+  readonly validBefore: bigint;
+  readonly nonce: string;
+}
+
+/** EIP-3009: `receiveWithAuthorization` only its receiver may submit, `transferWithAuthorization` anybody. */
+export async function signAuthorization(
+  kind: "Receive" | "Transfer",
   signer: core.Signer,
   domain: Domain,
-  message: { from: string; to: string; value: bigint; validAfter: bigint; validBefore: bigint; nonce: string },
+  message: Authorization,
 ): Promise<core.Signature> {
-  return core.Signature.from(await sign(signer, domain, RECEIVE, message));
+  return core.Signature.from(await sign(signer, domain, { [`${kind}WithAuthorization`]: AUTHORIZATION }, message));
 }
 
 /** The vault's `setOperatorWithSignature`. */
