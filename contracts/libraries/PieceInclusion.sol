@@ -27,7 +27,8 @@ library PieceInclusion {
         uint256 leafOffset,
         bytes32[] calldata path
     ) internal pure returns (bool) {
-        if (!PieceTree.isRoot(root) || !PieceTree.isRoot(innerRoot)) return false;
+        // `root` comes out as a hash, or as innerRoot itself.
+        if (!PieceTree.isRoot(innerRoot)) return false;
         if (!_holds(leafCount, leafOffset, innerLeafCount)) return false;
         // The inner piece has no more leaves than the outer one, so it is not higher.
         uint256 innerHeight = PieceTree.height(innerLeafCount);
@@ -51,11 +52,13 @@ library PieceInclusion {
     /// @param nodes The multiproof of these leaves, in the order of `PieceTree.verify`. The leaves are in it, and
     /// `leavesOf` picks them out.
     /// @return True if these are the leaves at these positions, all of them below leafCount.
-    function verifyRange(bytes32 root, uint256 leafCount, uint256 firstLeaf, uint256 count, bytes calldata nodes)
-        internal
-        view
-        returns (bool)
-    {
+    function verifyRange(
+        bytes32 root,
+        uint256 leafCount,
+        uint256 firstLeaf,
+        uint256 count,
+        bytes calldata nodes
+    ) internal view returns (bool) {
         // The stream holds each leaf, so its length bounds the memory that a false count can ask for.
         if (!_holds(leafCount, firstLeaf, count) || count > nodes.length / 32) return false;
         uint256[] memory indices = new uint256[](count);
@@ -72,11 +75,11 @@ library PieceInclusion {
     /// @param count The number of leaves.
     /// @param nodes The multiproof.
     /// @return leaves 32 · count bytes.
-    function leavesOf(uint256 firstLeaf, uint256 count, bytes calldata nodes)
-        internal
-        pure
-        returns (bytes memory leaves)
-    {
+    function leavesOf(
+        uint256 firstLeaf,
+        uint256 count,
+        bytes calldata nodes
+    ) internal pure returns (bytes memory leaves) {
         leaves = new bytes(count * 32);
         uint256 cursor = 0;
         for (uint256 i = 0; i < count; ++i) {

@@ -19,6 +19,9 @@ library PieceTree {
     /// assembly takes only literals.
     uint256 internal constant NODE_MASK = 0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff3f;
 
+    /// @dev Stands for the root of a malformed proof. It is no root: its top bits are set.
+    bytes32 private constant MALFORMED = bytes32(type(uint256).max);
+
     /// @notice The height of the tree over a number of leaves: the least that holds them, but at least 2, because
     /// CommP's smallest tree has 4 leaves.
     /// @param leafCount From 1 to MAX_LEAVES.
@@ -50,103 +53,123 @@ library PieceTree {
     /// @param indices The positions of the proven leaves: at least one, strictly ascending, below 2^height_.
     /// @param nodes The leaves and the nodes that can't be derived, 32 bytes each, depth first from left to right.
     /// @return True if the nodes, all of them used, hash to the root.
-    function verify(bytes32 root, uint256 height_, uint256[] memory indices, bytes calldata nodes)
-        internal
-        view
-        returns (bool)
-    {
-        if (indices.length == 0 || height_ > MAX_HEIGHT || nodes.length % 32 != 0 || !isRoot(root)) return false;
+    function verify(
+        bytes32 root,
+        uint256 height_,
+        uint256[] memory indices,
+        bytes calldata nodes
+    ) internal view returns (bool) {
+        if (indices.length == 0 || height_ > MAX_HEIGHT || !isRoot(root)) return false;
+        if (nodes.length % 32 != 0) return false;
         return _fold(height_, indices, nodes) == root;
     }
 
-    /// @dev The root that a multiproof leads to, or all ones, which is no root, where the proof is malformed.
+    /// @dev The root that a multiproof leads to, or MALFORMED.
     ///
     /// A leaf climbs to the level at which it meets the next leaf: the highest bit in which their positions differ.
     /// There it is a left node, and waits on the stack for its sibling. The last leaf climbs to the root. On its way up
     /// a node takes its sibling from the stack where the topmost one waits at that level, and from the stream
-    /// elsewhere. Between two such stops every sibling comes from the stream, so the inner loop has nothing to decide.
-    /// Levels fall strictly towards the top of the stack, and the last leaf passes all of them, so nothing stays there.
-    function _fold(uint256 height_, uint256[] memory indices, bytes calldata nodes)
-        private
-        view
-        returns (bytes32 computed)
-    {
+    /// elsewhere. Levels fall strictly towards the top of the stack, and the last leaf passes all of them, so nothing
+    /// stays there but the root.
+    function _fold(
+        uint256 height_,
+        uint256[] memory indices,
+        bytes calldata nodes
+    ) private view returns (bytes32 node) {
+        uint256 top;
+        uint256 cursor;
+        uint256 last = indices.length - 1;
         assembly ("memory-safe") {
-            // Exact for 0 < x < 2^40, which covers positions that hold. A larger one is refused when the last, the
-            // largest of them, is; what comes out for it here is below 64.
-            function highestBit(x) -> bits {
-                bits := shl(5, gt(x, 0xffffffff))
-                bits := or(bits, shl(4, gt(shr(bits, x), 0xffff)))
-                bits := or(bits, shl(3, gt(shr(bits, x), 0xff)))
-                bits := or(bits, shl(2, gt(shr(bits, x), 0xf)))
-                bits := or(bits, byte(shr(bits, x), shl(128, 0x00000101020202020303030303030303)))
-            }
+            // The stack holds (level, node), and at its bottom a level that is never reached.
+            top := mload(0x40)
+            mstore(0x40, add(top, shl(6, add(last, 2))))
+            mstore(top, 0xff)
+            cursor := nodes.offset
+        }
+        uint256 streamEnd = cursor + nodes.length;
+        uint256 position = indices[0];
+        for (uint256 i = 0; i < last;) {
+            uint256 next = indices[++i];
+            if (next <= position) return MALFORMED;
+            (top, cursor) = _climb(position, _highestBit(position ^ next), top, cursor, streamEnd);
+            position = next;
+        }
+        if (position >> height_ != 0) return MALFORMED;
+        (top, cursor) = _climb(position, height_, top, cursor, streamEnd);
+        if (cursor != streamEnd) return MALFORMED;
+        assembly ("memory-safe") {
+            node := mload(add(top, 0x20))
+        }
+    }
 
-            // `index` and `last` point to the first and the last position; `cursor` is where the stream is read.
-            function fold(levels, index, last, cursor, streamEnd) -> node {
-                node := not(0)
-                // Pending left nodes lie above the free memory pointer as (level, node), below them a level that is
-                // never reached.
-                let top := mload(0x40)
-                mstore(top, 0xff)
-                for {} 1 {} {
-                    // `path` shifts right by one at each level. Bit 5 is the side the current node is on, which as 0x00
-                    // or 0x20 is its place in the hash's input at 0x00..0x3f. Bit 255 counts the levels climbed.
-                    let path := mload(index)
-                    let goal := levels
-                    switch eq(index, last)
-                    case 0 {
-                        let next := mload(add(index, 0x20))
-                        if iszero(gt(next, path)) { leave }
-                        goal := highestBit(xor(path, next))
-                    }
-                    default { if shr(levels, path) { leave } }
-                    path := or(shl(5, path), shl(255, 1))
-
-                    if eq(cursor, streamEnd) { leave }
-                    mstore(and(path, 0x20), calldataload(cursor))
-                    cursor := add(cursor, 0x20)
-
-                    let level := 0
+    /// @dev Reads a leaf and takes it up to the level `goal`, then puts what it has become on the stack. Where the
+    /// stream is too short or a hash fails, the cursor comes back beyond the end of every stream.
+    ///
+    /// `path`, at first the leaf's position, shifts right by one at each level: a hash call that succeeds returns 1,
+    /// and this is the shift. Its bit 5 is the side that the node is on, which as 0x00 or 0x20 is the node's place in
+    /// the hash's input at 0x00..0x3f. Bit 255 counts the levels climbed. At its goal the node is a left one or the
+    /// root, and so lies at 0x00. Up to the goal, or to where a sibling waits on the stack, all siblings come from the
+    /// stream, so the inner loop has nothing to decide; tested at its foot, it saves a jump for each node.
+    function _climb(
+        uint256 path,
+        uint256 goal,
+        uint256 top,
+        uint256 cursor,
+        uint256 streamEnd
+    ) private view returns (uint256 newTop, uint256 newCursor) {
+        if (cursor >= streamEnd) return (top, type(uint256).max);
+        assembly ("memory-safe") {
+            path := or(shl(5, path), shl(255, 1))
+            mstore(and(path, 0x20), calldataload(cursor))
+            cursor := add(cursor, 0x20)
+            let level := 0
+            let end := 0
+            for {} 1 {} {
+                let halt := goal
+                if lt(mload(top), goal) {
+                    halt := mload(top)
+                }
+                end := add(cursor, shl(5, sub(halt, level)))
+                if gt(end, streamEnd) {
+                    break
+                }
+                if lt(cursor, end) {
                     for {} 1 {} {
-                        let halt := goal
-                        if lt(mload(top), goal) { halt := mload(top) }
-                        let end := add(cursor, shl(5, sub(halt, level)))
-                        if gt(end, streamEnd) { leave }
-                        if lt(cursor, end) {
-                            // Tested at its foot, the loop saves a jump for each node.
-                            for {} 1 {} {
-                                mstore(and(not(path), 0x20), calldataload(cursor))
-                                cursor := add(cursor, 0x20)
-                                // A call that succeeds returns 1, which takes `path` up one level.
-                                path := shr(staticcall(gas(), 0x02, 0x00, 0x40, 0x00, 0x20), path)
-                                mstore(and(path, 0x20), and(mload(0x00), NODE_MASK))
-                                if eq(cursor, end) { break }
-                            }
-                        }
-                        if eq(halt, goal) { break }
-
-                        mstore(0x00, mload(add(top, 0x20)))
-                        top := sub(top, 0x40)
+                        mstore(and(not(path), 0x20), calldataload(cursor))
+                        cursor := add(cursor, 0x20)
                         path := shr(staticcall(gas(), 0x02, 0x00, 0x40, 0x00, 0x20), path)
                         mstore(and(path, 0x20), and(mload(0x00), NODE_MASK))
-                        level := add(halt, 1)
+                        if eq(cursor, end) {
+                            break
+                        }
                     }
-                    // Each hash of this climb succeeded if bit 255 has moved by `goal`.
-                    if xor(shr(sub(255, goal), path), 1) { leave }
-                    // The node is the root or a left one, and so lies at 0x00.
-                    if eq(index, last) { break }
-                    top := add(top, 0x40)
-                    mstore(top, goal)
-                    mstore(add(top, 0x20), mload(0x00))
-                    index := add(index, 0x20)
                 }
-                if eq(cursor, streamEnd) { node := mload(0x00) }
+                if eq(halt, goal) {
+                    break
+                }
+                mstore(0x00, mload(add(top, 0x20)))
+                top := sub(top, 0x40)
+                path := shr(staticcall(gas(), 0x02, 0x00, 0x40, 0x00, 0x20), path)
+                mstore(and(path, 0x20), and(mload(0x00), NODE_MASK))
+                level := add(halt, 1)
             }
+            newTop := add(top, 0x40)
+            mstore(newTop, goal)
+            mstore(add(newTop, 0x20), mload(0x00))
+            let failed := or(gt(end, streamEnd), iszero(eq(shr(sub(255, goal), path), 1)))
+            newCursor := or(cursor, shl(255, failed))
+        }
+    }
 
-            let first := add(indices, 0x20)
-            let last := add(indices, shl(5, mload(indices)))
-            computed := fold(height_, first, last, nodes.offset, add(nodes.offset, nodes.length))
+    /// @dev Exact for 0 < x < 2^40, which covers all positions in a tree. A larger one is refused when the last, the
+    /// largest of them, is; what comes out for it here is below 64.
+    function _highestBit(uint256 x) private pure returns (uint256 bit) {
+        assembly ("memory-safe") {
+            bit := shl(5, gt(x, 0xffffffff))
+            bit := or(bit, shl(4, gt(shr(bit, x), 0xffff)))
+            bit := or(bit, shl(3, gt(shr(bit, x), 0xff)))
+            bit := or(bit, shl(2, gt(shr(bit, x), 0xf)))
+            bit := or(bit, byte(shr(bit, x), shl(128, 0x00000101020202020303030303030303)))
         }
     }
 }

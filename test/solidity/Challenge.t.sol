@@ -23,10 +23,12 @@ contract ChallengeTest is Test {
     }
 
     /// @dev Few leaves and many challenges: most of them repeat.
-    function testFuzzRepeatedChallengesComeOnce(uint256 dealId, uint256 seed, uint256 count, uint256 leafCount)
-        public
-        view
-    {
+    function testFuzzRepeatedChallengesComeOnce(
+        uint256 dealId,
+        uint256 seed,
+        uint256 count,
+        uint256 leafCount
+    ) public view {
         count = bound(count, 16, 64);
         leafCount = bound(leafCount, 1, 16);
         uint256[] memory leaves = _check(dealId, 1, seed, count, leafCount);
@@ -71,7 +73,13 @@ contract ChallengeTest is Test {
         uint256[] memory expected = Challenge.indices(address(this), dealId, 1, seed, count, 2 ** 40);
         assembly ("memory-safe") {
             let free := mload(0x40)
-            for { let i := 0 } lt(i, 0x1000) { i := add(i, 0x20) } { mstore(add(free, i), not(0)) }
+            for {
+                let i := 0
+            } lt(i, 0x1000) {
+                i := add(i, 0x20)
+            } {
+                mstore(add(free, i), not(0))
+            }
         }
         uint256[] memory leaves = Challenge.indices(address(this), dealId, 1, seed, count, 2 ** 40);
         assertEq(leaves, expected);
@@ -88,11 +96,13 @@ contract ChallengeTest is Test {
 
     // Helpers
 
-    function _check(uint256 dealId, uint256 k, uint256 seed, uint256 count, uint256 leafCount)
-        private
-        view
-        returns (uint256[] memory leaves)
-    {
+    function _check(
+        uint256 dealId,
+        uint256 k,
+        uint256 seed,
+        uint256 count,
+        uint256 leafCount
+    ) private view returns (uint256[] memory leaves) {
         leaves = _of(harness, dealId, k, seed, count, leafCount);
         bool[] memory drawn = new bool[](leaves.length);
         for (uint256 i = 0; i < count; i++) {
@@ -107,12 +117,15 @@ contract ChallengeTest is Test {
         }
     }
 
-    function _of(PieceTreeHarness at, uint256 dealId, uint256 k, uint256 seed, uint256 count, uint256 leafCount)
-        private
-        view
-        returns (uint256[] memory leaves)
-    {
-        (leaves,) = at.challenges(dealId, k, seed, count, leafCount);
+    function _of(
+        PieceTreeHarness at,
+        uint256 dealId,
+        uint256 k,
+        uint256 seed,
+        uint256 count,
+        uint256 leafCount
+    ) private view returns (uint256[] memory leaves) {
+        (leaves, ) = at.challenges(dealId, k, seed, count, leafCount);
     }
 
     function _find(uint256[] memory values, uint256 value) private pure returns (uint256 i) {

@@ -70,10 +70,12 @@ contract PieceTreeTest is Test {
 
     // Valid proofs
 
-    function testFuzzAcceptsProofsOfFullTrees(uint256 seed, uint256 height, uint256 leafCount, uint256 count)
-        public
-        view
-    {
+    function testFuzzAcceptsProofsOfFullTrees(
+        uint256 seed,
+        uint256 height,
+        uint256 leafCount,
+        uint256 count
+    ) public view {
         height = bound(height, 2, 10);
         leafCount = bound(leafCount, 1, 2 ** height);
         Proof memory proof = _full(seed, height, leafCount, bound(count, 1, 16));
@@ -108,7 +110,11 @@ contract PieceTreeTest is Test {
         uint256[] memory indices = new uint256[](3);
         (indices[0], indices[1], indices[2]) = (1, 2, 6);
         bytes memory nodes = bytes.concat(
-            tree.nodeAt(0, 1), tree.nodeAt(0, 0), tree.nodeAt(0, 2), tree.nodeAt(0, 3), tree.nodeAt(0, 6)
+            tree.nodeAt(0, 1),
+            tree.nodeAt(0, 0),
+            tree.nodeAt(0, 2),
+            tree.nodeAt(0, 3),
+            tree.nodeAt(0, 6)
         );
         nodes = bytes.concat(nodes, tree.nodeAt(0, 7), tree.nodeAt(1, 2));
         assertTrue(_verify(Proof(tree.nodeAt(3, 0), 3, indices, nodes)));
@@ -146,10 +152,12 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(proof));
     }
 
-    function testFuzzRejectsAnExtendedProof(uint256 seed, uint256 height, uint256 count, bytes calldata more)
-        public
-        view
-    {
+    function testFuzzRejectsAnExtendedProof(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        bytes calldata more
+    ) public view {
         vm.assume(more.length > 0);
         Proof memory proof = _sparse(seed, bound(height, 2, 40), bound(count, 1, 8));
         proof.nodes = bytes.concat(proof.nodes, more);
@@ -162,10 +170,13 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(proof));
     }
 
-    function testFuzzRejectsSwappedNodes(uint256 seed, uint256 height, uint256 count, uint256 a, uint256 b)
-        public
-        view
-    {
+    function testFuzzRejectsSwappedNodes(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        uint256 a,
+        uint256 b
+    ) public view {
         Proof memory proof = _sparse(seed, bound(height, 2, 40), bound(count, 1, 8));
         uint256 total = proof.nodes.length / 32;
         a = bound(a, 0, total - 1);
@@ -181,10 +192,13 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(proof));
     }
 
-    function testFuzzRejectsAnotherPosition(uint256 seed, uint256 height, uint256 count, uint256 which, uint256 wrong)
-        public
-        view
-    {
+    function testFuzzRejectsAnotherPosition(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        uint256 which,
+        uint256 wrong
+    ) public view {
         height = bound(height, 2, 40);
         Proof memory proof = _sparse(seed, height, bound(count, 1, 8));
         which = bound(which, 0, proof.indices.length - 1);
@@ -194,10 +208,12 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(proof));
     }
 
-    function testFuzzRejectsAPositionOutsideTheTree(uint256 seed, uint256 height, uint256 count, uint256 wrong)
-        public
-        view
-    {
+    function testFuzzRejectsAPositionOutsideTheTree(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        uint256 wrong
+    ) public view {
         height = bound(height, 2, 40);
         Proof memory proof = _sparse(seed, height, bound(count, 1, 8));
         proof.indices[proof.indices.length - 1] = bound(wrong, 2 ** height, type(uint256).max);
@@ -205,10 +221,12 @@ contract PieceTreeTest is Test {
     }
 
     /// @dev The same low bits, so that only the bound tells them from a position that holds.
-    function testFuzzRejectsAPositionThatWrapsAround(uint256 seed, uint256 height, uint256 count, uint256 high)
-        public
-        view
-    {
+    function testFuzzRejectsAPositionThatWrapsAround(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        uint256 high
+    ) public view {
         height = bound(height, 2, 40);
         Proof memory proof = _sparse(seed, height, bound(count, 1, 8));
         proof.indices[proof.indices.length - 1] += bound(high, 1, type(uint256).max >> height) << height;
@@ -230,10 +248,23 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(proof));
     }
 
-    function testFuzzRejectsUnsortedPositions(uint256 seed, uint256 height, uint256 count, uint256 a, uint256 b)
-        public
-        view
-    {
+    /// @dev Leaves 4 and 5 of a true proof, both claimed to be leaf 5: only the order of positions tells.
+    function testRejectsASiblingUnderItsTwinsPosition() public view {
+        uint256[] memory indices = new uint256[](2);
+        (indices[0], indices[1]) = (4, 5);
+        Proof memory proof = _prove(TreeBuilder.full(1, 3, 8), indices);
+        assertTrue(_verify(proof));
+        indices[0] = 5;
+        assertFalse(_verify(proof));
+    }
+
+    function testFuzzRejectsUnsortedPositions(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        uint256 a,
+        uint256 b
+    ) public view {
         Proof memory proof = _sparse(seed, bound(height, 5, 40), bound(count, 2, 8));
         uint256 total = proof.indices.length;
         a = bound(a, 0, total - 1);
@@ -261,7 +292,12 @@ contract PieceTreeTest is Test {
         height = bound(height, 2, 40);
         Proof memory proof = _sparse(seed, height, bound(count, 1, 8));
         vm.assume(wrong != height);
-        proof.height = wrong < 64 ? wrong : wrong % 2 == 0 ? wrong % 64 : wrong;
+        proof.height =
+            wrong < 64
+                ? wrong
+                : wrong % 2 == 0
+                    ? wrong % 64
+                    : wrong;
         vm.assume(proof.height != height);
         assertFalse(_verify(proof));
     }
@@ -282,10 +318,12 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(Proof(leaf, 0, new uint256[](1), bytes.concat(leaf))));
     }
 
-    function testFuzzAgreesOnGarbage(bytes32 root, uint8 height, uint256[] calldata indices, bytes calldata nodes)
-        public
-        view
-    {
+    function testFuzzAgreesOnGarbage(
+        bytes32 root,
+        uint8 height,
+        uint256[] calldata indices,
+        bytes calldata nodes
+    ) public view {
         assertFalse(_verify(Proof(root & bytes32(~uint256(0xc0)), height % 48, indices, nodes)));
     }
 
@@ -302,10 +340,12 @@ contract PieceTreeTest is Test {
     // Bytes behind the proof, and gas
 
     /// @dev The bytes that follow in calldata would complete the proof; they are not part of it.
-    function testFuzzReadsNothingBehindTheProof(uint256 seed, uint256 height, uint256 count, uint256 length)
-        public
-        view
-    {
+    function testFuzzReadsNothingBehindTheProof(
+        uint256 seed,
+        uint256 height,
+        uint256 count,
+        uint256 length
+    ) public view {
         Proof memory proof = _sparse(seed, bound(height, 2, 40), bound(count, 1, 8));
         length = bound(length, 0, proof.nodes.length);
         bool ok = harness.verifyPrefix(proof.root, proof.height, proof.indices, proof.nodes, length);
@@ -326,10 +366,25 @@ contract PieceTreeTest is Test {
         if (success) assertFalse(abi.decode(result, (bool)), "a false proof passed");
     }
 
+    /// @dev A hash that fails leaves the node before it in place, here the leaf; it must not count as the root.
+    function testRejectsWhereAHashFails() public {
+        bytes32 leaf = bytes32(uint256(5));
+        bytes memory nodes = bytes.concat(leaf, bytes32(0), bytes32(0));
+        vm.mockCallRevert(address(2), bytes(""), bytes(""));
+        assertFalse(harness.verify(leaf, 2, new uint256[](1), nodes));
+    }
+
+    /// @dev A stream that ends early is refused before anything is read or hashed past its end.
+    function testAShortStreamIsNotHashed() public view {
+        (bool ok, uint256 gasUsed) = harness.measure(0, 40, new uint256[](1), bytes.concat(bytes32(0)));
+        assertFalse(ok);
+        assertLe(gasUsed, 1_200);
+    }
+
     function testGasOfFiveChallenges() public view {
-        assertLe(_meanGas(15), 23_000);
-        assertLe(_meanGas(20), 31_000);
-        assertLe(_meanGas(25), 38_000);
+        assertLe(_meanGas(15), 24_000);
+        assertLe(_meanGas(20), 31_500);
+        assertLe(_meanGas(25), 39_000);
     }
 
     // Helpers
@@ -340,11 +395,7 @@ contract PieceTreeTest is Test {
         assertEq(ok, twin, "the twin differs");
     }
 
-    function _full(uint256 seed, uint256 height, uint256 leafCount, uint256 count)
-        private
-        pure
-        returns (Proof memory)
-    {
+    function _full(uint256 seed, uint256 height, uint256 leafCount, uint256 count) private pure returns (Proof memory) {
         return _prove(TreeBuilder.full(seed, height, leafCount), _positions(seed, leafCount, count));
     }
 

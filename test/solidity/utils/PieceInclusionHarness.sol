@@ -16,11 +16,13 @@ contract PieceInclusionHarness {
         return PieceInclusion.verifyPiece(root, leafCount, innerRoot, innerLeafCount, leafOffset, path);
     }
 
-    function verifyRange(bytes32 root, uint256 leafCount, uint256 firstLeaf, uint256 count, bytes calldata nodes)
-        external
-        view
-        returns (bool)
-    {
+    function verifyRange(
+        bytes32 root,
+        uint256 leafCount,
+        uint256 firstLeaf,
+        uint256 count,
+        bytes calldata nodes
+    ) external view returns (bool) {
         return PieceInclusion.verifyRange(root, leafCount, firstLeaf, count, nodes);
     }
 
@@ -43,11 +45,13 @@ contract PieceInclusionHarness {
     }
 
     /// @dev Execution gas of `verifyRange` alone.
-    function measureRange(bytes32 root, uint256 leafCount, uint256 firstLeaf, uint256 count, bytes calldata nodes)
-        external
-        view
-        returns (bool ok, uint256 gasUsed)
-    {
+    function measureRange(
+        bytes32 root,
+        uint256 leafCount,
+        uint256 firstLeaf,
+        uint256 count,
+        bytes calldata nodes
+    ) external view returns (bool ok, uint256 gasUsed) {
         uint256 before = gasleft();
         ok = PieceInclusion.verifyRange(root, leafCount, firstLeaf, count, nodes);
         gasUsed = before - gasleft();

@@ -17,11 +17,12 @@ library PieceTreeReference {
         uint256 depth;
     }
 
-    function verify(bytes32 root, uint256 height, uint256[] memory indices, bytes memory nodes)
-        internal
-        pure
-        returns (bool)
-    {
+    function verify(
+        bytes32 root,
+        uint256 height,
+        uint256[] memory indices,
+        bytes memory nodes
+    ) internal pure returns (bool) {
         if (root & bytes32(uint256(0xc0)) != 0) return false;
         if (height > 40) return false;
         if (!wellFormed(height, indices)) return false;

@@ -25,11 +25,10 @@ library TreeBuilder {
     }
 
     /// @dev The root, and the multiproof of sorted distinct indices.
-    function prove(Tree memory tree, uint256[] memory indices)
-        internal
-        pure
-        returns (bytes32 root, bytes memory nodes)
-    {
+    function prove(
+        Tree memory tree,
+        uint256[] memory indices
+    ) internal pure returns (bytes32 root, bytes memory nodes) {
         bytes32[] memory stream = new bytes32[](indices.length * (tree.height + 1));
         uint256 used;
         (root, used) = _prove(tree, tree.height, 0, indices, stream, 0);
