@@ -107,9 +107,10 @@ library PieceTree {
     ///
     /// `path`, at first the leaf's position, shifts right by one at each level: a hash call that succeeds returns 1,
     /// and this is the shift. Its bit 5 is the side that the node is on, which as 0x00 or 0x20 is the node's place in
-    /// the hash's input at 0x00..0x3f. Bit 255 counts the levels climbed. At its goal the node is a left one or the
-    /// root, and so lies at 0x00. Up to the goal, or to where a sibling waits on the stack, all siblings come from the
-    /// stream, so the inner loop has nothing to decide; tested at its foot, it saves a jump for each node.
+    /// the hash's input at 0x00..0x3f. Bit 255 counts the levels, and so tells whether the goal was reached. There the
+    /// node is a left one or the root, and so lies at 0x00. Up to the goal, or to where a sibling waits on the stack,
+    /// all siblings come from the stream, so the inner loop has nothing to decide; tested at its foot, it saves a jump
+    /// for each node.
     function _climb(
         uint256 path,
         uint256 goal,
@@ -156,8 +157,7 @@ library PieceTree {
             newTop := add(top, 0x40)
             mstore(newTop, goal)
             mstore(add(newTop, 0x20), mload(0x00))
-            let failed := or(gt(end, streamEnd), iszero(eq(shr(sub(255, goal), path), 1)))
-            newCursor := or(cursor, shl(255, failed))
+            newCursor := or(cursor, shl(255, iszero(eq(shr(sub(255, goal), path), 1))))
         }
     }
 

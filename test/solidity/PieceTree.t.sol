@@ -248,13 +248,14 @@ contract PieceTreeTest is Test {
         assertFalse(_verify(proof));
     }
 
-    /// @dev Leaves 4 and 5 of a true proof, both claimed to be leaf 5: only the order of positions tells.
+    /// @dev Leaves 6 and 7 of a true proof, both claimed to be leaf 7. A right node that waited for a sibling would be
+    /// taken for a left one, and zero, as here, is what the memory of a left one holds at first.
     function testRejectsASiblingUnderItsTwinsPosition() public view {
         uint256[] memory indices = new uint256[](2);
-        (indices[0], indices[1]) = (4, 5);
-        Proof memory proof = _prove(TreeBuilder.full(1, 3, 8), indices);
+        (indices[0], indices[1]) = (6, 7);
+        Proof memory proof = _prove(TreeBuilder.full(1, 3, 6), indices);
         assertTrue(_verify(proof));
-        indices[0] = 5;
+        indices[0] = 7;
         assertFalse(_verify(proof));
     }
 
