@@ -1,0 +1,110 @@
+/**
+ * What client and provider say to each other in JSON. Amounts are decimal strings, bytes 0x-prefixed hex.
+ *
+ * @packageDocumentation
+ */
+import { isAddress } from "ethers";
+import { z } from "zod";
+import { HoldfastError } from "../errors.js";
+import type { DealTerms } from "./terms.js";
+
+const amount = z.string().regex(/^(0|[1-9]\d{0,38})$/, "a decimal amount");
+const address = z.string().refine((text) => isAddress(text), "an address");
+const bytes32 = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "32 bytes in hex");
+const bytes = z.string().regex(/^0x([0-9a-fA-F]{2})*$/, "bytes in hex");
+const count = z.number().int().min(0).max(0xffffffff);
+const seconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const terms = z.strictObject({
+  client: address,
+  provider: address,
+  root: bytes32,
+  leafCount: amount,
+  tier: z.number().int().min(0).max(255),
+  periods: count,
+  maxPeriods: count,
+  token: address,
+  pricePerPeriod: amount,
+  collateral: amount,
+  egressPricePerGiB: amount,
+  validUntil: seconds,
+  salt: bytes32,
+});
+
+const dealRequest = z.strictObject({ terms });
+const dealAnswer = z.object({ dealId: bytes32, providerSignature: bytes });
+
+const tierOffer = z.object({
+  tier: z.number().int().min(0).max(255),
+  pricePerGiBPerPeriod: amount,
+  egressPricePerGiB: amount,
+  collateralRatio: count,
+});
+
+const info = z.object({
+  provider: address,
+  chainId: z.number().int(),
+  market: address,
+  token: address,
+  maxPieceBytes: z.number().int().min(1),
+  maxPeriods: count,
+  tiers: z.array(tierOffer),
+});
+
+/** Terms as they travel. */
+export type TermsJson = z.infer<typeof terms>;
+/** What `POST /deals` takes. */
+export type DealRequest = z.infer<typeof dealRequest>;
+/** What `POST /deals` answers. */
+export type DealAnswer = z.infer<typeof dealAnswer>;
+/** What a provider asks for a tier. */
+export type TierOffer = z.infer<typeof tierOffer>;
+/** What `GET /info` answers. */
+export type ProviderInfo = z.infer<typeof info>;
+
+/** Terms to JSON. */
+export function termsToJson(value: DealTerms): TermsJson {
+  return {
+    ...value,
+    leafCount: value.leafCount.toString(),
+    pricePerPeriod: value.pricePerPeriod.toString(),
+    collateral: value.collateral.toString(),
+    egressPricePerGiB: value.egressPricePerGiB.toString(),
+    validUntil: Number(value.validUntil),
+  };
+}
+
+/** Terms from JSON that was checked. */
+export function termsFromJson(value: TermsJson): DealTerms {
+  return {
+    ...value,
+    leafCount: BigInt(value.leafCount),
+    pricePerPeriod: BigInt(value.pricePerPeriod),
+    collateral: BigInt(value.collateral),
+    egressPricePerGiB: BigInt(value.egressPricePerGiB),
+    validUntil: value.validUntil,
+  };
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` naming the field that is wrong */
+export function dealRequestFromJson(value: unknown): DealRequest {
+  return parse(dealRequest, value);
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` */
+export function dealAnswerFromJson(value: unknown): DealAnswer {
+  return parse(dealAnswer, value);
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` */
+export function providerInfoFromJson(value: unknown): ProviderInfo {
+  return parse(info, value);
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join(".") || "body";
+  throw new HoldfastError("INVALID_REQUEST", `${where}: ${issue?.message}`, "see docs/provider.md for the form");
+}

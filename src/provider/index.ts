@@ -1,0 +1,9 @@
+/**
+ * A provider's node: HTTP, pieces, deals.
+ *
+ * @packageDocumentation
+ */
+export { DealDesk, type DealDeskOptions, type Policy } from "./deals.js";
+export { createNode, type NodeOptions } from "./http.js";
+export { type ByteRange, parseRange } from "./range.js";
+export { type ListenOptions, type RunningNode, startNode } from "./server.js";

@@ -1,0 +1,7 @@
+/**
+ * Where bytes live: the interfaces, and a folder on this machine behind them.
+ *
+ * @packageDocumentation
+ */
+export { FilePieceStore } from "./file-store.js";
+export type { PieceSource, PieceStore } from "./types.js";
