@@ -1,32 +1,25 @@
-import { type Signer, ZeroAddress, hexlify, randomBytes, toBeHex } from "ethers";
-import type { Holdfast } from "../chain/contracts.js";
-import type { Deployment } from "../chain/deployment.js";
-import type { TransactionSender } from "../chain/sender.js";
+import { type Provider, toBeHex } from "ethers";
+import { ChainError } from "../chain/errors.js";
+import { Mutex } from "../chain/mutex.js";
+import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
 import { type Commitment, commit, encodePieceCid } from "../piece/index.js";
-import { checkTerms, collateralFor, dealDomain, dealIdOf, type DealTerms, pricePerPeriodUp } from "../protocol/index.js";
-import { askInfo, askSignature, type ProviderNode, upload } from "./providers.js";
-import { memorySink, type Retrieval, retrieve, type Sink } from "./retrieve.js";
+import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, type Tier } from "../protocol/index.js";
+import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
+import { refused } from "./http.js";
+import { type Candidate, type DealWishes, findCandidates, termsFor } from "./market.js";
+import { askSignature, upload } from "./providers.js";
+import { memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
+import { isSignedBy } from "./signatures.js";
 
-export interface ClientOptions {
-  readonly address: string;
-  readonly sender: TransactionSender;
-  readonly deployment: Deployment;
-  readonly contracts: Holdfast;
-}
+export type ClientOptions = ChainAccess;
 
-export interface StoreOptions {
-  readonly tier: number;
-  /** Periods paid now. */
-  readonly periods: number;
-  /** Up to where the deal may be extended; `periods` by default. */
-  readonly maxPeriods?: number;
+export interface StoreOptions extends DealWishes {
   /** How many providers keep the piece; 1 by default. */
   readonly copies?: number;
-  /** Most that a period may cost at one provider, in base units. */
-  readonly maxPricePerPeriod?: bigint;
   /** Nodes to choose from; all that are registered by default. */
   readonly urls?: readonly string[];
+  /** Told of each step as it is done. */
   readonly onProgress?: (step: StoreStep) => void;
 }
 
@@ -38,6 +31,7 @@ export type StoreStep =
 /** A deal that was opened. */
 export interface Deal {
   readonly id: bigint;
+  /** Where its provider serves the piece. */
   readonly url: string;
   readonly terms: DealTerms;
 }
@@ -48,70 +42,110 @@ export interface StoredPiece {
   readonly deals: readonly Deal[];
 }
 
-const VALIDITY_SECONDS = 1_800;
-const PAGE = 100n;
+/** Fewer providers than wanted took the piece. `deals` are those that are open all the same, and paid for. */
+export class TooFewProvidersError extends HoldfastError {
+  readonly deals: readonly Deal[];
+
+  constructor(copies: number, deals: readonly Deal[], failures: readonly string[]) {
+    const reasons = failures.length > 0 ? `: ${failures.join("; ")}` : "; no provider offers this";
+    super(
+      "TOO_FEW_PROVIDERS",
+      `${deals.length} of ${copies} copies were placed${reasons}`,
+      "allow a higher price, another tier, less collateral or fewer copies",
+    );
+    this.deals = deals;
+  }
+}
+
+/** A piece, and what it is to be stored for. */
+interface Order {
+  readonly pieceCid: string;
+  readonly commitment: Commitment;
+  readonly payload: Blob;
+  readonly options: StoreOptions;
+  readonly tier: Tier;
+}
+
+/** What another provider may do better: this one does not answer, refuses, or answers nonsense. */
+const PROVIDER_FAULTS: ReadonlySet<string> = new Set([
+  "PROVIDER_UNREACHABLE",
+  "PROVIDER_REFUSED",
+  "INVALID_REQUEST",
+  // Its offer holds amounts that no terms can have.
+  "INVALID_TERMS",
+  "AMOUNT_TOO_LARGE",
+]);
+
+/** What the market says where it is the provider that does not keep its side. */
+const PROVIDER_REVERTS: ReadonlySet<string> = new Set([
+  "InsufficientStake",
+  "StakeBelowMinimum",
+  "InvalidProviderSignature",
+  "NotRegistered",
+  "TermsCancelled",
+  "TermsExpired",
+]);
 
 /**
  * What a dapp uses: store a file in one call, get it back verified.
  *
+ * A provider is never taken at its word: what is paid for is the commitment that was computed here, on terms that were
+ * written here, against a signature that was checked here; every byte that comes back is hashed.
+ *
  * @example
  * const client = new HoldfastClient({ address, sender, deployment, contracts });
- * const { pieceCid, deals } = await client.store(blob, { tier: 0, periods: 30, copies: 2 });
+ * const { pieceCid, deals } = await client.store(blob, { tier: 0, periods: 30, copies: 2, maxPricePerPeriod: 1_000n });
  * const { value } = await client.fetch(pieceCid, deals.map((deal) => deal.url));
  */
 export class HoldfastClient {
-  readonly #o: ClientOptions;
+  readonly #access: ChainAccess;
+  readonly #provider: Provider;
+  /** Two deals must not count on the same money. */
+  readonly #paying = new Mutex();
 
+  /** @throws HoldfastError `NO_PROVIDER` where the contracts are connected to none */
   constructor(options: ClientOptions) {
-    this.#o = options;
+    const provider = options.contracts.market.runner?.provider;
+    if (!provider) {
+      throw new HoldfastError("NO_PROVIDER", "the contracts have no provider", "connect(provider, deployment)");
+    }
+    this.#access = options;
+    this.#provider = provider;
   }
 
   /**
    * Stores a payload with the cheapest providers that offer it: commits to it here, hands it over, has the terms signed,
    * pays into escrow and opens a deal with each.
    *
-   * Where a provider fails, the next one is asked; deals that are open by then stay.
+   * Where a provider fails, the next one is asked. Deals that are open by then stay, and money that was deposited and not
+   * used stays in the account's own vault balance.
    *
-   * @throws HoldfastError `EMPTY_PIECE`, `TOO_FEW_PROVIDERS`, and what the chain refuses
+   * @throws HoldfastError `EMPTY_PIECE`, `UNKNOWN_TIER`, `INVALID_COPIES`, `INVALID_PERIODS`
+   * @throws TooFewProvidersError with the deals that are open by then
+   * @throws ChainError where money is missing or the chain can't be reached
    */
   async store(payload: Blob, options: StoreOptions): Promise<StoredPiece> {
+    const tier = this.#checkOptions(options);
+    const { copies = 1, onProgress, urls } = options;
     const commitment = await commit(payload.stream());
     const pieceCid = encodePieceCid(commitment).toString();
-    options.onProgress?.({ step: "committed", pieceCid, commitment });
-    const copies = options.copies ?? 1;
+    onProgress?.({ step: "committed", pieceCid, commitment });
+    const order: Order = { pieceCid, commitment, payload, options, tier };
     const deals: Deal[] = [];
     const failures: string[] = [];
-    for (const node of await this.candidates(commitment.payloadSize, options)) {
+    for (const candidate of await findCandidates(this.#access, commitment.payloadSize, options, urls)) {
       if (deals.length === copies) break;
+      // Two copies with one provider, under whatever URLs, would be one.
+      if (deals.some(({ terms }) => terms.provider === candidate.info.provider)) continue;
       try {
-        deals.push(await this.#place(node, pieceCid, commitment, payload, options));
+        deals.push(await this.#place(candidate, order));
       } catch (error) {
-        if (!(error instanceof HoldfastError) || !PROVIDER_FAULTS.has(error.code)) throw error;
+        if (!isProvidersFault(error)) throw error;
         failures.push(error.message);
       }
     }
     if (deals.length === copies) return { pieceCid, commitment, deals };
-    throw new HoldfastError(
-      "TOO_FEW_PROVIDERS",
-      `${deals.length} of ${copies} copies were placed${failures.length ? `: ${failures.join("; ")}` : ""}`,
-      "allow a higher price, another tier, or fewer copies",
-    );
-  }
-
-  /** Nodes that offer the tier for a payload of this size, the cheapest first. Those that don't answer are left out. */
-  async candidates(payloadSize: bigint, options: StoreOptions): Promise<ProviderNode[]> {
-    const { deployment } = this.#o;
-    const urls = options.urls ?? (await this.#registeredUrls());
-    const asked = await Promise.allSettled(urls.map((url) => askInfo(url)));
-    const most = options.maxPricePerPeriod;
-    return asked
-      .flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []))
-      .filter(({ info }) => info.chainId === deployment.chainId && same(info.market, deployment.market))
-      .filter(({ info }) => BigInt(info.maxPieceBytes) >= payloadSize)
-      .flatMap((node) => priced(node, options.tier, payloadSize))
-      .filter(({ price }) => most === undefined || price <= most)
-      .sort((a, b) => (a.price < b.price ? -1 : a.price > b.price ? 1 : 0))
-      .map(({ node }) => node);
+    throw new TooFewProvidersError(copies, deals, failures);
   }
 
   /** Fetches a piece into memory, verified. @throws HoldfastError as {@link retrieve} */
@@ -121,94 +155,110 @@ export class HoldfastClient {
     pieceCid: string,
     urls: readonly string[],
     makeSink: () => Sink<T> | Promise<Sink<T>>,
+    options?: RetrieveOptions,
   ): Promise<Retrieval<T>>;
-  fetch(pieceCid: string, urls: readonly string[], makeSink: () => Sink<unknown> | Promise<Sink<unknown>> = memorySink) {
-    return retrieve(pieceCid, urls, makeSink);
+  fetch(
+    pieceCid: string,
+    urls: readonly string[],
+    makeSink: () => Sink<unknown> | Promise<Sink<unknown>> = memorySink,
+    options: RetrieveOptions = {},
+  ): Promise<Retrieval<unknown>> {
+    return retrieve(pieceCid, urls, makeSink, options);
   }
 
   /** Ends a deal: the period in progress is still owed, the rest comes back at once. */
   async terminate(id: bigint): Promise<void> {
-    await this.#o.sender.send(await this.#o.contracts.market.terminate.populateTransaction(id));
+    const { market } = this.#access.contracts;
+    await this.#access.sender.send(await market.terminate.populateTransaction(id), "terminate a deal");
   }
 
-  /** Pays for more periods of a deal, up to its maxPeriods. @param maxCost - base units */
+  /**
+   * Pays for more periods of a deal, up to its maxPeriods, from what the account has in the vault.
+   *
+   * @param maxCost - the most to pay in all, in base units
+   */
   async extend(id: bigint, periods: number, maxCost: bigint): Promise<void> {
-    await this.#o.sender.send(await this.#o.contracts.market.extend.populateTransaction(id, periods, maxCost));
+    const { market } = this.#access.contracts;
+    const call = await market.extend.populateTransaction(id, periods, maxCost);
+    await this.#paying.run(() => this.#access.sender.send(call, "extend a deal"));
   }
 
-  /** What the account has in the vault, in base units. */
+  /** What the account has in the vault, in base units of `token` (zero: the native coin). */
   balance(token: string): Promise<bigint> {
-    return this.#o.contracts.vault.balanceOf(this.#o.address, BigInt(token));
+    return balanceOf(this.#access, token);
   }
 
-  /** Takes all of a token out of the vault. Gives back how much that was. */
-  async withdrawAll(token: string): Promise<bigint> {
-    const { contracts, sender, address } = this.#o;
-    const amount = await this.balance(token);
-    if (amount > 0n) await sender.send(await contracts.vault.withdraw.populateTransaction(token, address, amount));
-    return amount;
+  /** Takes all of a token out of the vault. Gives back how much that was, in base units. */
+  withdrawAll(token: string): Promise<bigint> {
+    return this.#paying.run(() => withdrawAll(this.#access, token));
   }
 
-  async #place(
-    node: ProviderNode,
-    pieceCid: string,
-    commitment: Commitment,
-    payload: Blob,
-    options: StoreOptions,
-  ): Promise<Deal> {
-    const terms = await this.#termsFor(node, commitment, options);
-    await upload(node.url, pieceCid, payload);
-    options.onProgress?.({ step: "uploaded", url: node.url });
-    const { providerSignature } = await askSignature(node.url, terms);
-    await this.fund(terms.token, terms.pricePerPeriod * BigInt(terms.periods));
-    const { contracts, sender, deployment } = this.#o;
-    await sender.send(await contracts.market.open.populateTransaction(terms, "0x", providerSignature));
-    const id = dealIdOf(dealDomain(deployment.chainId, deployment.market), terms);
-    const deal = { id, url: node.url, terms };
+  #checkOptions({ tier: index, periods, maxPeriods = periods, copies = 1 }: StoreOptions): Tier {
+    const tier = this.#access.deployment.tiers[index];
+    if (!tier) {
+      throw new HoldfastError("UNKNOWN_TIER", `the market has no tier ${index}`, "choose a row of the market's table");
+    }
+    if (!Number.isInteger(copies) || copies < 1) {
+      throw new HoldfastError("INVALID_COPIES", `${copies} copies can't be stored`, "store at least one");
+    }
+    if (
+      !Number.isInteger(periods) ||
+      !Number.isInteger(maxPeriods) ||
+      periods < tier.maxMisses ||
+      maxPeriods < periods
+    ) {
+      const hint = `give whole numbers, ${tier.maxMisses} ≤ periods ≤ maxPeriods`;
+      throw new HoldfastError("INVALID_PERIODS", `${periods} periods of at most ${maxPeriods} are not allowed`, hint);
+    }
+    return tier;
+  }
+
+  async #place(candidate: Candidate, { pieceCid, commitment, payload, options, tier }: Order): Promise<Deal> {
+    const { url } = candidate;
+    const { address, deployment } = this.#access;
+    const check = async () => {
+      const now = await ask("read the time", chainTime(this.#provider));
+      const terms = termsFor(candidate, address, commitment, options, tier, now);
+      const { vault, registry, market } = deployment;
+      checkTerms(terms, tier, { now, protocol: [vault, registry, market] });
+      return terms;
+    };
+    // Before the upload, so that impossible terms cost no bytes, and after it, since it may have taken long.
+    await check();
+    await upload(url, pieceCid, payload);
+    options.onProgress?.({ step: "uploaded", url });
+    const terms = await check();
+    const deal = { id: dealIdOf(dealDomain(deployment.chainId, deployment.market), terms), url, terms };
+    await this.#open(deal, await this.#signature(deal));
     options.onProgress?.({ step: "opened", deal });
     return deal;
   }
 
-  async #termsFor({ info }: ProviderNode, commitment: Commitment, options: StoreOptions): Promise<DealTerms> {
-    const { deployment, address } = this.#o;
-    const tier = deployment.tiers[options.tier];
-    const offer = info.tiers.find((each) => each.tier === options.tier);
-    if (!tier || !offer) throw new HoldfastError("NO_SUCH_TIER", `tier ${options.tier} is not offered`, "choose another");
-    const price = pricePerPeriodUp(commitment.payloadSize, BigInt(offer.pricePerGiBPerPeriod));
-    const terms: DealTerms = {
-      client: address,
-      provider: info.provider,
-      root: hexlify(commitment.root),
-      leafCount: commitment.leafCount,
-      tier: options.tier,
-      periods: options.periods,
-      maxPeriods: options.maxPeriods ?? options.periods,
-      token: info.token,
-      pricePerPeriod: price,
-      collateral: collateralFor(price, offer.collateralRatio, tier.maxMisses),
-      egressPricePerGiB: BigInt(offer.egressPricePerGiB),
-      validUntil: Math.floor(Date.now() / 1_000) + VALIDITY_SECONDS,
-      salt: hexlify(randomBytes(32)),
-    };
-    checkTerms(terms, tier);
-    return terms;
+  /** The provider's signature over these very terms, checked before any money moves. */
+  async #signature({ id, url, terms }: Deal): Promise<string> {
+    const { dealId, providerSignature } = await askSignature(url, terms);
+    if (BigInt(dealId) !== id) throw refused(url, `it signed another deal, ${dealId}`);
+    const digest = toBeHex(id, 32);
+    const signer = await ask("read the registry", this.#access.contracts.registry.signerOf(terms.provider));
+    for (const account of [terms.provider, signer]) {
+      if (await isSignedBy(this.#provider, account, digest, providerSignature)) return providerSignature;
+    }
+    throw refused(url, `its signature is neither the provider's (${terms.provider}) nor its signer's`);
   }
 
-  /** Makes sure that the vault holds `amount` for this account and lets the market take it into escrow. */
-  async fund(token: string, amount: bigint): Promise<void> {
-    const { contracts, sender, deployment, address } = this.#o;
-    const { vault } = contracts;
-    const missing = amount - (await this.balance(token));
-    if (missing <= 0n) {
-      if (await vault.isOperator(address, deployment.market)) return;
-      await sender.send(await vault.setOperator.populateTransaction(deployment.market, true));
-      return;
-    }
-    const native = token === ZeroAddress;
-    if (!native) await this.#approve(token, missing);
-    const deposit = vault.depositAndApprove.populateTransaction(token, missing, deployment.market, {
-      value: native ? missing : 0n,
+  /** The sender simulates before it sends, so a provider without stake costs no gas. */
+  #open({ terms }: Deal, providerSignature: string): Promise<unknown> {
+    return this.#paying.run(async () => {
+      await fund(this.#access, terms.token, escrowOf(terms));
+      const { contracts, sender } = this.#access;
+      const call = await contracts.market.open.populateTransaction(terms, "0x", providerSignature);
+      // Where somebody else opened these terms, as a gift, the deal is this client's all the same: "done".
+      await sender.send(call, "open a deal");
     });
-    await sender.send(await deposit);
   }
+}
+
+function isProvidersFault(error: unknown): error is HoldfastError {
+  if (error instanceof ChainError) return error.revert !== undefined && PROVIDER_REVERTS.has(error.revert.name);
+  return error instanceof HoldfastError && PROVIDER_FAULTS.has(error.code);
 }

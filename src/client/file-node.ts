@@ -1,10 +1,12 @@
+/** Files as payloads and as the place of downloads, in Node. */
+import { randomUUID } from "node:crypto";
 import { openAsBlob } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { HoldfastError } from "../errors.js";
 import type { Sink } from "./retrieve.js";
 
 /**
- * A file as a Blob that is read as needed, never as a whole.
+ * A file as a Blob that is read as needed, never as a whole. A file that changes afterwards fails to be read.
  *
  * @throws HoldfastError `FILE_UNREADABLE`, `EMPTY_PIECE`
  */
@@ -17,10 +19,17 @@ export async function fileBlob(path: string): Promise<Blob> {
   return openAsBlob(path);
 }
 
-/** Writes a download to `path`, which appears only when the bytes are whole and verified. */
+/**
+ * Writes a download to `path`, which appears, or is replaced, only when the bytes are whole and verified.
+ *
+ * @returns a sink that gives back `path`
+ * @throws HoldfastError `FILE_UNWRITABLE` where the folder can't be written to
+ */
 export async function fileSink(path: string): Promise<Sink<string>> {
-  const part = `${path}.part`;
-  const file = await open(part, "w");
+  const part = `${path}.${randomUUID()}.part`;
+  const file = await open(part, "wx").catch((cause) => {
+    throw new HoldfastError("FILE_UNWRITABLE", `${path} cannot be written`, "check the folder", { cause });
+  });
   return {
     async write(chunk) {
       for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
@@ -32,6 +41,7 @@ export async function fileSink(path: string): Promise<Sink<string>> {
       return path;
     },
     async discard() {
+      // Closing a second time, after a rename that failed, does nothing.
       await file.close();
       await rm(part, { force: true });
     },

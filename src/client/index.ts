@@ -3,6 +3,18 @@
  *
  * @packageDocumentation
  */
-export { type ClientOptions, type Deal, HoldfastClient, type StoredPiece, type StoreOptions, type StoreStep } from "./client.js";
+export {
+  type ClientOptions,
+  type Deal,
+  HoldfastClient,
+  type StoredPiece,
+  type StoreOptions,
+  type StoreStep,
+  TooFewProvidersError,
+} from "./client.js";
+export { type ChainAccess, fund } from "./funds.js";
+export { type Candidate, type DealWishes, findCandidates } from "./market.js";
 export { askInfo, askSignature, type ProviderNode, upload } from "./providers.js";
-export { memorySink, type Retrieval, retrieve, type Sink } from "./retrieve.js";
+export { type Failure, memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
+export { type ChainSender, walletSender } from "./sender.js";
+export { isSignedBy } from "./signatures.js";

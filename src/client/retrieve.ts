@@ -4,34 +4,50 @@
  * @packageDocumentation
  */
 import { HoldfastError } from "../errors.js";
-import { decodePieceCid, encodePieceCid, PieceHasher } from "../piece/index.js";
+import { type Commitment, decodePieceCid, encodePieceCid, PieceHasher } from "../piece/index.js";
+import { unreachable } from "./http.js";
+import { Patience } from "./patience.js";
 import { download } from "./providers.js";
 
-/** Where the bytes of a download go. */
+/** Where the bytes of a download go. Nothing that was written may be used before `done`. */
 export interface Sink<T> {
   write(chunk: Uint8Array): void | Promise<void>;
   /** Called once, when all bytes are there and verified. */
   done(): T | Promise<T>;
-  /** Called once, when they are not: forget them. */
+  /** Called once, when they are not, or when `write` or `done` failed: forget them. */
   discard(): void | Promise<void>;
+}
+
+/** A provider that did not serve the piece, and why. */
+export interface Failure {
+  readonly url: string;
+  readonly error: HoldfastError;
 }
 
 export interface Retrieval<T> {
   readonly value: T;
   /** The provider that served it. */
   readonly url: string;
-  /** Providers that were tried before, and what was wrong with them. */
-  readonly failures: readonly { url: string; error: HoldfastError }[];
+  /** Providers that were tried before. */
+  readonly failures: readonly Failure[];
 }
 
-/** A provider that sends nothing for this long is given up. */
+export interface RetrieveOptions {
+  /** A provider that gets no 64 KiB across in this time is given up; 30,000 by default. */
+  readonly stallMs?: number;
+}
+
 const STALL_MS = 30_000;
+
+/** What the next provider may do better. Anything else (a full disk here) would fail again. */
+const FAULTS: ReadonlySet<string> = new Set(["PROVIDER_UNREACHABLE", "PROVIDER_REFUSED", "PIECE_CORRUPT"]);
 
 /**
  * Fetches a piece from the first of `urls` that serves it whole and right.
  *
  * @param makeSink - called for each attempt
  * @throws HoldfastError `INVALID_PIECE_CID`, `PIECE_UNAVAILABLE` where no provider served it
+ * @throws what the sink throws
  * @example
  * const { value } = await retrieve(pieceCid, ["http://127.0.0.1:8080"], memorySink);
  */
@@ -39,17 +55,18 @@ export async function retrieve<T>(
   pieceCid: string,
   urls: readonly string[],
   makeSink: () => Sink<T> | Promise<Sink<T>>,
+  { stallMs = STALL_MS }: RetrieveOptions = {},
 ): Promise<Retrieval<T>> {
-  decodePieceCid(pieceCid);
-  const failures: { url: string; error: HoldfastError }[] = [];
+  const expected = decodePieceCid(pieceCid);
+  const failures: Failure[] = [];
   for (const url of urls) {
     const sink = await makeSink();
     try {
-      await receive(pieceCid, url, sink);
+      await receive(expected, url, sink, stallMs);
       return { value: await sink.done(), url, failures };
     } catch (error) {
       await sink.discard();
-      if (!(error instanceof HoldfastError)) throw error;
+      if (!(error instanceof HoldfastError) || !FAULTS.has(error.code)) throw error;
       failures.push({ url, error });
     }
   }
@@ -57,52 +74,47 @@ export async function retrieve<T>(
   throw new HoldfastError("PIECE_UNAVAILABLE", `no provider served ${pieceCid}: ${reasons}`, "name other providers");
 }
 
-async function receive<T>(pieceCid: string, url: string, sink: Sink<T>): Promise<void> {
-  const expected = decodePieceCid(pieceCid);
-  const stall = new AbortController();
-  let timer = setTimeout(() => stall.abort(), STALL_MS);
+async function receive(expected: Commitment, url: string, sink: Sink<unknown>, stallMs: number): Promise<void> {
+  const pieceCid = encodePieceCid(expected).toString();
+  const abort = new AbortController();
+  const patience = new Patience(stallMs, () => abort.abort());
   const hasher = new PieceHasher();
   let size = 0n;
   try {
-    const response = await download(url, pieceCid, stall.signal);
-    for await (const chunk of chunksOf(response, url)) {
-      timer = restart(timer, stall);
+    const response = await patience.during(download(url, pieceCid, abort.signal));
+    for await (const chunk of chunksOf(response, url, patience)) {
       size += BigInt(chunk.length);
-      if (size > expected.payloadSize) break;
+      if (size > expected.payloadSize)
+        throw corrupt(url, `sent more than the ${expected.payloadSize} bytes of the piece`);
       hasher.update(chunk);
       await sink.write(chunk);
     }
   } finally {
-    clearTimeout(timer);
-    stall.abort();
+    abort.abort();
   }
-  if (size !== expected.payloadSize) throw wrong(url, `sent ${size} bytes or more where ${expected.payloadSize} belong`);
+  if (size < expected.payloadSize) throw corrupt(url, `sent ${size} of ${expected.payloadSize} bytes`);
   const actual = encodePieceCid(hasher.finish()).toString();
-  if (actual !== encodePieceCid(expected).toString()) throw wrong(url, `sent other bytes: ${actual}`);
+  if (actual !== pieceCid) throw corrupt(url, `sent other bytes: ${actual}`);
 }
 
-function restart(timer: ReturnType<typeof setTimeout>, stall: AbortController): ReturnType<typeof setTimeout> {
-  clearTimeout(timer);
-  return setTimeout(() => stall.abort(), STALL_MS);
-}
-
-async function* chunksOf(response: Response, url: string): AsyncGenerator<Uint8Array> {
+async function* chunksOf(response: Response, url: string, patience: Patience): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   if (!reader) return;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await patience.during(reader.read()).catch((cause) => {
+        throw unreachable(url, "broke off, or was too slow", cause);
+      });
       if (done) return;
+      patience.received(value.length);
       yield value;
     }
-  } catch (cause) {
-    throw new HoldfastError("PROVIDER_UNREACHABLE", `${url} broke off`, "try another provider", { cause });
   } finally {
     await reader.cancel().catch(() => undefined);
   }
 }
 
-function wrong(url: string, what: string): HoldfastError {
+function corrupt(url: string, what: string): HoldfastError {
   return new HoldfastError("PIECE_CORRUPT", `${url} ${what}`, "try another provider");
 }
 

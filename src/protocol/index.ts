@@ -29,6 +29,7 @@ export {
   type Totals,
   totals,
 } from "./ledger.js";
+export { collateralFor, pricePerPeriodUp } from "./pricing.js";
 export {
   closedAt,
   epochOf,
@@ -54,3 +55,15 @@ export {
   TermsError,
   type TermsFault,
 } from "./terms.js";
+export {
+  type DealAnswer,
+  type DealRequest,
+  dealAnswerFromJson,
+  dealRequestFromJson,
+  type ProviderInfo,
+  providerInfoFromJson,
+  type TermsJson,
+  type TierOffer,
+  termsFromJson,
+  termsToJson,
+} from "./wire.js";

@@ -3,17 +3,24 @@
  *
  * @packageDocumentation
  */
-import { isAddress } from "ethers";
+import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 import { HoldfastError } from "../errors.js";
 import type { DealTerms } from "./terms.js";
 
 const amount = z.string().regex(/^(0|[1-9]\d{0,38})$/, "a decimal amount");
-const address = z.string().refine((text) => isAddress(text), "an address");
+const address = z
+  .string()
+  .refine((text) => /^0x[0-9a-fA-F]{40}$/.test(text) && isAddress(text), "an address, or its checksum is wrong")
+  .transform((text) => getAddress(text));
 const bytes32 = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "32 bytes in hex");
-const bytes = z.string().regex(/^0x([0-9a-fA-F]{2})*$/, "bytes in hex");
+const signature = z
+  .string()
+  .max(2 + 2 * 4_096)
+  .regex(/^0x([0-9a-fA-F]{2})*$/, "bytes in hex");
 const count = z.number().int().min(0).max(0xffffffff);
-const seconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** A whole number that JSON carries without loss. */
+const safe = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const terms = z.strictObject({
   client: address,
@@ -27,12 +34,12 @@ const terms = z.strictObject({
   pricePerPeriod: amount,
   collateral: amount,
   egressPricePerGiB: amount,
-  validUntil: seconds,
+  validUntil: safe,
   salt: bytes32,
 });
 
 const dealRequest = z.strictObject({ terms });
-const dealAnswer = z.object({ dealId: bytes32, providerSignature: bytes });
+const dealAnswer = z.object({ dealId: bytes32, providerSignature: signature });
 
 const tierOffer = z.object({
   tier: z.number().int().min(0).max(255),
@@ -43,15 +50,15 @@ const tierOffer = z.object({
 
 const info = z.object({
   provider: address,
-  chainId: z.number().int(),
+  chainId: z.number().int().min(1),
   market: address,
   token: address,
-  maxPieceBytes: z.number().int().min(1),
+  maxPieceBytes: safe.min(1),
   maxPeriods: count,
-  tiers: z.array(tierOffer),
+  tiers: z.array(tierOffer).max(255),
 });
 
-/** Terms as they travel. */
+/** Terms as they travel: amounts and leafCount as decimal strings, validUntil as a number. */
 export type TermsJson = z.infer<typeof terms>;
 /** What `POST /deals` takes. */
 export type DealRequest = z.infer<typeof dealRequest>;
@@ -62,7 +69,7 @@ export type TierOffer = z.infer<typeof tierOffer>;
 /** What `GET /info` answers. */
 export type ProviderInfo = z.infer<typeof info>;
 
-/** Terms to JSON. */
+/** Terms to JSON. `validUntil` has to be a safe integer. */
 export function termsToJson(value: DealTerms): TermsJson {
   return {
     ...value,
@@ -82,7 +89,7 @@ export function termsFromJson(value: TermsJson): DealTerms {
     pricePerPeriod: BigInt(value.pricePerPeriod),
     collateral: BigInt(value.collateral),
     egressPricePerGiB: BigInt(value.egressPricePerGiB),
-    validUntil: value.validUntil,
+    validUntil: BigInt(value.validUntil),
   };
 }
 
@@ -101,7 +108,7 @@ export function providerInfoFromJson(value: unknown): ProviderInfo {
   return parse(info, value);
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

@@ -1,34 +1,48 @@
-import { type Signer, toBeHex, getBytes } from "ethers";
+import { getBytes, type Signer, toBeHex } from "ethers";
+import type { Contracts } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
-import type { Holdfast } from "../chain/contracts.js";
 import { HoldfastError } from "../errors.js";
-import { collateralFor, pricePerPeriodUp } from "../protocol/pricing.js";
-import { checkTerms, dealDomain, dealIdOf, type DealTerms, signTerms } from "../protocol/index.js";
-import type { DealAnswer, ProviderInfo, TierOffer } from "../protocol/wire.js";
+import {
+  checkTerms,
+  collateralFor,
+  type DealAnswer,
+  type DealTerms,
+  dealDomain,
+  dealIdOf,
+  type ProviderInfo,
+  pricePerPeriodUp,
+  signTerms,
+  type TierOffer,
+} from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
 
 /** What a provider is willing to sign. */
 export interface Policy {
+  /** What it is paid in and stakes; zero: the native coin. */
   readonly token: string;
+  /** Largest piece, in bytes. */
   readonly maxPieceBytes: number;
+  /** Up to how many periods a deal may be extended. */
   readonly maxPeriods: number;
   readonly tiers: readonly TierOffer[];
 }
 
 export interface DealDeskOptions {
+  /** The provider that deals are made for. */
   readonly provider: string;
   /** The provider's own key, or the signer registered for it. */
   readonly signer: Signer;
   readonly deployment: Deployment;
-  readonly contracts: Holdfast;
+  /** Connected to a provider, to read. */
+  readonly contracts: Contracts;
   readonly store: PieceStore;
   readonly policy: Policy;
-  /** Unix seconds. */
-  readonly now: () => number;
+  /** Unix seconds by the chain. */
+  readonly now: () => Promise<bigint>;
 }
 
 /** Terms that stay open longer than this would be a free option on the provider's stake. */
-const MAX_VALIDITY_SECONDS = 3_600;
+const MAX_VALIDITY_SECONDS = 3_600n;
 
 /** Decides which terms the provider signs: those of its policy, for a piece that it holds and stake that it has. */
 export class DealDesk {
@@ -53,14 +67,18 @@ export class DealDesk {
   }
 
   /**
-   * Signs terms, or says why not.
+   * Signs terms, or says why not. Terms that go beyond the free stake together may all be signed; the market opens
+   * those that come first.
    *
    * @throws HoldfastError `DEAL_REFUSED`
+   * @throws what the chain's provider throws where it can't be asked
    */
   async accept(terms: DealTerms): Promise<DealAnswer> {
-    this.#checkTerms(terms);
-    await this.#checkPiece(terms);
+    const offer = this.#checkOffer(terms);
+    await this.#checkValidity(terms);
+    await this.#checkPiece(terms, offer);
     await this.#checkStake(terms);
+    await this.#checkSigner();
     const { deployment, signer } = this.#o;
     const domain = dealDomain(deployment.chainId, deployment.market);
     return {
@@ -69,43 +87,67 @@ export class DealDesk {
     };
   }
 
-  #checkTerms(terms: DealTerms): void {
-    const { provider, deployment, policy, now } = this.#o;
-    if (terms.provider.toLowerCase() !== provider.toLowerCase()) refuse(`the provider here is ${provider}`);
-    if (terms.token.toLowerCase() !== policy.token.toLowerCase()) refuse(`the token here is ${policy.token}`);
+  #checkOffer(terms: DealTerms): TierOffer {
+    const { provider, deployment, policy } = this.#o;
+    if (terms.provider !== provider) throw refusal(`the provider here is ${provider}`);
+    if (terms.token !== policy.token) throw refusal(`the token here is ${policy.token}`);
     const offer = policy.tiers.find(({ tier }) => tier === terms.tier);
     const tier = deployment.tiers[terms.tier];
-    if (!offer || !tier) return refuse(`tier ${terms.tier} is not offered`);
-    checkTerms(terms, tier);
-    if (terms.maxPeriods > policy.maxPeriods) refuse(`at most ${policy.maxPeriods} periods are offered`);
+    if (!offer || !tier) throw refusal(`tier ${terms.tier} is not offered`);
+    if (terms.maxPeriods > policy.maxPeriods) throw refusal(`at most ${policy.maxPeriods} periods are offered`);
     if (terms.egressPricePerGiB < BigInt(offer.egressPricePerGiB)) {
-      refuse(`egress costs ${offer.egressPricePerGiB} a GiB`);
+      throw refusal(`egress costs ${offer.egressPricePerGiB} a GiB`);
     }
     const most = collateralFor(terms.pricePerPeriod, offer.collateralRatio, tier.maxMisses);
-    if (terms.collateral > most) refuse(`the collateral offered for this price is ${most}`);
-    const left = terms.validUntil - now();
-    if (left <= 0) refuse("the terms have expired");
-    if (left > MAX_VALIDITY_SECONDS) refuse(`terms may be valid for ${MAX_VALIDITY_SECONDS} seconds at most`);
+    if (terms.collateral > most) throw refusal(`at most ${most} of collateral is offered for this price`);
+    return offer;
+  }
+
+  async #checkValidity(terms: DealTerms): Promise<void> {
+    const { deployment, now } = this.#o;
+    const { vault, registry, market } = deployment;
+    const time = await now();
+    try {
+      checkTerms(terms, deployment.tiers[terms.tier], { now: time, protocol: [vault, registry, market] });
+    } catch (error) {
+      if (error instanceof HoldfastError) throw refusal(error.message, error);
+      throw error;
+    }
+    if (terms.validUntil > time + MAX_VALIDITY_SECONDS) {
+      throw refusal(`terms may be valid for ${MAX_VALIDITY_SECONDS} seconds at most`);
+    }
   }
 
   /** A signature binds the stake to this very root: never for bytes that are not here. */
-  async #checkPiece(terms: DealTerms): Promise<void> {
-    const { store, policy } = this.#o;
-    const piece = await store.open(getBytes(terms.root), terms.leafCount);
-    if (!piece) return refuse("the piece is not here; upload it first");
-    const size = piece.layer.commitment.payloadSize;
-    const offer = policy.tiers.find(({ tier }) => tier === terms.tier) as TierOffer;
-    const least = pricePerPeriodUp(size, BigInt(offer.pricePerGiBPerPeriod));
-    if (terms.pricePerPeriod < least) refuse(`a period of this piece costs ${least}`);
+  async #checkPiece(terms: DealTerms, offer: TierOffer): Promise<void> {
+    const piece = await this.#o.store.open(getBytes(terms.root), terms.leafCount);
+    if (!piece) throw refusal("no piece with this root and leafCount is here; upload it first");
+    const { payloadSize } = piece.layer.commitment;
+    const least = pricePerPeriodUp(payloadSize, BigInt(offer.pricePerGiBPerPeriod));
+    if (terms.pricePerPeriod < least) throw refusal(`a period of this piece costs ${least}`);
   }
 
   async #checkStake(terms: DealTerms): Promise<void> {
     const { contracts, deployment, provider } = this.#o;
-    const { free } = await contracts.registry.provisionOf(provider, deployment.market, terms.token);
-    if (terms.collateral > free) refuse(`only ${free} of stake is free`);
+    const { market, stakeToken, minStake } = deployment;
+    const { free } = await contracts.registry.provisionOf(provider, market, terms.token);
+    if (terms.collateral > free) throw refusal(`only ${free} of stake is free`);
+    const all = await contracts.registry.provisionOf(provider, market, stakeToken);
+    if (all.free + all.locked < minStake) throw refusal("this provider has less stake than the market asks for");
+  }
+
+  /** A key that was replaced signs nothing that the market accepts. */
+  async #checkSigner(): Promise<void> {
+    const { contracts, provider, signer } = this.#o;
+    const address = await signer.getAddress();
+    if (address === provider) return;
+    const registered = await contracts.registry.signerOf(provider);
+    if (registered !== address) {
+      throw refusal("this node's key is not the signer that the provider registered");
+    }
   }
 }
 
-function refuse(reason: string): never {
-  throw new HoldfastError("DEAL_REFUSED", reason, "ask GET /info for what is offered");
+function refusal(reason: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("DEAL_REFUSED", reason, "ask GET /info for what is offered", { cause });
 }

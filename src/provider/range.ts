@@ -13,7 +13,7 @@ export interface ByteRange {
  * parseRange("bytes=-2", 10); // { start: 8, end: 10 }
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
-  const match = /^bytes=(\d{0,16})-(\d{0,16})$/.exec(header?.trim() ?? "");
+  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "");
   if (!match) return undefined;
   const [, first, last] = match;
   if (!first && !last) return undefined;
@@ -22,7 +22,18 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
     return length === 0 ? "unsatisfiable" : { start: size - length, end: size };
   }
   const start = Number(first);
-  const end = last ? Math.min(Number(last) + 1, size) : size;
-  if (last && Number(last) < start) return undefined;
-  return start >= size ? "unsatisfiable" : { start, end };
+  if (last && BigInt(last) < BigInt(first)) return undefined;
+  if (start >= size) return "unsatisfiable";
+  return { start, end: last ? Math.min(Number(last) + 1, size) : size };
+}
+
+/**
+ * Whether a list of entity tags (If-None-Match) names `etag`, compared weakly, as RFC 9110 section 13.1.2 has it.
+ *
+ * @param etag - with its quotes
+ */
+export function matchesEtag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  const tags = header.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  return tags.includes("*") || tags.includes(etag);
 }

@@ -1,28 +1,30 @@
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
-import type { Server } from "node:http";
+import { HoldfastError } from "../errors.js";
 import { createNode, type NodeOptions } from "./http.js";
 
 export interface RunningNode {
   /** Base URL, without a slash at the end. */
   readonly url: string;
-  /** Stops taking requests and resolves when those under way are over or cut off. */
+  /** Stops taking requests, cuts off those under way, and resolves when the port is free. May be called again. */
   close(): Promise<void>;
 }
 
 export interface ListenOptions {
-  /** 127.0.0.1 by default. */
+  /** Interface to listen at; 127.0.0.1 by default. */
   readonly host?: string;
   /** A free one by default. */
   readonly port?: number;
 }
 
-/** A peer that sends nothing for this long loses its connection. */
-const IDLE_MS = 60_000;
+/** A connection on which nothing moves for this long is closed. */
+const IDLE_MS = 120_000;
 
 /**
  * Serves a provider node over HTTP.
  *
+ * @throws HoldfastError `LISTEN_FAILED`
  * @example
  * const node = await startNode({ store, desk, logger, maxPieceBytes: 1 << 30 });
  * console.log(node.url);
@@ -30,20 +32,28 @@ const IDLE_MS = 60_000;
  */
 export async function startNode(options: NodeOptions & ListenOptions): Promise<RunningNode> {
   const { host = "127.0.0.1", port = 0 } = options;
-  const app = createNode(options);
-  const server = await new Promise<Server>((resolve, reject) => {
-    const listening = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(listening as Server));
-    listening.once("error", reject);
-  });
-  server.requestTimeout = 0; // Large uploads take long; idle ones do not.
+  const server = await listen(createNode(options).fetch, host, port);
+  // Large uploads take long, which is their own limit's business; headers have Node's own.
+  server.requestTimeout = 0;
   server.setTimeout(IDLE_MS);
-  const address = server.address() as AddressInfo;
+  const { port: actual } = server.address() as AddressInfo;
+  const closed = new Promise<void>((resolve) => void server.once("close", resolve));
   return {
-    url: `http://${host}:${address.port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+      return closed;
+    },
   };
+}
+
+function listen(fetch: Parameters<typeof serve>[0]["fetch"], hostname: string, port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname, port }, () => resolve(server)) as Server;
+    server.once("error", (cause) => {
+      const message = `${hostname} port ${port} can't be listened at: ${cause.message}`;
+      reject(new HoldfastError("LISTEN_FAILED", message, "choose another host or port", { cause }));
+    });
+  });
 }

@@ -1,143 +1,162 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { ReadableStream as WebStream } from "node:stream/web";
 import { HoldfastError } from "../errors.js";
-import { readFileRange } from "../piece/file-node.js";
+import { readFileChunks, readFileRange } from "../piece/file-node.js";
 import {
   type Commitment,
-  DEFAULT_LAYER_LEVEL,
+  commitWithLayer,
   decodePieceCid,
   encodePieceCid,
-  PieceHasher,
   type ReadPayloadRange,
   TreeLayer,
 } from "../piece/index.js";
 import type { PieceStore } from "./types.js";
-
-interface Upload {
-  state: "open" | "writing" | "written";
-  commitment?: Commitment;
-}
+import { Uploads, type UploadsOptions } from "./uploads.js";
 
 const PAYLOAD = ".piece";
 const LAYER = ".layer";
+const PART = ".part";
+const READ_SIZE = 256 * 1024;
 
 /**
  * Pieces in a folder: `pieces/<PieceCID>.piece` with its `.layer` beside it, and `uploads/` for what is still arriving.
- * A piece appears under its name only when it is whole, on disk, and hashes to that name.
+ * A piece appears under its name only when it is whole, on disk, and hashes to that name. One process a folder.
  *
- * Uploads do not outlive the process; what an earlier one left in `uploads/` is deleted at the start.
+ * @example
+ * const store = await FilePieceStore.open("data");
+ * const id = await store.beginUpload();
+ * await store.writeUpload(id, createReadStream("video.mp4"), 1 << 30);
+ * await store.finishUpload(id, pieceCid);
  */
 export class FilePieceStore implements PieceStore {
   readonly #pieces: string;
-  readonly #uploads: string;
-  readonly #open = new Map<string, Upload>();
-  /** Names by root and leafCount, the identity that deals know a piece by. */
-  readonly #names = new Map<string, string>();
+  readonly #uploads: Uploads;
+  /** CIDs by the identity that deals know a piece by. Payloads that differ in zeros at their end can share one. */
+  readonly #names = new Map<string, Set<string>>();
 
-  private constructor(dir: string) {
-    this.#pieces = join(dir, "pieces");
-    this.#uploads = join(dir, "uploads");
+  private constructor(pieces: string, uploads: Uploads) {
+    this.#pieces = pieces;
+    this.#uploads = uploads;
   }
 
-  /** Opens the store in `dir`, and makes the folder where there is none. */
-  static async open(dir: string): Promise<FilePieceStore> {
-    const store = new FilePieceStore(dir);
-    await mkdir(store.#pieces, { recursive: true });
-    await rm(store.#uploads, { recursive: true, force: true });
-    await mkdir(store.#uploads, { recursive: true });
+  /**
+   * Opens the store in `dir`, and makes the folder where there is none. Leftovers of an earlier process are deleted.
+   *
+   * @throws what the file system throws
+   */
+  static async open(dir: string, options: UploadsOptions = {}): Promise<FilePieceStore> {
+    const pieces = join(dir, "pieces");
+    await mkdir(pieces, { recursive: true });
+    const store = new FilePieceStore(pieces, await Uploads.open(join(dir, "uploads"), options));
+    const files = await readdir(pieces);
+    await Promise.all(files.filter((file) => file.endsWith(PART)).map((file) => rm(join(pieces, file))));
     for (const name of await store.list()) store.#index(name);
     return store;
   }
 
-  async beginUpload(): Promise<string> {
-    const id = randomUUID();
-    this.#open.set(id, { state: "open" });
-    return id;
+  beginUpload(): Promise<string> {
+    return this.#uploads.begin();
   }
 
-  async writeUpload(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment> {
-    const upload = this.#upload(id);
-    if (upload.state !== "open") {
-      throw new HoldfastError("UPLOAD_WRITTEN", `upload ${id} has its bytes already`, "begin another upload");
-    }
-    upload.state = "writing";
-    try {
-      const { commitment, layer } = await this.#receive(id, body, maxBytes);
-      await writeFile(this.#part(id, LAYER), layer.encode(), { flush: true });
-      upload.commitment = commitment;
-      upload.state = "written";
-      return commitment;
-    } catch (error) {
-      await this.#discard(id);
-      throw diskFull(error);
-    }
+  writeUpload(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment> {
+    return this.#uploads.write(id, body, maxBytes);
   }
 
   async finishUpload(id: string, pieceCid: string): Promise<void> {
-    const upload = this.#upload(id);
-    const expected = decodePieceCid(pieceCid);
-    if (upload.state !== "written" || !upload.commitment) {
-      throw new HoldfastError("UPLOAD_EMPTY", `upload ${id} has no bytes yet`, "send the bytes with PUT first");
-    }
-    const actual = encodePieceCid(upload.commitment).toString();
-    const name = encodePieceCid(expected).toString();
-    if (actual !== name) {
-      await this.#discard(id);
+    const expected = nameOf(decodePieceCid(pieceCid));
+    const { commitment, payloadPath, layerPath } = this.#uploads.arrivalOf(id);
+    const name = nameOf(commitment);
+    if (name !== expected) {
+      await this.#uploads.discard(id);
       throw new HoldfastError(
         "PIECE_MISMATCH",
-        `the uploaded bytes are ${actual}, not ${name}`,
+        `the uploaded bytes are ${name}, not ${expected}`,
         "check the file and the CID, then upload again",
       );
     }
-    // The layer first: a piece that can be seen can be proven.
-    await rename(this.#part(id, LAYER), join(this.#pieces, name + LAYER));
-    await rename(this.#part(id, PAYLOAD), join(this.#pieces, name + PAYLOAD));
-    this.#open.delete(id);
+    this.#uploads.take(id);
+    try {
+      // The layer first: a piece that can be seen can be proven. Where it was here already, it is replaced by itself.
+      await rename(layerPath, this.#path(name, LAYER));
+      await rename(payloadPath, this.#path(name, PAYLOAD));
+      await syncFolder(this.#pieces);
+    } catch (error) {
+      await Promise.all([layerPath, payloadPath].map((path) => rm(path, { force: true })));
+      throw error;
+    }
     this.#index(name);
   }
 
   async find(pieceCid: string): Promise<Commitment | undefined> {
     const commitment = decodePieceCid(pieceCid);
-    const found = await stat(this.#path(commitment)).catch(() => undefined);
-    return found?.isFile() ? commitment : undefined;
+    return (await this.#isWhole(commitment)) ? commitment : undefined;
   }
 
   async read(pieceCid: string, start: number, end: number): Promise<ReadableStream<Uint8Array>> {
-    const commitment = decodePieceCid(pieceCid);
-    if (!(await this.find(pieceCid))) {
+    const commitment = await this.find(pieceCid);
+    if (!commitment) {
       throw new HoldfastError("UNKNOWN_PIECE", `piece ${pieceCid} is not here`, "ask another provider");
     }
-    if (end <= start) return Readable.toWeb(Readable.from([])) as ReadableStream<Uint8Array>;
-    const file = createReadStream(this.#path(commitment), { start, end: end - 1 });
-    return Readable.toWeb(file) as ReadableStream<Uint8Array>;
+    const bytes = this.#chunks(nameOf(commitment), start, Math.max(start, end));
+    // Node's own type and the DOM's are one class.
+    return WebStream.from(bytes) as ReadableStream<Uint8Array>;
   }
 
   async list(): Promise<string[]> {
-    const names = await readdir(this.#pieces);
-    return names.filter((name) => name.endsWith(PAYLOAD)).map((name) => name.slice(0, -PAYLOAD.length));
+    const files = await readdir(this.#pieces);
+    const names = files.filter((file) => file.endsWith(PAYLOAD)).map((file) => file.slice(0, -PAYLOAD.length));
+    return names.filter(isName);
   }
 
-  async open(
-    root: Uint8Array,
-    leafCount: bigint,
-  ): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined> {
-    const name = this.#names.get(keyOf(root, leafCount));
-    const encoded = name && (await readFile(join(this.#pieces, name + LAYER)).catch(() => undefined));
-    if (!encoded) return undefined;
-    const layer = TreeLayer.decode(encoded, decodePieceCid(name));
-    return { layer, read: (offset, length) => this.#readRange(name, offset, length) };
+  async open(root: Uint8Array, leafCount: bigint): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined> {
+    for (const name of this.#names.get(keyOf(root, leafCount)) ?? []) {
+      const commitment = decodePieceCid(name);
+      if (!(await this.#isWhole(commitment))) continue;
+      const layer = await this.#layer(name, commitment);
+      return { layer, read: (offset, length) => this.#readRange(name, offset, length) };
+    }
+    return undefined;
   }
 
   #index(name: string): void {
     const { root, leafCount } = decodePieceCid(name);
-    this.#names.set(keyOf(root, leafCount), name);
+    const key = keyOf(root, leafCount);
+    this.#names.set(key, (this.#names.get(key) ?? new Set()).add(name));
+  }
+
+  /** A name is built from a decoded commitment, never from what a peer sent. */
+  #path(name: string, suffix: string): string {
+    return join(this.#pieces, name + suffix);
+  }
+
+  async #isWhole(commitment: Commitment): Promise<boolean> {
+    const found = await stat(this.#path(nameOf(commitment), PAYLOAD)).catch(() => undefined);
+    return found?.isFile() === true && BigInt(found.size) === commitment.payloadSize;
+  }
+
+  /** The cached layer, or, where that is lost or damaged, one built again from the payload. */
+  async #layer(name: string, commitment: Commitment): Promise<TreeLayer> {
+    const path = this.#path(name, LAYER);
+    try {
+      return TreeLayer.decode(await readFile(path), commitment);
+    } catch {
+      const { commitment: actual, layer } = await commitWithLayer(readFileChunks(this.#path(name, PAYLOAD)));
+      if (nameOf(actual) !== name) throw damaged(name, `its bytes are ${nameOf(actual)} now`);
+      const part = `${path}.${randomUUID()}${PART}`;
+      try {
+        await writeFile(part, layer.encode(), { flush: true });
+        await rename(part, path);
+      } finally {
+        await rm(part, { force: true });
+      }
+      return layer;
+    }
   }
 
   async #readRange(name: string, offset: number, length: number): Promise<Uint8Array> {
-    const file = await open(join(this.#pieces, name + PAYLOAD));
+    const file = await open(this.#path(name, PAYLOAD));
     try {
       return await readFileRange(file)(offset, length);
     } finally {
@@ -145,44 +164,33 @@ export class FilePieceStore implements PieceStore {
     }
   }
 
-  async #receive(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number) {
-    const hasher = new PieceHasher({ level: DEFAULT_LAYER_LEVEL });
-    const file = await open(this.#part(id, PAYLOAD), "wx");
-    let size = 0;
+  async *#chunks(name: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+    const file = await open(this.#path(name, PAYLOAD));
     try {
-      for await (const chunk of body) {
-        size += chunk.length;
-        if (size > maxBytes) {
-          throw new HoldfastError("PIECE_TOO_LARGE", `more than ${maxBytes} bytes were sent`, "send a smaller piece");
-        }
-        hasher.update(chunk);
-        await writeAll(file, chunk);
+      const read = readFileRange(file);
+      for (let at = start; at < end; ) {
+        const wanted = Math.min(READ_SIZE, end - at);
+        const chunk = await read(at, wanted);
+        if (chunk.length < wanted) throw damaged(name, `it ends at ${at + chunk.length}`);
+        yield chunk;
+        at += chunk.length;
       }
-      await file.sync();
     } finally {
       await file.close();
     }
-    return hasher.finishWithLayer();
   }
+}
 
-  #upload(id: string): Upload {
-    const upload = this.#open.get(id);
-    if (!upload) throw new HoldfastError("UNKNOWN_UPLOAD", `there is no upload ${id}`, "begin another upload");
-    return upload;
-  }
+function nameOf(commitment: Commitment): string {
+  return encodePieceCid(commitment).toString();
+}
 
-  async #discard(id: string): Promise<void> {
-    this.#open.delete(id);
-    await Promise.all([PAYLOAD, LAYER].map((suffix) => rm(this.#part(id, suffix), { force: true })));
-  }
-
-  #part(id: string, suffix: string): string {
-    return join(this.#uploads, id + suffix);
-  }
-
-  /** The name is built from the decoded commitment, never from what a peer sent. */
-  #path(commitment: Commitment): string {
-    return join(this.#pieces, encodePieceCid(commitment).toString() + PAYLOAD);
+/** Files that something else put into the folder are no pieces. */
+function isName(name: string): boolean {
+  try {
+    return nameOf(decodePieceCid(name)) === name;
+  } catch {
+    return false;
   }
 }
 
@@ -190,14 +198,17 @@ function keyOf(root: Uint8Array, leafCount: bigint): string {
   return `${Buffer.from(root).toString("hex")}-${leafCount}`;
 }
 
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, at);
-    at += bytesWritten;
-  }
+function damaged(name: string, what: string): HoldfastError {
+  return new HoldfastError("PIECE_DAMAGED", `piece ${name} is damaged: ${what}`, "restore it, or check the disk");
 }
 
-function diskFull(error: unknown): unknown {
-  if ((error as NodeJS.ErrnoException).code !== "ENOSPC") return error;
-  return new HoldfastError("DISK_FULL", "there is no space left for this piece", "free some space", { cause: error });
+/** Makes renames in a folder last through a power cut. Windows has no such call. */
+async function syncFolder(dir: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(dir);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -5,3 +5,4 @@
  */
 export { FilePieceStore } from "./file-store.js";
 export type { PieceSource, PieceStore } from "./types.js";
+export type { UploadsOptions } from "./uploads.js";

@@ -1,0 +1,88 @@
+/**
+ * Asking a provider's node, which may be anything: slow, wrong, or out to fill this machine's memory.
+ *
+ * @packageDocumentation
+ */
+import { HoldfastError } from "../errors.js";
+
+const MAX_JSON_BYTES = 256 * 1024;
+const MAX_REASON_BYTES = 2_000;
+
+/**
+ * One HTTP request to a node. Redirects are refused: what is handed over and what is signed go to whom it was meant for.
+ *
+ * @param url - base URL of the node
+ * @param path - below it, or an absolute URL of the same origin
+ * @returns a response in the range of 200 to 299, its body unread
+ * @throws HoldfastError `PROVIDER_UNREACHABLE` where nothing answers, `PROVIDER_REFUSED` with the node's own words
+ * @throws the reason of `init.signal` where its owner aborted, unless that is a timeout
+ */
+export async function request(url: string, path: string, init: RequestInit): Promise<Response> {
+  const target = resolve(url, path);
+  let response: Response;
+  try {
+    response = await fetch(target, { ...init, redirect: "error" });
+  } catch (cause) {
+    throw unreachable(url, "does not answer", cause);
+  }
+  if (response.ok) return response;
+  const text = await readText(response, url, MAX_REASON_BYTES).catch(() => "");
+  throw refused(url, `${response.status} ${text}`.trim());
+}
+
+/** The JSON of a response. @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED` where it is none */
+export async function readJson(response: Response, url: string): Promise<unknown> {
+  const text = await readText(response, url, MAX_JSON_BYTES);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw refused(url, "its answer is not JSON, or is longer than any honest one", cause);
+  }
+}
+
+/** What a node said or did that can't be worked with. */
+export function refused(url: string, reason: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("PROVIDER_REFUSED", `${url} refused: ${reason}`, "mend what it names, or try another", {
+    cause,
+  });
+}
+
+/** A node that can't be reached, or is not any more. */
+export function unreachable(url: string, what: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("PROVIDER_UNREACHABLE", `${url} ${what}`, "try another provider", { cause });
+}
+
+/** Whether `text` is a URL that a node can be asked at. */
+export function isNodeUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+function resolve(url: string, path: string): string {
+  if (!isNodeUrl(url)) throw refused(url, "it is no http: or https: URL");
+  const base = url.endsWith("/") ? url : `${url}/`;
+  if (!URL.canParse(path, base)) throw refused(url, "it named a place that is no URL");
+  const target = new URL(path, base);
+  if (target.origin !== new URL(base).origin) throw refused(url, `it pointed elsewhere, to ${target.origin}`);
+  return target.href;
+}
+
+/** At most the first `limit` bytes, as text. */
+async function readText(response: Response, url: string, limit: number): Promise<string> {
+  const reader = response.body?.getReader();
+  if (!reader) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let left = limit; left > 0; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value.subarray(0, left), { stream: true });
+      left -= value.length;
+    }
+    return text;
+  } catch (cause) {
+    throw unreachable(url, "broke off", cause);
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

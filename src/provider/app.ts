@@ -1,0 +1,73 @@
+/**
+ * What all routes of the node share: how errors look, how small bodies are read.
+ *
+ * @packageDocumentation
+ */
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Logger } from "pino";
+import { HoldfastError } from "../errors.js";
+
+export type App = Hono<{ Bindings: HttpBindings }>;
+
+/** What a client sees of an error's code; anything else is this node's to mend: 500, and only the log says more. */
+const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
+  INVALID_REQUEST: 400,
+  INVALID_PIECE_CID: 400,
+  EMPTY_PIECE: 400,
+  PIECE_MISMATCH: 400,
+  UPLOAD_BROKEN: 400,
+  UPLOAD_INCOMPLETE: 400,
+  UNKNOWN_UPLOAD: 404,
+  UNKNOWN_PIECE: 404,
+  UPLOAD_WRITTEN: 409,
+  PIECE_TOO_LARGE: 413,
+  DEAL_REFUSED: 422,
+  TOO_MANY_UPLOADS: 503,
+  DISK_FULL: 507,
+};
+
+const MAX_JSON_BYTES = 64 * 1024;
+
+/** An app without routes. Errors are plain text, as PDP clients show them; any page may call it. */
+export function emptyApp(logger: Logger): App {
+  const app: App = new Hono();
+  app.use(
+    cors({ origin: "*", exposeHeaders: ["Location", "ETag", "Content-Length", "Content-Range", "Accept-Ranges"] }),
+  );
+  app.onError((error, c) => fail(c, error, logger));
+  app.notFound((c) => c.text("no such route", 404));
+  return app;
+}
+
+/** Refuses bodies that are longer than any request here, however they are framed. */
+export const smallBody = bodyLimit({
+  maxSize: MAX_JSON_BYTES,
+  onError: (c) => c.text(`a request has at most ${MAX_JSON_BYTES} bytes`, 413),
+});
+
+/** The body, a JSON object. @throws HoldfastError `INVALID_REQUEST` */
+export async function jsonOf(c: Context): Promise<Record<string, unknown>> {
+  const body: unknown = await c.req.json().catch(() => undefined);
+  if (typeof body === "object" && body !== null) return body as Record<string, unknown>;
+  throw invalid("the body is not a JSON object");
+}
+
+/** A request that is not as docs/provider.md has it. */
+export function invalid(message: string): HoldfastError {
+  return new HoldfastError("INVALID_REQUEST", message, "see docs/provider.md");
+}
+
+function fail(c: Context, error: unknown, logger: Logger): Response {
+  const status = error instanceof HoldfastError ? STATUS[error.code] : undefined;
+  if (!(error instanceof HoldfastError) || status === undefined) {
+    logger.error({ err: error, method: c.req.method, path: c.req.path }, "request failed");
+    return c.text("internal error", 500);
+  }
+  logger.debug({ code: error.code, message: error.message, path: c.req.path }, "request refused");
+  if (status >= 500) logger.warn({ code: error.code, path: c.req.path }, "request could not be served");
+  return c.text(`${error.message}; ${error.hint}`, status);
+}

@@ -1,0 +1,38 @@
+/**
+ * `GET` and `HEAD /piece/{cid}`: pieces as they were uploaded, whole or a range of them.
+ *
+ * @packageDocumentation
+ */
+import { encodePieceCid } from "../piece/index.js";
+import type { PieceStore } from "../store/index.js";
+import type { App } from "./app.js";
+import { matchesEtag, parseRange } from "./range.js";
+
+const IMMUTABLE = "public, max-age=29030400, immutable";
+
+/** Adds the route. Hono answers HEAD by it as well and drops the body. */
+export function addRetrieval(app: App, store: PieceStore): void {
+  app.get("/piece/:cid", async (c) => {
+    const piece = await store.find(c.req.param("cid"));
+    if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
+    const cid = encodePieceCid(piece).toString();
+    const size = Number(piece.payloadSize);
+    const etag = `"${cid}"`;
+    const headers: Record<string, string> = { ETag: etag, "Cache-Control": IMMUTABLE, "Accept-Ranges": "bytes" };
+    if (matchesEtag(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
+    const head = c.req.method === "HEAD";
+    // A range counts for GET only, and only while If-Range names these bytes.
+    const ranged = !head && (c.req.header("if-range") ?? etag) === etag;
+    const range = ranged ? parseRange(c.req.header("range"), size) : undefined;
+    if (range === "unsatisfiable") {
+      return c.text(`the piece has ${size} bytes`, 416, { ...headers, "Content-Range": `bytes */${size}` });
+    }
+    const { start, end } = range ?? { start: 0, end: size };
+    headers["Content-Type"] = "application/octet-stream";
+    headers["X-Content-Type-Options"] = "nosniff";
+    headers["Content-Length"] = String(end - start);
+    if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
+    if (head) return c.body(null, 200, headers);
+    return c.body(await store.read(cid, start, end), range ? 206 : 200, headers);
+  });
+}

@@ -1,0 +1,260 @@
+import { mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
+import { FilePieceStore } from "../../src/store/index.js";
+import { expectError } from "../piece/helpers.js";
+import { bytesOf, inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
+
+const MIB = 1 << 20;
+const MOST = 16 * MIB;
+
+async function put(store: FilePieceStore, { payload, cid }: TestPiece): Promise<void> {
+  const id = await store.beginUpload();
+  await store.writeUpload(id, inChunks(payload), MOST);
+  await store.finishUpload(id, cid);
+}
+
+describe("store: pieces in a folder", () => {
+  let dir: string;
+  let store: FilePieceStore;
+  let piece: TestPiece;
+  const files = async (sub: string) => (await readdir(join(dir, sub))).sort();
+  const path = (suffix = ".piece") => join(dir, "pieces", piece.cid + suffix);
+  const expectNothing = async () => {
+    expect(await files("uploads")).to.deep.equal([]);
+    expect(await files("pieces")).to.deep.equal([]);
+  };
+
+  before(async () => {
+    piece = await testPiece(3 * MIB + 17);
+  });
+  beforeEach(async () => {
+    dir = await tempFolder();
+    store = await FilePieceStore.open(dir);
+  });
+  after(removeFolders);
+
+  it("takes a piece, finds it, lists it, reads any part of it", async () => {
+    await put(store, piece);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await store.list()).to.deep.equal([piece.cid]);
+    expect(await files("pieces")).to.deep.equal([`${piece.cid}.layer`, `${piece.cid}.piece`]);
+    expect(await files("uploads")).to.deep.equal([]);
+    const size = piece.payload.length;
+    for (const [start, end] of [[0, size], [0, 1], [size - 1, size], [MIB - 5, 2 * MIB + 3], [7, 7]] as const) {
+      expect(await bytesOf(await store.read(piece.cid, start, end))).to.deep.equal(piece.payload.subarray(start, end));
+    }
+  });
+
+  it("proves a piece, by root and leafCount together", async () => {
+    await put(store, piece);
+    const { root, leafCount } = piece.commitment;
+    const opened = await store.open(root, leafCount);
+    if (!opened) throw new Error("the piece is not here");
+    const leaves = [0n, 777n, leafCount - 1n];
+    const proof = await prove(opened.layer, opened.read, leaves);
+    expect(verifyProof(piece.commitment, leaves, proof)).to.equal(true);
+    expect(await store.open(root, leafCount - 1n)).to.equal(undefined);
+    expect(await store.open(root.map((byte, i) => (i === 0 ? byte ^ 1 : byte)), leafCount)).to.equal(undefined);
+  });
+
+  it("finds what it held after a restart, and deletes what was half there", async () => {
+    await put(store, piece);
+    await store.writeUpload(await store.beginUpload(), inChunks(piece.payload), MOST);
+    await writeFile(path(".layer.x.part"), "half");
+    await writeFile(join(dir, "pieces", "notes.piece"), "not ours");
+    expect(await files("uploads")).to.have.length(2);
+    const again = await FilePieceStore.open(dir);
+    expect(await files("uploads")).to.deep.equal([]);
+    expect(await files("pieces")).to.deep.equal([`${piece.cid}.layer`, `${piece.cid}.piece`, "notes.piece"]);
+    expect(await again.list()).to.deep.equal([piece.cid]);
+    expect(await again.open(piece.commitment.root, piece.commitment.leafCount)).to.not.equal(undefined);
+  });
+
+  it("deletes an upload whose bytes are another piece, or that is empty, too long, or breaks off", async () => {
+    const other = await testPiece(1_000, 2);
+    const wrong = await store.beginUpload();
+    await store.writeUpload(wrong, inChunks(piece.payload), MOST);
+    await expectError("PIECE_MISMATCH", () => store.finishUpload(wrong, other.cid));
+    await expectNothing();
+    await expectError("UNKNOWN_UPLOAD", () => store.finishUpload(wrong, piece.cid));
+
+    const empty = await store.beginUpload();
+    await expectError("EMPTY_PIECE", () => store.writeUpload(empty, inChunks(new Uint8Array(0)), MOST));
+    const long = await store.beginUpload();
+    await expectError("PIECE_TOO_LARGE", () => store.writeUpload(long, inChunks(piece.payload), 3 * MIB));
+    const broken = await store.beginUpload();
+    const half = async function* () {
+      yield piece.payload.subarray(0, MIB);
+      throw new Error("cable cut");
+    };
+    const failure = await store.writeUpload(broken, half(), MOST).catch((error: Error) => error);
+    expect(failure).to.have.property("message", "cable cut");
+    await expectNothing();
+    for (const id of [empty, long, broken]) {
+      await expectError("UNKNOWN_UPLOAD", () => store.writeUpload(id, inChunks(piece.payload), MOST));
+    }
+  });
+
+  it("takes a piece of exactly the most bytes", async () => {
+    const id = await store.beginUpload();
+    await store.writeUpload(id, inChunks(piece.payload), piece.payload.length);
+    await store.finishUpload(id, piece.cid);
+    expect(await store.find(piece.cid)).to.not.equal(undefined);
+  });
+
+  for (const code of ["ENOSPC", "EDQUOT", "EFBIG"]) {
+    it(`leaves nothing behind when the disk is full (${code})`, async () => {
+      const probe = await open(join(dir, "probe"), "w");
+      const handles = Object.getPrototypeOf(probe) as { write: (...args: unknown[]) => unknown };
+      await probe.close();
+      const { write } = handles;
+      let calls = 0;
+      handles.write = function (...args) {
+        if (++calls > 10) throw Object.assign(new Error(code), { code });
+        return write.apply(this, args);
+      };
+      try {
+        const id = await store.beginUpload();
+        await expectError("DISK_FULL", () => store.writeUpload(id, inChunks(piece.payload), MOST));
+      } finally {
+        handles.write = write;
+      }
+      expect(calls).to.equal(11);
+      await expectNothing();
+      await put(store, piece);
+    });
+  }
+
+  it("refuses ids that it did not give, and steps out of order", async () => {
+    const id = await store.beginUpload();
+    expect(id).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    await expectError("UPLOAD_INCOMPLETE", () => store.finishUpload(id, piece.cid));
+    for (const strange of ["../../etc/passwd", "", "x".repeat(9_999), id.toUpperCase(), crypto.randomUUID()]) {
+      await expectError("UNKNOWN_UPLOAD", () => store.writeUpload(strange, inChunks(piece.payload), MOST));
+      await expectError("UNKNOWN_UPLOAD", () => store.finishUpload(strange, piece.cid));
+    }
+    await store.writeUpload(id, inChunks(piece.payload), MOST);
+    await expectError("UPLOAD_WRITTEN", () => store.writeUpload(id, inChunks(piece.payload), MOST));
+    await expectError("INVALID_PIECE_CID", () => store.finishUpload(id, "../x"));
+    await store.finishUpload(id, piece.cid);
+    await expectError("UNKNOWN_UPLOAD", () => store.finishUpload(id, piece.cid));
+  });
+
+  it("takes the same piece from several uploads at once, and one upload's end only once", async () => {
+    const ids = await Promise.all([store.beginUpload(), store.beginUpload(), store.beginUpload()]);
+    await Promise.all(ids.map((id) => store.writeUpload(id, inChunks(piece.payload, 10_007), MOST)));
+    const ends = await Promise.allSettled([...ids, ids[0] as string].map((id) => store.finishUpload(id, piece.cid)));
+    expect(ends.filter(({ status }) => status === "fulfilled")).to.have.length(3);
+    expect(await files("uploads")).to.deep.equal([]);
+    expect(await bytesOf(await store.read(piece.cid, 0, piece.payload.length))).to.deep.equal(piece.payload);
+  });
+
+  it("writes one upload's bytes only once", async () => {
+    const id = await store.beginUpload();
+    const first = store.writeUpload(id, inChunks(piece.payload), MOST);
+    await expectError("UPLOAD_WRITTEN", () => store.writeUpload(id, inChunks(piece.payload), MOST));
+    await expectError("UPLOAD_INCOMPLETE", () => store.finishUpload(id, piece.cid));
+    await first;
+    await store.finishUpload(id, piece.cid);
+  });
+
+  it("limits uploads under way, and forgets those that nobody goes on with", async () => {
+    let now = 0;
+    const small = await FilePieceStore.open(dir, { maxUploads: 2, expireMs: 1_000, now: () => now });
+    const written = await small.beginUpload();
+    await small.writeUpload(written, inChunks(piece.payload), MOST);
+    const begun = await small.beginUpload();
+    await expectError("TOO_MANY_UPLOADS", () => small.beginUpload());
+    now = 999;
+    await expectError("TOO_MANY_UPLOADS", () => small.beginUpload());
+    now = 1_000;
+    const next = await small.beginUpload();
+    await expectNothing();
+    await expectError("UNKNOWN_UPLOAD", () => small.finishUpload(written, piece.cid));
+    await expectError("UNKNOWN_UPLOAD", () => small.writeUpload(begun, inChunks(piece.payload), MOST));
+    await small.writeUpload(next, inChunks(piece.payload), MOST);
+  });
+
+  it("does not expire an upload that is being written", async () => {
+    let now = 0;
+    const small = await FilePieceStore.open(dir, { expireMs: 1_000, now: () => now });
+    const id = await small.beginUpload();
+    const slow = async function* () {
+      yield piece.payload.subarray(0, MIB);
+      now = 5_000;
+      await small.beginUpload();
+      yield piece.payload.subarray(MIB);
+    };
+    await small.writeUpload(id, slow(), MOST);
+    await small.finishUpload(id, piece.cid);
+  });
+
+  it("does not have a piece whose file is gone or cut", async () => {
+    await put(store, piece);
+    const { root, leafCount } = piece.commitment;
+    await truncate(path(), piece.payload.length - 1);
+    expect(await store.find(piece.cid)).to.equal(undefined);
+    expect(await store.open(root, leafCount)).to.equal(undefined);
+    await expectError("UNKNOWN_PIECE", () => store.read(piece.cid, 0, 1));
+    await rm(path());
+    expect(await store.find(piece.cid)).to.equal(undefined);
+    expect(await store.open(root, leafCount)).to.equal(undefined);
+    await rm(path(".layer"));
+    await mkdir(path());
+    expect(await store.find(piece.cid)).to.equal(undefined);
+    await rm(path(), { recursive: true });
+    await put(store, piece);
+    expect(await store.open(root, leafCount)).to.not.equal(undefined);
+  });
+
+  it("fails, and does not fall short, when bytes go missing while they are read", async () => {
+    await put(store, piece);
+    const stream = await store.read(piece.cid, 0, piece.payload.length);
+    await truncate(path(), 2 * MIB);
+    await expectError("PIECE_DAMAGED", () => bytesOf(stream));
+  });
+
+  it("builds a layer again that was lost or damaged", async () => {
+    await put(store, piece);
+    const { root, leafCount } = piece.commitment;
+    const whole = await readFile(path(".layer"));
+    await writeFile(path(".layer"), whole.subarray(1));
+    expect(await store.open(root, leafCount)).to.not.equal(undefined);
+    expect(await readFile(path(".layer"))).to.deep.equal(whole);
+    await rm(path(".layer"));
+    expect(await store.open(root, leafCount)).to.not.equal(undefined);
+    expect(await readFile(path(".layer"))).to.deep.equal(whole);
+    expect(await files("pieces")).to.have.length(2);
+  });
+
+  it("builds no layer from bytes that have changed", async () => {
+    await put(store, piece);
+    await rm(path(".layer"));
+    await writeFile(path(), piece.payload.map((byte, i) => (i === 5 ? byte ^ 1 : byte)));
+    await expectError("PIECE_DAMAGED", () => store.open(piece.commitment.root, piece.commitment.leafCount));
+    expect(await files("pieces")).to.deep.equal([`${piece.cid}.piece`]);
+  });
+
+  it("keeps payloads apart that have the same root and leafCount", async () => {
+    const [short, long] = await Promise.all([testPiece(1), testPiece(1)]);
+    const padded = new Uint8Array(2);
+    padded.set(short.payload);
+    const other = { ...long, payload: padded, cid: encodePieceCid({ ...short.commitment, payloadSize: 2n }).toString() };
+    await put(store, short);
+    await put(store, other);
+    const { root, leafCount } = short.commitment;
+    await rm(join(dir, "pieces", `${other.cid}.piece`));
+    expect((await store.open(root, leafCount))?.layer.commitment.payloadSize).to.equal(1n);
+    await rm(join(dir, "pieces", `${short.cid}.piece`));
+    expect(await store.open(root, leafCount)).to.equal(undefined);
+  });
+
+  it("does not take a CID for a path", async () => {
+    for (const strange of ["../../etc/passwd", "", "%2e%2e", `${piece.cid}/../x`, `${piece.cid}\0`]) {
+      await expectError("INVALID_PIECE_CID", () => store.find(strange));
+      await expectError("INVALID_PIECE_CID", () => store.read(strange, 0, 1));
+    }
+  });
+});
