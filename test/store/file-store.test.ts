@@ -42,7 +42,13 @@ describe("store: pieces in a folder", () => {
     expect(await files("pieces")).to.deep.equal([`${piece.cid}.layer`, `${piece.cid}.piece`]);
     expect(await files("uploads")).to.deep.equal([]);
     const size = piece.payload.length;
-    for (const [start, end] of [[0, size], [0, 1], [size - 1, size], [MIB - 5, 2 * MIB + 3], [7, 7]] as const) {
+    for (const [start, end] of [
+      [0, size],
+      [0, 1],
+      [size - 1, size],
+      [MIB - 5, 2 * MIB + 3],
+      [7, 7],
+    ] as const) {
       expect(await bytesOf(await store.read(piece.cid, start, end))).to.deep.equal(piece.payload.subarray(start, end));
     }
   });
@@ -56,7 +62,12 @@ describe("store: pieces in a folder", () => {
     const proof = await prove(opened.layer, opened.read, leaves);
     expect(verifyProof(piece.commitment, leaves, proof)).to.equal(true);
     expect(await store.open(root, leafCount - 1n)).to.equal(undefined);
-    expect(await store.open(root.map((byte, i) => (i === 0 ? byte ^ 1 : byte)), leafCount)).to.equal(undefined);
+    expect(
+      await store.open(
+        root.map((byte, i) => (i === 0 ? byte ^ 1 : byte)),
+        leafCount,
+      ),
+    ).to.equal(undefined);
   });
 
   it("finds what it held after a restart, and deletes what was half there", async () => {
@@ -232,7 +243,10 @@ describe("store: pieces in a folder", () => {
   it("builds no layer from bytes that have changed", async () => {
     await put(store, piece);
     await rm(path(".layer"));
-    await writeFile(path(), piece.payload.map((byte, i) => (i === 5 ? byte ^ 1 : byte)));
+    await writeFile(
+      path(),
+      piece.payload.map((byte, i) => (i === 5 ? byte ^ 1 : byte)),
+    );
     await expectError("PIECE_DAMAGED", () => store.open(piece.commitment.root, piece.commitment.leafCount));
     expect(await files("pieces")).to.deep.equal([`${piece.cid}.piece`]);
   });
@@ -241,7 +255,11 @@ describe("store: pieces in a folder", () => {
     const [short, long] = await Promise.all([testPiece(1), testPiece(1)]);
     const padded = new Uint8Array(2);
     padded.set(short.payload);
-    const other = { ...long, payload: padded, cid: encodePieceCid({ ...short.commitment, payloadSize: 2n }).toString() };
+    const other = {
+      ...long,
+      payload: padded,
+      cid: encodePieceCid({ ...short.commitment, payloadSize: 2n }).toString(),
+    };
     await put(store, short);
     await put(store, other);
     const { root, leafCount } = short.commitment;

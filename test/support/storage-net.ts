@@ -1,0 +1,103 @@
+/** Providers and clients on a {@link DevChain}: real servers, real transactions, a token of their own. */
+import type { Wallet } from "ethers";
+import { TransactionSender } from "../../src/chain/sender.js";
+import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
+import { type Policy, type RunningNode, startProvider } from "../../src/provider/index.js";
+import { TestToken__factory } from "../../typechain-types/index.js";
+import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
+import { tempFolder } from "./pieces.js";
+
+export const GIB = 1n << 30n;
+export const STAKE = 1_000_000_000n;
+const WEALTH = 1_000_000_000_000n;
+
+export interface StorageNet extends DevChain {
+  readonly token: string;
+  /** An account with coin, and with tokens in its wallet. */
+  rich(): Promise<Wallet>;
+  /** A sender that looks for receipts often. */
+  senderOf(wallet: Wallet): TransactionSender;
+  clientOf(wallet: Wallet, sender?: ChainSender): HoldfastClient;
+  /** Deposits, provisions stake to the market, registers. */
+  register(wallet: Wallet, url: string, stake?: bigint, tiers?: number): Promise<void>;
+  /** A provider that is registered and serves. */
+  addProvider(policy?: Partial<Policy>, stake?: bigint): Promise<TestProvider>;
+  tokensOf(account: string): Promise<bigint>;
+}
+
+export interface TestProvider extends RunningNode {
+  readonly wallet: Wallet;
+  readonly dataDir: string;
+}
+
+export function testPolicy(token: string, changes: Partial<Policy> = {}): Policy {
+  const offer = { pricePerGiBPerPeriod: String(GIB), egressPricePerGiB: "7", collateralRatio: 10 };
+  const tiers = [0, 1].map((tier) => ({ tier, ...offer }));
+  return { token, maxPieceBytes: 128 << 20, maxPeriods: 100, tiers, ...changes };
+}
+
+/** A policy at another price: base units for each byte and period. */
+export function priced(token: string, price: bigint, changes: Partial<Policy> = {}): Policy {
+  const policy = testPolicy(token, changes);
+  return { ...policy, tiers: policy.tiers.map((offer) => ({ ...offer, pricePerGiBPerPeriod: String(GIB * price) })) };
+}
+
+export async function startStorageNet(): Promise<StorageNet> {
+  const chain = await startDevChain();
+  const deployer = await chain.account();
+  const testToken = await new TestToken__factory(deployer).deploy("Test Dollar", "TUSD", 6);
+  const token = await testToken.getAddress();
+  const { vault: vaultAddress, registry: registryAddress, market } = chain.deployment;
+  const nodes: RunningNode[] = [];
+  const senderOf = (signer: Wallet) =>
+    new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 10 });
+  const rich = async () => {
+    const wallet = await chain.account();
+    await (await testToken.mint(wallet, WEALTH)).wait();
+    return wallet;
+  };
+  const register = async (wallet: Wallet, url: string, stake = STAKE, tiers = 3) => {
+    const vault = chain.contracts.vault.connect(wallet);
+    const registry = chain.contracts.registry.connect(wallet);
+    const profile = { name: "", url, peerId: "", region: "0x000000000000", tiers, offerUri: "" };
+    await (await registry.register(profile)).wait();
+    if (stake === 0n) return;
+    await (await testToken.connect(wallet).approve(vaultAddress, stake)).wait();
+    await (await vault.depositAndApprove(token, stake, registryAddress)).wait();
+    await (await registry.provision(market, token, stake)).wait();
+  };
+  return {
+    ...chain,
+    token,
+    rich,
+    senderOf,
+    register,
+    clientOf: (wallet, sender = senderOf(wallet)) =>
+      new HoldfastClient({
+        address: wallet.address,
+        sender,
+        deployment: chain.deployment,
+        contracts: chain.contracts,
+      }),
+    async addProvider(policy = {}, stake = STAKE) {
+      const wallet = await rich();
+      const dataDir = await tempFolder();
+      const node = await startProvider({
+        dataDir,
+        rpcUrl: chain.anvil.url,
+        deployment: chain.deployment,
+        privateKey: wallet.privateKey,
+        policy: testPolicy(token, policy),
+        logger: testLogger(),
+      });
+      nodes.push(node);
+      await register(wallet, node.url, stake);
+      return { ...node, wallet, dataDir };
+    },
+    tokensOf: (account) => testToken.balanceOf(account),
+    async stop() {
+      await Promise.all(nodes.map((node) => node.close()));
+      await chain.stop();
+    },
+  };
+}
