@@ -1,28 +1,29 @@
 import { expect } from "chai";
 import {
   balance,
-  deployMarket,
   epoch,
   NO_BOUNTY,
   networkHelpers,
   nextBlockIs,
   openDeal,
+  plain,
   proveWindow,
   Status,
+  standardMarket,
   TIERS,
 } from "../support/market.js";
 
 const UNLIMITED = 2n ** 128n;
 
 describe("StorageMarket: extend, restore, terminate", () => {
-  const fixture = () => networkHelpers.loadFixture(deployMarket);
+  const fixture = () => networkHelpers.loadFixture(standardMarket);
 
   describe("extend", () => {
     it("is paid by anybody, up to maxPeriods, while the last challenge is not drawn", async () => {
       const world = await fixture();
       const deal = await openDeal(world);
       const lastEpoch = epoch(deal, 6);
-      expect((await world.lens.extensionOf(deal.id)).toArray()).to.deep.equal([BigInt(lastEpoch - 1), 6n]);
+      expect(plain(await world.lens.extensionOf(deal.id))).to.deep.equal([BigInt(lastEpoch - 1), 6n]);
       const before = await balance(world, world.stranger);
       await expect(world.market.connect(world.stranger).extend(deal.id, 4, 4_000n))
         .to.emit(world.market, "Extended")
@@ -55,7 +56,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
         .to.be.revertedWithCustomError(world.market, "TooLate")
         .withArgs(deal.id, BigInt(epoch(deal, 4)));
       await networkHelpers.mine();
-      expect((await world.lens.extensionOf(deal.id)).toArray()).to.deep.equal([0n, 0n]);
+      expect(plain(await world.lens.extensionOf(deal.id))).to.deep.equal([0n, 0n]);
     });
 
     it("does not revive a deal that is ending, completed or defaulted", async () => {
@@ -88,7 +89,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
     it("bonds shares and raises the allowance: a long deal survives rare misses", async () => {
       const world = await fixture();
       const deal = await openDeal(world);
-      expect((await world.lens.restorationOf(deal.id)).toArray()).to.deep.equal([1_000n, 12n]);
+      expect(plain(await world.lens.restorationOf(deal.id))).to.deep.equal([1_000n, 12n]);
       await nextBlockIs(epoch(deal, 2) + deal.tier.window + 1);
       await expect(world.market.connect(world.provider).restore(deal.id, 2))
         .to.emit(world.market, "Restored")
@@ -117,7 +118,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
       await refused();
       await world.market.settle([deal.id], NO_BOUNTY);
       await refused();
-      expect((await world.lens.restorationOf(deal.id)).toArray()).to.deep.equal([0n, 0n]);
+      expect(plain(await world.lens.restorationOf(deal.id))).to.deep.equal([0n, 0n]);
     });
 
     it("is still in time in the last block before the default", async () => {
@@ -177,7 +178,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
         await nextBlockIs(epoch(deal, k) + offset);
         const preview = await world.lens.terminationOf(deal.id, { blockTag: "pending" });
         const refund = BigInt(6 - left) * 1_000n;
-        expect(preview.toArray()).to.deep.equal([BigInt(left), refund]);
+        expect(plain(preview)).to.deep.equal([BigInt(left), refund]);
         const before = await balance(world, world.client);
         const escrowed = await world.vault.escrowOf(world.marketAddress, world.tokenAddress);
         await expect(world.market.connect(world.client).terminate(deal.id))
@@ -213,7 +214,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
       await expect(market.connect(keeper).terminate(deal.id))
         .to.be.revertedWithCustomError(market, "WrongStatus")
         .withArgs(deal.id, Status.Ending);
-      expect((await world.lens.terminationOf(deal.id)).toArray()).to.deep.equal([1n, 0n]);
+      expect(plain(await world.lens.terminationOf(deal.id))).to.deep.equal([1n, 0n]);
       const defaulted = await openDeal(world);
       await nextBlockIs(epoch(defaulted, 3) + defaulted.tier.window + 1);
       await expect(market.connect(client).terminate(defaulted.id))

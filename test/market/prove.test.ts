@@ -2,7 +2,6 @@ import { expect } from "chai";
 import { ethers as core } from "ethers";
 import { signTerms } from "../../src/protocol/index.js";
 import {
-  deployMarket,
   epoch,
   ethers,
   makePiece,
@@ -14,6 +13,7 @@ import {
   proofNow,
   proveWindow,
   Status,
+  standardMarket,
   termsFor,
   type World,
 } from "../support/market.js";
@@ -25,7 +25,7 @@ const selector = (world: World, error: string): string => {
 };
 
 describe("StorageMarket: prove", () => {
-  const fixture = () => networkHelpers.loadFixture(deployMarket);
+  const fixture = () => networkHelpers.loadFixture(standardMarket);
 
   it("takes a proof from anybody, once a window, and counts it", async () => {
     const world = await fixture();

@@ -63,6 +63,9 @@ export async function deployMarket(options: { feeBps?: bigint; minStake?: bigint
   return { vault, registry, randomness, token, market, lens, config, domain, marketAddress, tokenAddress, ...accounts };
 }
 
+/** The market that most tests want, as a fixture. */
+export const standardMarket = () => deployMarket();
+
 export type World = Awaited<ReturnType<typeof deployMarket>>;
 
 /** A piece that is really proven: bytes, commitment, and a proof of any leaves. */
@@ -126,6 +129,9 @@ export const epoch = (deal: OpenedDeal, k: number): number => deal.first + (k - 
 export async function nextBlockIs(block: number): Promise<void> {
   await networkHelpers.mineUpTo(block - 1);
 }
+
+/** A struct or tuple from the chain as the plain array of its members. */
+export const plain = (struct: readonly unknown[] | undefined): unknown[] => [...(struct ?? [])];
 
 /** The latest block; it is also what a view sees as block.number. */
 export const latest = (): Promise<number> => networkHelpers.time.latestBlock();
