@@ -7,6 +7,7 @@ import {IStorageMarket, MarketConfig} from "./interfaces/IStorageMarket.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Course, DealLedger, Money, Stage, Standing, Status} from "./libraries/DealLedger.sol";
+import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 import {PieceTree} from "./libraries/PieceTree.sol";
@@ -17,17 +18,21 @@ import {IRandomness} from "./randomness/IRandomness.sol";
 /// @notice The deployment's choices, the deals, and all views of them. Nothing in here moves anything.
 abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     using DealLedger for Course;
+    using DealLedger for Standing;
+    using DealStore for StoredDeal;
 
-    /// @dev Five slots a deal: root, course (2), money (2). A pending amendment and a successor, written for few deals,
-    /// belong in mappings of their own.
-    struct Deal {
-        bytes32 root;
+    /// @dev A deal as it is at this block. `money` is left empty where nobody asked for it.
+    struct Reading {
         Course course;
         Money money;
+        Tier tier;
+        Standing standing;
     }
 
     uint256 private constant MAX_FEE_BPS = 100;
     uint256 private constant MIN_PERIOD = 16;
+    /// @dev As many as a provider's profile has bits for.
+    uint256 private constant MAX_TIERS = 8;
     /// @dev Bounds every counter of windows and misses well within 32 bits: 7,600 years of four-hour periods.
     uint256 internal constant MAX_PERIODS = 2 ** 24;
 
@@ -52,8 +57,14 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     /// @inheritdoc IStorageMarket
     uint256 public immutable override tierCount;
 
-    mapping(uint256 tier => Tier) private _tiers;
-    mapping(uint256 id => Deal) internal _deals;
+    // The table, two rows a word: code is cheaper to read than storage, and every entry point reads it.
+    uint256 private immutable _tiers01;
+    uint256 private immutable _tiers23;
+    uint256 private immutable _tiers45;
+    uint256 private immutable _tiers67;
+
+    /// @dev A pending amendment and a successor, written for few deals, belong in mappings of their own.
+    mapping(uint256 id => StoredDeal) internal _deals;
 
     constructor(MarketConfig memory config) ERC721("Holdfast Deal", "HOLD") EIP712("Holdfast Storage Market", "1") {
         if (address(config.vault).code.length == 0) revert InvalidConfig("vault");
@@ -63,7 +74,7 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
         if (config.feeBps > 0 && !FilecoinAddress.isAccount(config.treasury)) revert InvalidConfig("treasury");
         if (config.challengeFinality == 0) revert InvalidConfig("challengeFinality");
         if (config.demandWindow == 0) revert InvalidConfig("demandWindow");
-        if (config.tiers.length == 0 || config.tiers.length > type(uint8).max) revert InvalidConfig("tiers");
+        if (config.tiers.length == 0 || config.tiers.length > MAX_TIERS) revert InvalidConfig("tiers");
         vault = config.vault;
         registry = config.registry;
         randomness = config.randomness;
@@ -74,32 +85,52 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
         stakeToken = config.stakeToken;
         minStake = config.minStake;
         tierCount = config.tiers.length;
-        for (uint256 i; i < config.tiers.length; ++i) _setTier(i, config.tiers[i], config.challengeFinality);
+        for (uint256 i; i < config.tiers.length; ++i) _checkTier(i, config.tiers[i], config.challengeFinality);
+        _tiers01 = _pack(config.tiers, 0) | (_pack(config.tiers, 1) << 128);
+        _tiers23 = _pack(config.tiers, 2) | (_pack(config.tiers, 3) << 128);
+        _tiers45 = _pack(config.tiers, 4) | (_pack(config.tiers, 5) << 128);
+        _tiers67 = _pack(config.tiers, 6) | (_pack(config.tiers, 7) << 128);
     }
 
-    function _setTier(uint256 i, Tier memory tier, uint256 finality) private {
+    function _checkTier(uint256 i, Tier memory tier, uint256 finality) private pure {
         bool timed = tier.period >= MIN_PERIOD && tier.window > 0 && tier.window < tier.period;
         bool strict = tier.challenges > 0 && tier.challenges <= type(uint8).max && tier.maxMisses > 0;
         if (!timed || !strict || tier.maxMisses >= MAX_PERIODS || finality >= tier.period) revert InvalidTier(i);
-        _tiers[i] = tier;
+    }
+
+    /// @dev A row in 128 bits; zero where the table has no such row.
+    function _pack(Tier[] memory tiers, uint256 i) private pure returns (uint256) {
+        if (i >= tiers.length) return 0;
+        Tier memory t = tiers[i];
+        return t.period | (uint256(t.window) << 32) | (uint256(t.challenges) << 64) | (uint256(t.maxMisses) << 96);
+    }
+
+    /// @dev Fills `tier` with row i < tierCount.
+    function _loadTier(Tier memory tier, uint256 i) internal view {
+        uint256 row = i < 4 ? (i < 2 ? _tiers01 : _tiers23) : (i < 6 ? _tiers45 : _tiers67);
+        if (i & 1 == 1) row >>= 128;
+        tier.period = uint32(row);
+        tier.window = uint32(row >> 32);
+        tier.challenges = uint32(row >> 64);
+        tier.maxMisses = uint32(row >> 96);
     }
 
     // Terms and table
 
     /// @inheritdoc IStorageMarket
-    function dealIdOf(DealTerms calldata terms) public view returns (uint256) {
+    function dealIdOf(DealTerms memory terms) public view returns (uint256) {
         return uint256(_hashTypedDataV4(DealTermsLib.hash(terms)));
     }
 
     /// @inheritdoc IStorageMarket
     function isCancelled(uint256 id) external view returns (bool) {
-        return _deals[id].course.stage == Stage.Cancelled;
+        return _deals[id].stageOf() == Stage.Cancelled;
     }
 
     /// @inheritdoc IStorageMarket
-    function tierAt(uint8 tier) external view returns (Tier memory) {
+    function tierAt(uint8 tier) external view returns (Tier memory row) {
         if (tier >= tierCount) revert UnknownTier(tier);
-        return _tier(tier);
+        _loadTier(row, tier);
     }
 
     /// @inheritdoc IStorageMarket
@@ -112,60 +143,61 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
 
     /// @inheritdoc IStorageMarket
     function recordOf(uint256 id) external view returns (bytes32 root, Course memory course, Money memory money) {
-        return (_deals[id].root, _course(id), _money(id));
+        StoredDeal storage deal = _deals[id];
+        root = deal.root;
+        deal.load(course);
+        deal.loadPay(money);
+        deal.loadBond(money);
     }
 
     /// @inheritdoc IStorageMarket
     function statusOf(uint256 id) public view returns (Status) {
-        Course memory c = _course(id);
-        return c.stage < Stage.Open ? Status.None : c.standing(_tier(c.tier), block.number).status;
+        return _tryRead(id).standing.status;
     }
 
     /// @inheritdoc IStorageMarket
     function pieceIdOf(uint256 id) public view returns (bytes32) {
-        return PieceTree.pieceId(_deals[id].root, _course(id).leafCount);
+        return _pieceId(id, _tryRead(id).course);
     }
 
     /// @inheritdoc IStorageMarket
     function isProven(uint256 id, bytes32 pieceId) external view returns (bool) {
-        Course memory c = _course(id);
-        if (c.stage < Stage.Open) return false;
-        Standing memory s = c.standing(_tier(c.tier), block.number);
-        bool live = s.status == Status.Open || s.status == Status.Ending;
-        return live && c.lastClosedProven(s) && pieceIdOf(id) == pieceId;
+        Reading memory r = _tryRead(id);
+        bool live = r.standing.status == Status.Open || r.standing.status == Status.Ending;
+        return live && r.course.lastClosedProven(r.standing) && _pieceId(id, r.course) == pieceId;
     }
 
     /// @inheritdoc IStorageMarket
     function stateHash(uint256 id) public view returns (bytes32) {
-        (Course memory c, , Standing memory s) = _load(id);
-        Money memory m = _money(id);
-        bytes32 fixedPart = keccak256(abi.encode(id, pieceIdOf(id), m));
-        return keccak256(abi.encode(fixedPart, c.periods, c.restored, s.missed, s.status));
+        Reading memory r = _read(id);
+        _deals[id].loadPay(r.money);
+        _deals[id].loadBond(r.money);
+        bytes32 fixedPart = keccak256(abi.encode(id, _pieceId(id, r.course), r.money));
+        return
+            keccak256(
+                abi.encode(fixedPart, r.course.periods, r.course.restored, r.standing.missed, r.standing.status)
+            );
+    }
+
+    function _pieceId(uint256 id, Course memory c) private view returns (bytes32) {
+        return PieceTree.pieceId(_deals[id].root, c.leafCount);
     }
 
     /// @dev Reverts where there is no such deal.
-    function _load(uint256 id) internal view returns (Course memory c, Tier memory tier, Standing memory s) {
-        c = _course(id);
-        if (c.stage < Stage.Open) revert UnknownDeal(id);
-        tier = _tier(c.tier);
-        s = c.standing(tier, block.number);
+    function _read(uint256 id) internal view returns (Reading memory r) {
+        r = _tryRead(id);
+        if (r.standing.status == Status.None) revert UnknownDeal(id);
     }
 
-    // Reading and writing whole structs in one place each: the compiler lays out every copy of one anew.
-
-    function _course(uint256 id) internal view returns (Course memory) {
-        return _deals[id].course;
+    /// @dev Of status None where there is no such deal.
+    function _tryRead(uint256 id) internal view returns (Reading memory r) {
+        _readInto(r, id);
     }
 
-    function _money(uint256 id) internal view returns (Money memory) {
-        return _deals[id].money;
-    }
-
-    function _save(uint256 id, Course memory c) internal {
-        _deals[id].course = c;
-    }
-
-    function _tier(uint8 tier) internal view returns (Tier memory) {
-        return _tiers[tier];
+    /// @dev Fills all of `r` but the money, over what was there.
+    function _readInto(Reading memory r, uint256 id) internal view {
+        _deals[id].load(r.course);
+        _loadTier(r.tier, r.course.tier);
+        r.standing.update(r.course, r.tier, block.number);
     }
 }

@@ -8,6 +8,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {IStorageMarket, MarketConfig} from "./interfaces/IStorageMarket.sol";
 import {Challenge} from "./libraries/Challenge.sol";
 import {Course, DealLedger, Due, Money, Stage, Standing, Status} from "./libraries/DealLedger.sol";
+import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 import {PayoutList, Payouts} from "./libraries/Payouts.sol";
@@ -21,6 +22,7 @@ import {IRandomness} from "./randomness/IRandomness.sol";
 /// anything, and a proof needs no booking: totals are the same in one step or in many.
 contract StorageMarket is MarketBase, ReentrancyGuardTransient {
     using DealLedger for Course;
+    using DealStore for StoredDeal;
     using Payouts for PayoutList;
 
     /// @dev Bytes that tell a proof's number of nodes in a batch, and bytes of a node.
@@ -40,7 +42,7 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
 
     /// @inheritdoc IStorageMarket
     function open(
-        DealTerms calldata terms,
+        DealTerms memory terms,
         bytes calldata clientSignature,
         bytes calldata providerSignature
     ) external nonReentrant returns (uint256 id) {
@@ -65,23 +67,23 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IStorageMarket
-    function cancel(DealTerms calldata terms) external {
+    function cancel(DealTerms memory terms) external {
         uint256 id = dealIdOf(terms);
         _requireFresh(id);
         if (msg.sender != terms.client && !_actsFor(msg.sender, terms.provider)) revert NotAParty(msg.sender);
-        _deals[id].course.stage = Stage.Cancelled;
+        _deals[id].cancel();
         emit Cancelled(id, msg.sender);
     }
 
     function _requireFresh(uint256 id) private view {
-        Stage stage = _deals[id].course.stage;
+        Stage stage = _deals[id].stageOf();
         if (stage == Stage.Cancelled) revert TermsCancelled(id);
         if (stage != Stage.None) revert DealExists(id);
     }
 
-    function _checkTerms(DealTerms calldata terms) private view returns (Tier memory tier) {
+    function _checkTerms(DealTerms memory terms) private view returns (Tier memory tier) {
         if (terms.tier >= tierCount) revert UnknownTier(terms.tier);
-        tier = _tier(terms.tier);
+        _loadTier(tier, terms.tier);
         _requireReceiver(terms.client);
         _requireReceiver(terms.provider);
         if (terms.leafCount == 0 || terms.leafCount > PieceTree.MAX_LEAVES) revert InvalidLeafCount(terms.leafCount);
@@ -125,14 +127,12 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
 
     function _write(
         uint256 id,
-        DealTerms calldata terms,
+        DealTerms memory terms,
         Tier memory tier,
         bool gift
     ) private returns (uint256 first) {
         uint256 phase = Schedule.phase(terms.provider, terms.tier, tier.period);
         first = Schedule.firstEpoch(block.number + challengeFinality, phase, tier.period);
-        Deal storage deal = _deals[id];
-        deal.root = terms.root;
         Course memory c;
         c.provider = terms.provider;
         // Casts: leafCount ≤ 2^40 is checked, and block numbers stay below 2^48.
@@ -142,28 +142,31 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         c.tier = terms.tier;
         c.stage = Stage.Open;
         c.gift = gift;
-        _save(id, c);
-        deal.money = Money({
+        Money memory m = Money({
             token: terms.token,
             maxPeriods: terms.maxPeriods,
             fundedPeriods: terms.periods,
             price: terms.pricePerPeriod,
             collateral: terms.collateral
         });
+        StoredDeal storage deal = _deals[id];
+        deal.saveFixed(terms.root, c, m);
+        deal.saveCounts(c);
+        deal.saveBond(m);
     }
 
     // Proving. No guard: nothing called here can call back, and a proof moves no money.
 
     /// @inheritdoc IStorageMarket
     function prove(uint256 id, bytes calldata proof) external {
-        (Course memory c, Tier memory tier, Standing memory s) = _load(id);
-        bytes4 fault = _faultOf(c, s);
-        if (fault == WrongStatus.selector) revert WrongStatus(id, s.status);
+        Reading memory r = _read(id);
+        uint256 window = r.standing.open;
+        bytes4 fault = _faultOf(r);
+        if (fault == WrongStatus.selector) revert WrongStatus(id, r.standing.status);
         if (fault == NoOpenWindow.selector) revert NoOpenWindow(id);
-        if (fault == AlreadyProven.selector) revert AlreadyProven(id, s.open);
-        uint256 seed = randomness.seed(Schedule.epochOf(c.firstEpoch, tier.period, s.open));
-        if (!_verify(id, c, tier, s.open, seed, proof)) revert InvalidProof(id, s.open);
-        _record(id, c, s.open);
+        if (fault == AlreadyProven.selector) revert AlreadyProven(id, window);
+        if (!_verify(id, r, randomness.seed(_openEpoch(r)), proof)) revert InvalidProof(id, window);
+        _record(id, r.course, window);
     }
 
     /// @inheritdoc IStorageMarket
@@ -189,23 +192,26 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
     }
 
     function _proveItem(uint256 id, bytes calldata proof, Seeds memory seeds) private returns (bytes4 fault) {
-        Course memory c = _course(id);
-        if (c.stage < Stage.Open) return UnknownDeal.selector;
-        Tier memory tier = _tier(c.tier);
-        Standing memory s = c.standing(tier, block.number);
-        fault = _faultOf(c, s);
+        Reading memory r = _tryRead(id);
+        fault = _faultOf(r);
         if (fault != 0) return fault;
-        uint256 seed = _seedOf(seeds, Schedule.epochOf(c.firstEpoch, tier.period, s.open));
+        uint256 seed = _seedOf(seeds, _openEpoch(r));
         if (seed == 0) return IRandomness.SeedUnavailable.selector;
-        if (!_verify(id, c, tier, s.open, seed, proof)) return InvalidProof.selector;
-        _record(id, c, s.open);
+        if (!_verify(id, r, seed, proof)) return InvalidProof.selector;
+        _record(id, r.course, r.standing.open);
     }
 
     /// @dev The error that keeps this deal from being proven now, zero for none.
-    function _faultOf(Course memory c, Standing memory s) private pure returns (bytes4) {
-        if (s.status == Status.Defaulted) return WrongStatus.selector;
-        if (s.open == 0) return NoOpenWindow.selector;
-        return c.lastProven == s.open ? AlreadyProven.selector : bytes4(0);
+    function _faultOf(Reading memory r) private pure returns (bytes4) {
+        if (r.standing.status == Status.None) return UnknownDeal.selector;
+        if (r.standing.status == Status.Defaulted) return WrongStatus.selector;
+        if (r.standing.open == 0) return NoOpenWindow.selector;
+        return r.course.lastProven == r.standing.open ? AlreadyProven.selector : bytes4(0);
+    }
+
+    /// @dev e_k of the window that is open now.
+    function _openEpoch(Reading memory r) private pure returns (uint256) {
+        return Schedule.epochOf(r.course.firstEpoch, r.tier.period, r.standing.open);
     }
 
     function _seedOf(Seeds memory seeds, uint256 epoch) private view returns (uint256 seed) {
@@ -221,16 +227,16 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         seeds.values[seeds.length++] = seed;
     }
 
-    function _verify(
-        uint256 id,
-        Course memory c,
-        Tier memory tier,
-        uint256 window,
-        uint256 seed,
-        bytes calldata proof
-    ) private view returns (bool) {
-        uint256[] memory leaves = Challenge.indices(address(this), id, window, seed, tier.challenges, c.leafCount);
-        return PieceTree.verify(_deals[id].root, PieceTree.height(c.leafCount), leaves, proof);
+    function _verify(uint256 id, Reading memory r, uint256 seed, bytes calldata proof) private view returns (bool) {
+        uint256[] memory leaves = Challenge.indices(
+            address(this),
+            id,
+            r.standing.open,
+            seed,
+            r.tier.challenges,
+            r.course.leafCount
+        );
+        return PieceTree.verify(_deals[id].root, PieceTree.height(r.course.leafCount), leaves, proof);
     }
 
     function _record(uint256 id, Course memory c, uint256 window) private {
@@ -238,7 +244,7 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         // Casts: windows are at most N, which is at most 2^24.
         c.lastProven = uint32(window);
         ++c.proven;
-        _save(id, c);
+        _deals[id].saveCounts(c);
         emit Proven(id, window);
     }
 
@@ -247,107 +253,120 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
     /// @inheritdoc IStorageMarket
     function settle(uint256[] calldata ids, address bountyTo) external nonReentrant {
         PayoutList memory list = Payouts.create(ids.length);
+        // One reading for all: memory that grows with the list would cost more for each deal of a long one.
+        Reading memory r;
         for (uint256 i; i < ids.length; ++i) {
-            if (_deals[ids[i]].course.stage >= Stage.Open) _book(ids[i], bountyTo, list);
+            _readInto(r, ids[i]);
+            _book(ids[i], r, bountyTo, list);
         }
         list.flush(vault, registry);
     }
 
-    /// @dev Books one deal up to this block; what moves is added to `list`. Returns what it found, brought up to date.
-    function _book(
-        uint256 id,
-        address bountyTo,
-        PayoutList memory list
-    ) private returns (Course memory c, Tier memory tier, Standing memory s) {
-        (c, tier, s) = _load(id);
-        if (c.stage == Stage.Closed) return (c, tier, s);
-        Money memory m = _money(id);
-        Due memory d = c.due(m, tier, s, feeBps);
-        if (d.windows == 0 && d.misses == 0 && !d.closes) return (c, tier, s);
+    /// @dev Books one deal up to this block: brings `r` up to date and adds what moves to `list`. Of the money, the bond
+    /// is read only where something but pay moves.
+    function _book(uint256 id, Reading memory r, address bountyTo, PayoutList memory list) private {
+        Course memory c = r.course;
+        Status status = r.standing.status;
+        if (status == Status.None || c.stage == Stage.Closed) return;
+        StoredDeal storage deal = _deals[id];
+        deal.loadPay(r.money);
+        bool pays = (status == Status.Open || status == Status.Ending) && r.standing.missed == c.slashed;
+        if (!pays) deal.loadBond(r.money);
+        Due memory d = c.due(r.money, r.tier, r.standing, feeBps);
+        if (pays && d.windows == 0) return;
 
         c.book(d);
-        _save(id, c);
-        address owner = _ownerOf(id);
-        if (!FilecoinAddress.isAccount(bountyTo)) bountyTo = owner;
-        emit Settled(id, c.paid, c.slashed, d, bountyTo, s.status);
-        _gather(list, c.provider, owner, bountyTo, m.token, d);
+        deal.saveCounts(c);
+        bool named = FilecoinAddress.isAccount(bountyTo);
+        // Where nothing goes to the owner, its slot need not be read.
+        address owner = pays && named ? address(0) : _ownerOf(id);
+        if (!named) bountyTo = owner;
+        emit Settled(id, c.paid, c.slashed, d, bountyTo, status);
+        if (d.payment > 0) list.addPay(registry, treasury, c.provider, r.money.token, d.payment, d.fee);
+        if (!pays) _gatherRest(list, r, owner, bountyTo, d);
     }
 
-    function _gather(
+    function _gatherRest(
         PayoutList memory list,
-        address provider,
+        Reading memory r,
         address owner,
         address bountyTo,
-        address token,
         Due memory d
-    ) private view {
-        if (d.payment > 0) list.add(address(0), registry.payeeOf(provider), token, d.payment);
-        list.add(address(0), treasury, token, d.fee);
+    ) private pure {
+        address token = r.money.token;
+        address provider = r.course.provider;
         list.add(address(0), owner, token, d.refund);
         list.add(provider, bountyTo, token, d.bounty);
         list.add(provider, owner, token, d.compensation);
         list.add(provider, address(0), token, d.returned);
     }
 
-    /// @dev Books one deal; bounties go to its owner.
-    function _bookAlone(uint256 id) private returns (Course memory c, Tier memory tier, Standing memory s) {
+    /// @dev Books one deal, which must exist, and reads all of its money; bounties go to its owner.
+    function _bookAlone(uint256 id) private returns (Reading memory r) {
         PayoutList memory list = Payouts.create(1);
-        (c, tier, s) = _book(id, address(0), list);
+        r = _read(id);
+        _book(id, r, address(0), list);
         list.flush(vault, registry);
+        _deals[id].loadBond(r.money);
     }
 
     // Changing a deal
 
     /// @inheritdoc IStorageMarket
     function extend(uint256 id, uint32 periods, uint256 maxCost) external nonReentrant {
-        (Course memory c, Tier memory tier, Standing memory s) = _bookAlone(id);
-        if (s.status != Status.Open) revert WrongStatus(id, s.status);
+        Reading memory r = _bookAlone(id);
+        if (r.standing.status != Status.Open) revert WrongStatus(id, r.standing.status);
         if (periods == 0) revert ZeroAmount();
-        uint256 lastEpoch = Schedule.epochOf(c.firstEpoch, tier.period, c.periods);
+        uint256 lastEpoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, r.course.periods);
         if (block.number >= lastEpoch) revert TooLate(id, lastEpoch);
-        Money memory m = _money(id);
-        uint256 total = uint256(c.periods) + periods;
-        if (total > m.maxPeriods) revert BeyondMaxPeriods(id, total, m.maxPeriods);
-        uint256 cost = uint256(periods) * m.price;
+        uint256 total = uint256(r.course.periods) + periods;
+        if (total > r.money.maxPeriods) revert BeyondMaxPeriods(id, total, r.money.maxPeriods);
+        uint256 cost = uint256(periods) * r.money.price;
         if (cost > maxCost) revert CostTooHigh(cost, maxCost);
 
-        _deals[id].course.periods = uint32(total);
-        _deals[id].money.fundedPeriods = m.fundedPeriods + periods;
+        // Cast: total ≤ maxPeriods. Funded periods are those of all payments, at most maxPeriods as well.
+        r.course.periods = uint32(total);
+        r.money.fundedPeriods += periods;
+        _deals[id].saveCounts(r.course);
+        _deals[id].saveBond(r.money);
         emit Extended(id, msg.sender, periods, cost);
-        if (cost > 0) vault.hold(msg.sender, m.token, cost);
+        if (cost > 0) vault.hold(msg.sender, r.money.token, cost);
     }
 
     /// @inheritdoc IStorageMarket
     function restore(uint256 id, uint32 n) external nonReentrant {
-        (Course memory c, Tier memory tier, Standing memory s) = _bookAlone(id);
-        if (msg.sender != c.provider) revert NotProvider(id, msg.sender);
-        if (s.status != Status.Open && s.status != Status.Ending) revert WrongStatus(id, s.status);
+        Reading memory r = _bookAlone(id);
+        if (msg.sender != r.course.provider) revert NotProvider(id, msg.sender);
+        Status status = r.standing.status;
+        if (status != Status.Open && status != Status.Ending) revert WrongStatus(id, status);
         if (n == 0) revert ZeroAmount();
-        Money memory m = _money(id);
-        uint256 share = DealLedger.share(m, tier);
+        uint256 share = DealLedger.share(r.money, r.tier);
         if (share == 0) revert NothingToRestore(id);
-        uint256 restored = uint256(c.restored) + n;
-        if (restored > m.maxPeriods) revert BeyondMaxPeriods(id, restored, m.maxPeriods);
+        uint256 restored = uint256(r.course.restored) + n;
+        if (restored > r.money.maxPeriods) revert BeyondMaxPeriods(id, restored, r.money.maxPeriods);
 
-        _deals[id].course.restored = uint32(restored);
+        // Cast: restored ≤ maxPeriods.
+        r.course.restored = uint32(restored);
+        _deals[id].saveCounts(r.course);
         emit Restored(id, n, n * share);
-        registry.lock(c.provider, m.token, n * share);
+        registry.lock(r.course.provider, r.money.token, n * share);
     }
 
     /// @inheritdoc IStorageMarket
     function terminate(uint256 id) external nonReentrant {
-        (Course memory c, Tier memory tier, Standing memory s) = _bookAlone(id);
+        Reading memory r = _bookAlone(id);
         address owner = _ownerOf(id);
         if (msg.sender != owner) revert NotOwner(id, msg.sender);
-        if (s.status != Status.Open) revert WrongStatus(id, s.status);
-        Money memory m = _money(id);
-        uint256 periods = c.endedPeriods(tier, block.number);
-        uint256 refund = (c.periods - periods) * m.price;
+        if (r.standing.status != Status.Open) revert WrongStatus(id, r.standing.status);
+        uint256 periods = r.course.endedPeriods(r.tier, block.number);
+        uint256 refund = (r.course.periods - periods) * r.money.price;
 
-        _deals[id].course.periods = uint32(periods);
-        _deals[id].course.stage = Stage.Ending;
+        // Cast: it is at most what it was.
+        r.course.periods = uint32(periods);
+        r.course.stage = Stage.Ending;
+        _deals[id].saveCounts(r.course);
         emit Terminated(id, periods, refund);
-        if (refund > 0) vault.pay(owner, m.token, refund);
+        if (refund > 0) vault.pay(owner, r.money.token, refund);
     }
 
     // Ownership

@@ -26,7 +26,12 @@ contract Vault is IVault, ERC6909, EIP712, Nonces, Multicall, ReentrancyGuardTra
         "SetOperator(address owner,address operator,bool approved,uint256 nonce,uint256 deadline)"
     );
 
-    mapping(address holder => mapping(address token => uint256)) private _escrow;
+    /// @dev A struct of one word: a pointer to it is computed once, for reading and writing.
+    struct Escrow {
+        uint256 amount;
+    }
+
+    mapping(address holder => mapping(address token => Escrow)) private _escrow;
 
     constructor() EIP712("Holdfast Vault", "1") {}
 
@@ -124,24 +129,25 @@ contract Vault is IVault, ERC6909, EIP712, Nonces, Multicall, ReentrancyGuardTra
         _burn(from, id, amount);
         unchecked {
             // Deposits are at most 2^128 each, so it would take 2^128 of them to overflow a sum of claims.
-            _escrow[msg.sender][token] += amount;
+            _escrow[msg.sender][token].amount += amount;
         }
     }
 
     /// @inheritdoc IVault
     function pay(address to, address token, uint256 amount) external {
-        uint256 held = _escrow[msg.sender][token];
+        Escrow storage escrow = _escrow[msg.sender][token];
+        uint256 held = escrow.amount;
         if (held < amount) revert InsufficientEscrow(msg.sender, token, held, amount);
         unchecked {
             // amount <= held
-            _escrow[msg.sender][token] = held - amount;
+            escrow.amount = held - amount;
         }
         _mint(to, _id(token), amount);
     }
 
     /// @inheritdoc IVault
     function escrowOf(address holder, address token) external view returns (uint256) {
-        return _escrow[holder][token];
+        return _escrow[holder][token].amount;
     }
 
     /// @inheritdoc IVault

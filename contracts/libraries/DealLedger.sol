@@ -115,12 +115,20 @@ library DealLedger {
 
     /// @notice Where the deal stands at block `at`.
     function standing(Course memory c, Tier memory tier, uint256 at) internal pure returns (Standing memory s) {
-        s.closed = Schedule.closedAt(c.firstEpoch, tier, c.periods, at);
-        s.open = Schedule.openAt(c.firstEpoch, tier, c.periods, at);
-        s.provenClosed = c.proven;
-        if (s.open != 0 && c.lastProven == s.open) --s.provenClosed;
-        s.allowance = uint256(tier.maxMisses) + c.restored;
-        s.missed = s.closed - s.provenClosed + c.demandMisses;
+        update(s, c, tier, at);
+    }
+
+    /// @notice As `standing`, into memory that is there already.
+    function update(Standing memory s, Course memory c, Tier memory tier, uint256 at) internal pure {
+        (s.closed, s.open) = Schedule.windowsAt(c.firstEpoch, tier, c.periods, at);
+        unchecked {
+            // Only windows that are closed or open are proven, each once: provenClosed ≤ closed. Counters are below
+            // 2^26, and so are their sums.
+            s.provenClosed = c.proven;
+            if (s.open != 0 && c.lastProven == s.open) --s.provenClosed;
+            s.allowance = uint256(tier.maxMisses) + c.restored;
+            s.missed = s.closed - s.provenClosed + c.demandMisses;
+        }
         if (s.missed > s.allowance) s.missed = s.allowance;
         s.status = _status(c, s);
     }
@@ -192,17 +200,21 @@ library DealLedger {
         bool defaulted = s.status == Status.Defaulted;
         d.closes = defaulted || s.status == Status.Completed;
         uint256 payable_ = defaulted ? c.proven : s.provenClosed;
-        d.windows = payable_ - c.paid;
-        d.misses = s.missed - c.slashed;
-        d.fee = d.windows * feeDown(m.price, feeBps);
-        d.payment = d.windows * m.price - d.fee;
-        if (d.closes) d.refund = (c.periods - payable_) * m.price;
-        if (d.misses == 0 && !d.closes) return d;
-        (uint256 before, uint256 bountyBefore) = slashedFor(c, m, tier, c.slashed);
-        (uint256 slashed, uint256 bounty) = slashedFor(c, m, tier, s.missed);
-        d.bounty = bounty - bountyBefore;
-        d.compensation = slashed - before - d.bounty;
-        if (d.closes) d.returned = bonded(c, m, tier) - slashed;
+        unchecked {
+            // paid ≤ provenClosed ≤ proven ≤ periods and slashed ≤ missed: none of them ever falls. The market keeps
+            // price × maxPeriods, and all stake that a deal can have, below 2^128.
+            d.windows = payable_ - c.paid;
+            d.misses = s.missed - c.slashed;
+            d.fee = d.windows * feeDown(m.price, feeBps);
+            d.payment = d.windows * m.price - d.fee;
+            if (d.closes) d.refund = (c.periods - payable_) * m.price;
+            if (d.misses == 0 && !d.closes) return d;
+            (uint256 before, uint256 bountyBefore) = slashedFor(c, m, tier, c.slashed);
+            (uint256 slashed, uint256 bounty) = slashedFor(c, m, tier, s.missed);
+            d.bounty = bounty - bountyBefore;
+            d.compensation = slashed - before - d.bounty;
+            if (d.closes) d.returned = bonded(c, m, tier) - slashed;
+        }
     }
 
     /// @notice Notes in the record that `d` has moved.

@@ -41,7 +41,7 @@ library DealTermsLib {
         );
 
     /// @notice hashStruct(terms) of EIP-712. All members are static, so the ABI encoding is the struct encoding.
-    function hash(DealTerms calldata terms) internal pure returns (bytes32) {
+    function hash(DealTerms memory terms) internal pure returns (bytes32) {
         return keccak256(abi.encode(TYPEHASH, terms));
     }
 }

@@ -40,20 +40,22 @@ library Schedule {
         return at <= first ? 0 : (at - first - 1) / period + 1;
     }
 
-    /// @notice How many of `periods` windows have closed at block `at`: the number of k with e_k + window < at.
-    function closedAt(
+    /// @notice How many of `periods` windows have closed at block `at`, that is the number of k with e_k + window < at,
+    /// and the one that is open then: k with e_k < at ≤ e_k + window, 0 where none is.
+    function windowsAt(
         uint256 first,
         Tier memory tier,
         uint256 periods,
         uint256 at
-    ) internal pure returns (uint256 closed) {
-        closed = startedAt(first + tier.window, tier.period, at);
-        if (closed > periods) closed = periods;
-    }
-
-    /// @notice The window that is open at block `at`: k with e_k < at ≤ e_k + window and k ≤ periods, 0 where none is.
-    function openAt(uint256 first, Tier memory tier, uint256 periods, uint256 at) internal pure returns (uint256 k) {
-        k = startedAt(first, tier.period, at);
-        if (k == 0 || k > periods || at > epochOf(first, tier.period, k) + tier.window) return 0;
+    ) internal pure returns (uint256 closed, uint256 open) {
+        if (at <= first) return (0, 0);
+        unchecked {
+            // first < at, and a period is never 0; block numbers stay far from 2^256
+            uint256 since = at - first - 1;
+            closed = since / tier.period;
+            if (since % tier.period < tier.window) open = closed + 1;
+            else ++closed;
+        }
+        if (closed >= periods) return (periods, 0);
     }
 }

@@ -72,8 +72,7 @@ contract LedgerHarness {
             a.first = Schedule.firstEpoch(c.earliest, a.phase, c.tier.period);
             a.epoch = Schedule.epochOf(a.first, c.tier.period, c.k);
             a.started = Schedule.startedAt(a.first, c.tier.period, c.at);
-            a.closed = Schedule.closedAt(a.first, c.tier, c.periods, c.at);
-            a.open = Schedule.openAt(a.first, c.tier, c.periods, c.at);
+            (a.closed, a.open) = Schedule.windowsAt(a.first, c.tier, c.periods, c.at);
         }
     }
 
