@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Due, Stage, Standing, Status, Totals} from "../libraries/DealLedger.sol";
+import {Due, Stage, Standing, Totals} from "../libraries/DealLedger.sol";
 import {IStorageMarket} from "./IStorageMarket.sol";
 
 /// @notice A deal as it is stored, where it stands now, and who owns it.

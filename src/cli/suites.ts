@@ -26,8 +26,8 @@ export const SUITES: readonly Suite[] = [
     name: "unit",
     runner: "mocha",
     summary: "one part at a time, contracts on Hardhat's network",
-    include: "test/**/*.ts",
-    exclude: ["test/e2e/**", "test/support/**"],
+    include: "test/**/*.test.ts",
+    exclude: ["test/e2e/**"],
   },
   {
     name: "solidity",
@@ -40,7 +40,7 @@ export const SUITES: readonly Suite[] = [
     name: "e2e",
     runner: "mocha",
     summary: "real nodes, servers and databases",
-    include: "test/e2e/**/*.ts",
+    include: "test/e2e/**/*.test.ts",
     exclude: [],
   },
 ];

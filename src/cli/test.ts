@@ -22,12 +22,12 @@ function selectJobs(operands: readonly string[]): Job[] {
     const suite = SUITES.find(({ name }) => name === operand);
     if (suite !== undefined) return { name: suite.name, runner: suite.runner, files: filesOf(suite) };
     const file = resolve(operand);
-    const runner = file.endsWith(".t.sol") ? "solidity" : file.endsWith(".ts") ? "mocha" : undefined;
+    const runner = file.endsWith(".t.sol") ? "solidity" : file.endsWith(".test.ts") ? "mocha" : undefined;
     if (runner === undefined || !existsSync(file)) {
       throw new HoldfastError(
         "TEST_UNKNOWN",
         `no suite and no test file is called ${operand}`,
-        `the suites are ${SUITES.map(({ name }) => name).join(", ")}; test files end in .ts or .t.sol`,
+        `the suites are ${SUITES.map(({ name }) => name).join(", ")}; test files end in .test.ts or .t.sol`,
       );
     }
     return { name: relative(ROOT, file), runner, files: [file] };

@@ -122,7 +122,7 @@ describe("holdfast test", () => {
   after(() => rm(folder, { recursive: true }));
 
   async function runFile(text: string, ...args: string[]): Promise<Outcome> {
-    const file = join(folder, `${Math.random().toString(36).slice(2)}.ts`);
+    const file = join(folder, `${Math.random().toString(36).slice(2)}.test.ts`);
     await writeFile(file, text);
     return holdfast(["test", file, ...args]);
   }
@@ -172,6 +172,12 @@ describe("holdfast test", () => {
     expect(lastLine(outcome)).to.equal("0 passed, 0 failed");
     expect(outcome.stderr).to.match(/^error: not a single test ran\nhint: /m);
     expect(outcome.status).to.equal(1);
+  });
+
+  it("counts what passed in Solidity", async () => {
+    const outcome = await holdfast(["test", "test/solidity/Challenge.t.sol", "--grep", "testNoChallenges|testAPieceOfOneLeaf"]);
+    expect(lastLine(outcome)).to.equal("2 passed, 0 failed");
+    expect(outcome.status).to.equal(0);
   });
 
   it("ends although a test left a server open", async () => {

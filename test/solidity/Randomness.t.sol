@@ -30,6 +30,7 @@ contract RandomnessTest is Test {
     address internal constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935;
     /// @dev EIP-2935's own code: the Hardhat network has a stub in its place.
     bytes internal constant HISTORY_CODE =
+        // solhint-disable-next-line max-line-length
         hex"3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500";
     uint256 internal constant NOW = 1_000_000;
 
@@ -99,7 +100,7 @@ contract RandomnessTest is Test {
 
     /// Any bytes at all, with the chain's blessing: a seed that the twin reads as well, or a named error; no panic,
     /// little gas.
-    function testFuzz_anyBytesAreReadOrRefused(bytes calldata body, bool asList) public view {
+    function testFuzz_anyBytesAreReadOrRefusedForLittleGas(bytes calldata body, bool asList) public view {
         bytes memory header = asList ? bytes.concat(hex"f9", bytes2(uint16(body.length)), body) : body;
         uint256 gasBefore = gasleft();
         (bool ok, uint256 number, uint256 mixHash) = readers.read(header);

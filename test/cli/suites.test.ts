@@ -1,0 +1,16 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { ROOT } from "../../src/cli/root.js";
+import { filesOf, SUITES } from "../../src/cli/suites.js";
+
+describe("suites", () => {
+  it("hold every file with tests, once", () => {
+    const held = SUITES.flatMap(filesOf);
+    const withTests = globSync("test/**/*.{ts,sol}", { cwd: ROOT }).filter((file) =>
+      /^\s*(describe(\.\w+)?\(|function (test|invariant)\w*\()/m.test(readFileSync(join(ROOT, file), "utf8")),
+    );
+    expect(held.length).to.be.greaterThan(10);
+    expect(held).to.have.members(withTests);
+  });
+});
