@@ -112,8 +112,9 @@ interface IStorageMarket is IERC721 {
     /// @notice The deal is not what the buyer looked at.
     error StateChanged(uint256 id, bytes32 actual, bytes32 expected);
 
-    /// @notice Opens a deal. Anyone may submit it. The signature of the sender, or of the account it may act for (the
-    /// provider's registered signer), may be empty. Without a client's signature the sender pays and the deal is a gift.
+    /// @notice Opens a deal. Anyone may submit it. The signature of the sender, or of the account it may act for
+    /// (the provider's registered signer), may be empty. Without a client's signature the sender pays, and the deal is
+    /// a gift.
     /// @dev Locks price × periods from the payer's vault account (the market must be its operator) and `collateral` of
     /// the provider's free stake.
     /// @return id The deal.

@@ -175,7 +175,12 @@ describe("holdfast test", () => {
   });
 
   it("counts what passed in Solidity", async () => {
-    const outcome = await holdfast(["test", "test/solidity/Challenge.t.sol", "--grep", "testNoChallenges|testAPieceOfOneLeaf"]);
+    const outcome = await holdfast([
+      "test",
+      "test/solidity/Challenge.t.sol",
+      "--grep",
+      "testNoChallenges|testAPieceOfOneLeaf",
+    ]);
     expect(lastLine(outcome)).to.equal("2 passed, 0 failed");
     expect(outcome.status).to.equal(0);
   });

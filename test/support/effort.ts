@@ -4,4 +4,4 @@
  * @example
  * // TEST_EFFORT=20 npx hardhat test mocha test/model.test.ts
  */
-export const runs = (usual: number): number => Math.ceil(usual * Number(process.env["TEST_EFFORT"] ?? 1));
+export const runs = (usual: number): number => Math.ceil(usual * Number(process.env.TEST_EFFORT ?? 1));
