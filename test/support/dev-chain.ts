@@ -30,8 +30,11 @@ export function testLogger(): Logger {
 }
 
 /** Starts a chain, deploys with automine on, and leaves it on. */
-export async function startDevChain(options: Partial<DeployOptions> = {}): Promise<DevChain> {
-  const anvil = await startAnvil({ chainId: CHAIN_ID });
+export async function startDevChain({
+  anvilArgs = [],
+  ...options
+}: Partial<DeployOptions> & { anvilArgs?: readonly string[] } = {}): Promise<DevChain> {
+  const anvil = await startAnvil({ chainId: CHAIN_ID, args: anvilArgs });
   const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: 20 });
   const account = async () => {
     const wallet = new Wallet(`0x${randomBytes(32).toString("hex")}`, provider);

@@ -1,0 +1,118 @@
+/** The deals that a keeper looks after: found by their events, read from the chain's own books. */
+import { getBytes, toBeHex, zeroPadValue } from "ethers";
+import type { DealViewStructOutput } from "../../typechain-types/MarketLens.js";
+import type { Chain } from "../chain/chain.js";
+import type { HeadUpdate } from "../chain/follower.js";
+import { type Stage, Stage as Stages, type Standing, Status } from "../protocol/index.js";
+
+/** What keepers need of a deal. Epochs and counts of windows are numbers, amounts base units of `token`. */
+export interface Deal {
+  readonly id: bigint;
+  readonly owner: string;
+  readonly provider: string;
+  readonly root: Uint8Array;
+  readonly leafCount: bigint;
+  readonly tier: number;
+  readonly token: string;
+  readonly price: bigint;
+  readonly collateral: bigint;
+  readonly firstEpoch: number;
+  readonly periods: number;
+  readonly lastProven: number;
+  readonly paidWindows: number;
+  readonly slashedMisses: number;
+  readonly stage: Stage;
+  /** At the block that it was read at. */
+  readonly standing: Standing;
+}
+
+/** Deals in one call of the lens: some 30,000 gas each, far below what nodes grant a call. */
+const READ_BATCH = 100;
+
+/** Whether nothing can be proven any more, whatever happens. */
+export function hasEnded({ standing: { status } }: Deal): boolean {
+  return status === Status.Completed || status === Status.Defaulted || status === Status.Migrated;
+}
+
+/** A deal's id as logs and people read it. */
+export function idText(id: bigint): string {
+  return toBeHex(id, 32);
+}
+
+/** Follows the `Opened` events of a market, of one provider or of all. */
+export class DealBook {
+  readonly #chain: Chain;
+  readonly #topics: (string | null)[];
+  readonly #ids = new Set<bigint>();
+  #readTo: number;
+
+  /** @param provider - The provider whose deals they are; without it, all deals. */
+  constructor(chain: Chain, provider?: string) {
+    this.#chain = chain;
+    const { topicHash } = chain.contracts.market.interface.getEvent("Opened");
+    this.#topics = [topicHash, null, null, ...(provider === undefined ? [] : [zeroPadValue(provider, 32)])];
+    this.#readTo = chain.deployment.block - 1;
+  }
+
+  /** Every deal found so far. One whose block is gone stays: it may come again, and reading it says that it isn't there. */
+  get ids(): ReadonlySet<bigint> {
+    return this.#ids;
+  }
+
+  /**
+   * Reads the events up to a head: from the deployment on at first, later what is new or was reorganised.
+   *
+   * @throws What the node answers. What was read by then is kept; the next call reads the rest.
+   */
+  async sync({ head, ancestor }: HeadUpdate, signal: AbortSignal): Promise<void> {
+    if (ancestor !== undefined) this.#readTo = Math.min(this.#readTo, ancestor);
+    const filter = { address: this.#chain.deployment.market, topics: this.#topics };
+    for await (const logs of this.#chain.follower.logs(filter, this.#readTo + 1, head.number, signal)) {
+      for (const { topics } of logs) this.#ids.add(BigInt(topics[1]!));
+    }
+    this.#readTo = head.number;
+  }
+
+  /** Reads deals as they stand now, in batches; those that do not exist are left out. */
+  async read(ids: readonly bigint[], signal: AbortSignal): Promise<Deal[]> {
+    const deals: Deal[] = [];
+    for (let at = 0; at < ids.length; at += READ_BATCH) {
+      signal.throwIfAborted();
+      const batch = ids.slice(at, at + READ_BATCH);
+      const views = await this.#chain.contracts.lens.dealsOf(batch);
+      for (const [i, view] of views.entries()) {
+        if (Number(view.stage) >= Stages.Open) deals.push(dealOf(batch[i]!, view));
+      }
+    }
+    return deals;
+  }
+}
+
+function dealOf(id: bigint, view: DealViewStructOutput): Deal {
+  const { standing } = view;
+  return {
+    id,
+    owner: view.owner,
+    provider: view.provider,
+    root: getBytes(view.root),
+    leafCount: view.leafCount,
+    tier: Number(view.tier),
+    token: view.token,
+    price: view.price,
+    collateral: view.collateral,
+    firstEpoch: Number(view.firstEpoch),
+    periods: Number(view.periods),
+    lastProven: Number(view.lastProven),
+    paidWindows: Number(view.paidWindows),
+    slashedMisses: Number(view.slashedMisses),
+    stage: Number(view.stage) as Stage,
+    standing: {
+      closed: Number(standing.closed),
+      open: Number(standing.open),
+      provenClosed: Number(standing.provenClosed),
+      missed: Number(standing.missed),
+      allowance: Number(standing.allowance),
+      status: Number(standing.status) as Status,
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/** What keepers tell while they work: for a demo to narrate, for metrics to count, for alarms to ring. */
+import type { Due, Status } from "../protocol/index.js";
+
+/** One duty: a window of a deal. */
+export interface DutyRef {
+  readonly id: bigint;
+  readonly window: number;
+}
+
+/** Something that keeps a duty from being done. It is tried again while its window is open. */
+export interface Trouble extends DutyRef {
+  /**
+   * `MISSING_PIECE`, `MISSING_BYTES`, `CORRUPT_BYTES`, `CORRUPT_LAYER`: the store. `SKIPPED`, `REVERTED`: the market.
+   * Otherwise the code of whatever stood in the way.
+   */
+  readonly code: string;
+  readonly message: string;
+  /** The head at which it is tried again. */
+  readonly retryAt: number;
+}
+
+export interface ProvenEvent extends DutyRef {
+  /** False where somebody else's proof was there first. */
+  readonly own: boolean;
+  /** The transaction and its block; undefined where it was not ours. */
+  readonly hash: string | undefined;
+  readonly block: number | undefined;
+}
+
+export interface BatchEvent {
+  readonly hash: string;
+  readonly block: number;
+  /** Proofs in it, and how many of them the market accepted. */
+  readonly size: number;
+  readonly proven: number;
+  readonly calldataBytes: number;
+  readonly gasUsed: bigint;
+}
+
+/** Events of a `ProvingKeeper`. */
+export interface ProvingEvents {
+  /** A head was looked at, and the work that it calls for has begun. */
+  head: [{ readonly number: number }];
+  /** A deal of the provider was found. */
+  found: [{ readonly id: bigint; readonly firstEpoch: number; readonly periods: number }];
+  batch: [BatchEvent];
+  proven: [ProvenEvent];
+  /** The alarm: once for each duty and code. */
+  trouble: [Trouble];
+  /** A window closed without a proof. */
+  missed: [DutyRef];
+  checkpointed: [{ readonly epoch: number; readonly hash: string }];
+  /** A deal needs no more proofs. */
+  ended: [{ readonly id: bigint; readonly status: Status }];
+}
+
+export interface SettledEvent {
+  readonly id: bigint;
+  readonly provider: string;
+  readonly owner: string;
+  readonly token: string;
+  /** What moved, in base units of `token`. */
+  readonly moved: Due;
+  readonly bountyTo: string;
+  readonly status: Status;
+  readonly hash: string;
+  readonly block: number;
+}
+
+/** Events of a `WatchingKeeper`. */
+export interface WatchingEvents {
+  /** A head was looked at, and everything worth settling at it has been settled. */
+  head: [{ readonly number: number }];
+  settled: [SettledEvent];
+  /** Deals that could not be settled, and why; they are tried again at the next head. */
+  trouble: [{ readonly ids: readonly bigint[]; readonly code: string; readonly message: string }];
+}

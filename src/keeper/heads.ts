@@ -1,0 +1,30 @@
+/** The loop that every keeper runs in. */
+import type { Logger } from "pino";
+import type { BlockFollower, HeadUpdate } from "../chain/follower.js";
+
+/** How often a head is looked at where that fails, before the next one is waited for. */
+const TRIES = 3;
+
+/**
+ * Looks at each head until the signal is aborted. Where that fails it is done again, and at the next head in any case.
+ *
+ * @param look - Must bear being called twice with the same update.
+ */
+export async function watchHeads(
+  follower: BlockFollower,
+  logger: Logger,
+  signal: AbortSignal,
+  look: (update: HeadUpdate) => Promise<void>,
+): Promise<void> {
+  for await (const update of follower.heads(signal)) {
+    for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt++) {
+      try {
+        await look(update);
+        break;
+      } catch (error) {
+        if (!signal.aborted)
+          logger.error({ err: error, head: update.head.number, attempt }, "looking at a head failed");
+      }
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Keepers: what proves a provider's deals, and what settles anybody's.
+ *
+ * @packageDocumentation
+ */
+export { type Deal, hasEnded, idText } from "./deals.js";
+export type {
+  BatchEvent,
+  DutyRef,
+  ProvenEvent,
+  ProvingEvents,
+  SettledEvent,
+  Trouble,
+  WatchingEvents,
+} from "./events.js";
+export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
+export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
+export { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";

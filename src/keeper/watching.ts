@@ -1,0 +1,192 @@
+/** The keeper that anybody can run: it settles and slashes, for the bounty. */
+import { EventEmitter } from "node:events";
+import { getAddress } from "ethers";
+import type { Logger } from "pino";
+import type { DueStructOutput } from "../../typechain-types/MarketLens.js";
+import type { Chain } from "../chain/chain.js";
+import { chainError } from "../chain/errors.js";
+import type { HeadUpdate } from "../chain/follower.js";
+import type { TransactionSender } from "../chain/sender.js";
+import { HoldfastError } from "../errors.js";
+import { type Due, Stage, type Status, Status as Statuses, type Tier, windowOf } from "../protocol/index.js";
+import { sendSplitting } from "./batches.js";
+import { type Deal, DealBook, hasEnded } from "./deals.js";
+import type { SettledEvent, WatchingEvents } from "./events.js";
+import { watchHeads } from "./heads.js";
+import { type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
+
+export interface WatchingKeeperOptions {
+  readonly chain: Chain;
+  /** Pays for the settlements. */
+  readonly sender: TransactionSender;
+  readonly logger: Logger;
+  /** Which deals to settle; all where something is due, by default. */
+  readonly policy?: SettlePolicy;
+  /** Whose account in the vault gets the bounties; the sender's by default. */
+  readonly bountyTo?: string;
+  /**
+   * A provider whose earnings are settled whatever the policy says, once in so many blocks. A deal of it that has ended is
+   * settled at once.
+   */
+  readonly own?: { readonly provider: string; readonly everyBlocks: number };
+  /** Deals in one transaction at most; 50 by default. */
+  readonly batchSize?: number;
+}
+
+/** Calls of `dueOf` that are asked for together. */
+const READ_BATCH = 50;
+
+/**
+ * Follows all deals of a market and brings those up to date that are worth it.
+ *
+ * What is due changes when a window closes and at no other time, so a deal is looked at once for each of its windows.
+ *
+ * @example
+ * ```ts
+ * const keeper = new WatchingKeeper({ chain, sender, logger, policy: bountyAtLeast(new Map([[token, 10n ** 16n]])) });
+ * keeper.on("settled", ({ id, moved }) => console.log(`deal ${id}: bounty ${moved.bounty}`));
+ * await keeper.run(signal);
+ * ```
+ */
+export class WatchingKeeper extends EventEmitter<WatchingEvents> {
+  readonly #options: WatchingKeeperOptions;
+  readonly #logger: Logger;
+  readonly #policy: SettlePolicy;
+  readonly #book: DealBook;
+  /** The head at which a deal has to be looked at again; Infinity where nothing will ever be due. */
+  readonly #lookAt = new Map<bigint, number>();
+  #ownSettledAt = 0;
+  #head = 0;
+
+  constructor(options: WatchingKeeperOptions) {
+    super();
+    const { own } = options;
+    this.#options = own === undefined ? options : { ...options, own: { ...own, provider: getAddress(own.provider) } };
+    this.#logger = options.logger.child({ keeper: "watching" });
+    this.#policy = options.policy ?? settleAlways;
+    this.#book = new DealBook(options.chain);
+  }
+
+  /** Works until the signal is aborted. Only listeners can make it fail. */
+  run(signal: AbortSignal): Promise<void> {
+    return watchHeads(this.#options.chain.follower, this.#logger, signal, (update) => this.#look(update, signal));
+  }
+
+  async #look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
+    const { head, ancestor } = update;
+    this.#head = head.number;
+    if (ancestor !== undefined) this.#lookAt.clear();
+    await this.#book.sync(update, signal);
+    const ids = [...this.#book.ids].filter((id) => (this.#lookAt.get(id) ?? 0) <= head.number);
+    const candidates = await this.#candidates(await this.#book.read(ids, signal), signal);
+    const ownIsDue = this.#ownIsDue();
+    const worth = candidates.filter((one) => this.#isOwn(one, ownIsDue) || this.#policy(one));
+    await this.#settle(worth, signal);
+    // The gains of a deal that wasn't worth it wait for its next window.
+    const settled = new Set(worth);
+    for (const one of candidates) if (!settled.has(one)) this.#schedule(one.deal);
+    if (ownIsDue) this.#ownSettledAt = head.number;
+    this.emit("head", { number: head.number });
+  }
+
+  /** Deals for which settling would move something; the others are put off. */
+  async #candidates(deals: readonly Deal[], signal: AbortSignal): Promise<Candidate[]> {
+    const due = deals.filter((deal) => {
+      if (hasSomethingDue(deal)) return true;
+      this.#schedule(deal);
+      return false;
+    });
+    const candidates: Candidate[] = [];
+    for (let at = 0; at < due.length; at += READ_BATCH) {
+      signal.throwIfAborted();
+      const asked = due.slice(at, at + READ_BATCH).map(async (deal) => {
+        const moves = await this.#options.chain.contracts.lens.dueOf(deal.id);
+        return { deal, due: dueFrom(moves) };
+      });
+      candidates.push(...(await Promise.all(asked)));
+    }
+    return candidates;
+  }
+
+  /** Puts a deal off until its next window has closed. */
+  #schedule(deal: Deal): void {
+    const { id, standing, firstEpoch, stage } = deal;
+    if (stage === Stage.Closed) {
+      this.#lookAt.set(id, Infinity);
+      return;
+    }
+    // Ended, but not worth settling: a price or a policy may change, a window won't.
+    const next = hasEnded(deal) ? standing.closed : standing.closed + 1;
+    const { lastBlock } = windowOf(firstEpoch, this.#tier(deal), Math.max(1, next));
+    const again = lastBlock + 1;
+    this.#lookAt.set(id, again > this.#head ? again : this.#head + this.#tier(deal).period);
+  }
+
+  #ownIsDue(): boolean {
+    const { own } = this.#options;
+    return own !== undefined && this.#head - this.#ownSettledAt >= own.everyBlocks;
+  }
+
+  #isOwn({ deal, due }: Candidate, isDue: boolean): boolean {
+    return deal.provider === this.#options.own?.provider && (isDue || due.closes);
+  }
+
+  async #settle(worth: readonly Candidate[], signal: AbortSignal): Promise<void> {
+    const { batchSize = 50 } = this.#options;
+    const refused = (items: readonly Candidate[], error: unknown) => this.#report(items, error, signal);
+    for (let at = 0; at < worth.length; at += batchSize) {
+      const batch = worth.slice(at, at + batchSize);
+      await sendSplitting(batch, (items) => this.#send(items, signal), refused);
+    }
+  }
+
+  async #send(items: readonly Candidate[], signal: AbortSignal): Promise<void> {
+    const { chain, sender, bountyTo = await sender.address() } = this.#options;
+    const { market } = chain.contracts;
+    const ids = items.map(({ deal }) => deal.id);
+    const data = market.interface.encodeFunctionData("settle", [ids, bountyTo]);
+    const sent = await sender.send({ to: chain.deployment.market, data }, `settle ${ids.length} deals`, signal);
+    // Each is read again at the next head, which finds it settled, by us or by somebody faster.
+    if (sent.status === "done") return;
+    const { hash, blockNumber: block, gasUsed, logs } = sent.receipt;
+    const deals = new Map(items.map(({ deal }) => [deal.id, deal]));
+    let settled = 0;
+    for (const log of logs) {
+      if (log.address !== chain.deployment.market) continue;
+      const event = market.interface.parseLog(log);
+      const deal = event?.name === "Settled" ? deals.get(event.args[0]) : undefined;
+      if (event === null || deal === undefined) continue;
+      settled++;
+      const { provider, owner, token, id } = deal;
+      const [, , , moved, receiver, status] = event.args;
+      const outcome = { bountyTo: receiver, status: Number(status) as Status, moved: dueFrom(moved) };
+      this.emit("settled", { id, provider, owner, token, hash, block, ...outcome } satisfies SettledEvent);
+    }
+    this.#logger.info({ hash, block, deals: ids.length, settled, gasUsed: gasUsed.toString() }, "deals settled");
+  }
+
+  #report(items: readonly Candidate[], error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const { code, message } = error instanceof HoldfastError ? error : chainError(error, "settle");
+    const ids = items.map(({ deal }) => deal.id);
+    this.#logger.error({ err: error, deals: ids.length }, "settling failed");
+    this.emit("trouble", { ids, code, message });
+  }
+
+  #tier(deal: Deal): Tier {
+    return this.#options.chain.deployment.tiers[deal.tier]!;
+  }
+}
+
+/** What {@link Due} would not be zero for, told from the counters alone. */
+function hasSomethingDue({ stage, standing, paidWindows, slashedMisses }: Deal): boolean {
+  if (stage === Stage.Closed) return false;
+  const ends = standing.status === Statuses.Defaulted || standing.status === Statuses.Completed;
+  return ends || standing.provenClosed > paidWindows || standing.missed > slashedMisses;
+}
+
+function dueFrom(due: DueStructOutput): Due {
+  const { payment, fee, refund, bounty, compensation, returned, closes } = due;
+  const [windows, misses] = [Number(due.windows), Number(due.misses)];
+  return { windows, misses, payment, fee, refund, bounty, compensation, returned, closes };
+}

@@ -1,0 +1,284 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import type { ProvenEvent, ProvingKeeper, Trouble } from "../../src/keeper/index.js";
+import { Status } from "../../src/protocol/index.js";
+import { type DevChain, startDevChain } from "../support/dev-chain.js";
+import { bytesOf, Parties, startProving, step, stepTo, stepUntil } from "../support/keeping.js";
+import { type Fault, startRpcProxy } from "../support/rpc-proxy.js";
+
+/** What a keeper told. */
+class Told {
+  readonly proven: ProvenEvent[] = [];
+  readonly trouble: Trouble[] = [];
+  readonly missed: { id: bigint; window: number }[] = [];
+  readonly batches: { size: number; proven: number; calldataBytes: number; gasUsed: bigint }[] = [];
+  readonly checkpoints: number[] = [];
+  readonly ended: { id: bigint; status: Status }[] = [];
+
+  readonly listen = (keeper: ProvingKeeper) => {
+    keeper.on("proven", (event) => this.proven.push(event));
+    keeper.on("trouble", (event) => this.trouble.push(event));
+    keeper.on("missed", (event) => this.missed.push(event));
+    keeper.on("batch", (event) => this.batches.push(event));
+    keeper.on("checkpointed", ({ epoch }) => this.checkpoints.push(epoch));
+    keeper.on("ended", (event) => this.ended.push(event));
+  };
+
+  windowsOf(id: bigint): number[] {
+    return this.proven.filter((event) => event.id === id).map(({ window }) => window);
+  }
+}
+
+describe("ProvingKeeper", () => {
+  let chain: DevChain;
+  let parties: Parties;
+  let told: Told;
+  const stops: (() => Promise<void>)[] = [];
+
+  async function begin(options: Parameters<typeof startDevChain>[0] = {}): Promise<void> {
+    chain = await startDevChain(options);
+    stops.push(() => chain.stop());
+    parties = await Parties.on(chain);
+    told = new Told();
+  }
+
+  async function keep(options: Parameters<typeof startProving>[1] = {}, by = told): Promise<ProvingKeeper> {
+    const { keeper, stop } = await startProving(parties, { listen: by.listen, ...options });
+    stops.push(stop);
+    return keeper;
+  }
+
+  afterEach(async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  });
+
+  async function firstEpochOf(id: bigint): Promise<number> {
+    return Number((await chain.contracts.lens.dealOf(id)).firstEpoch);
+  }
+
+  it("proves every window of several deals, from the first to the last", async () => {
+    await begin();
+    const terms = [];
+    for (const [i, size] of [1, 127, 5_000, 300_000].entries()) {
+      const tier = i % 2;
+      terms.push(parties.terms(await parties.pieces.add(bytesOf(i, size)), { tier, periods: 6 - 2 * tier }));
+    }
+    const ids = await parties.open(terms);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.ended.length === ids.length, 400, keeper);
+    for (const [i, id] of ids.entries()) {
+      const periods = 6 - 2 * (i % 2);
+      expect(told.windowsOf(id)).to.deep.equal(Array.from({ length: periods }, (_, k) => k + 1));
+      const { proven, standing } = await chain.contracts.lens.dealOf(id);
+      expect(proven).to.equal(BigInt(periods));
+      expect(standing.missed).to.equal(0n);
+      expect(Number(standing.status)).to.equal(Status.Completed);
+    }
+    expect(told.missed).to.deep.equal([]);
+    expect(told.trouble).to.deep.equal([]);
+    expect(told.proven.every(({ own, hash }) => own && hash !== undefined)).to.equal(true);
+  });
+
+  it("proves 200 deals of one provider inside one window", async function () {
+    this.timeout(240_000);
+    await begin();
+    const terms = [];
+    for (let i = 0; i < 200; i++) terms.push(parties.terms(await parties.pieces.add(bytesOf(i, 20_000)), { tier: 1 }));
+    const ids = await parties.open(terms);
+    const first = Math.max(...(await Promise.all([ids[0]!, ids.at(-1)!].map(firstEpochOf))));
+    await chain.mine(first - (await chain.provider.getBlockNumber()));
+    const keeper = await keep();
+    const began = Date.now();
+    const from = await chain.provider.getBlockNumber();
+    await stepUntil(chain, () => new Set(told.proven.map(({ id }) => id)).size === 200, 15, keeper);
+    const took = Date.now() - began;
+    const blocks = (await chain.provider.getBlockNumber()) - from;
+    const gas = told.batches.reduce((sum, { gasUsed }) => sum + gasUsed, 0n);
+    console.log(
+      `      200 deals in ${took} ms, ${blocks} blocks, ${told.batches.length} transactions, ${gas / 200n} gas a deal, ` +
+        `batches of ${told.batches.map(({ size, calldataBytes, gasUsed }) => `${size}/${calldataBytes} B/${gasUsed}`)}`,
+    );
+    expect(told.missed).to.deep.equal([]);
+    expect(told.trouble).to.deep.equal([]);
+    for (const { proven } of await chain.contracts.lens.dealsOf(ids)) expect(proven).to.equal(1n);
+    for (const { calldataBytes } of told.batches) expect(calldataBytes).to.be.at.most(120 * 1024);
+  });
+
+  it("proves the others where the bytes of some are missing, says why, and goes on once they are back", async () => {
+    await begin();
+    const pieces = [];
+    for (let i = 0; i < 5; i++) pieces.push(await parties.pieces.add(bytesOf(i, 2_000)));
+    const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
+    const restore = parties.pieces.lose(pieces[1]!);
+    parties.pieces.payloadOf(pieces[3]!).fill(0xee);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.proven.length === 3, 40, keeper);
+    await stepUntil(chain, () => told.trouble.length === 2, 3, keeper);
+    const codes = new Map(told.trouble.map(({ id, code }) => [id, code]));
+    expect(codes.get(ids[1]!)).to.equal("MISSING_PIECE");
+    expect(codes.get(ids[3]!)).to.equal("CORRUPT_BYTES");
+    restore();
+    await stepUntil(chain, () => told.windowsOf(ids[1]!).length === 1, 4, keeper);
+    await stepUntil(chain, () => told.missed.length === 1, 10, keeper);
+    expect(told.missed).to.deep.equal([{ id: ids[3], window: 1 }]);
+    expect(told.trouble.length).to.equal(2);
+  });
+
+  it("finds deals that are opened while it runs, and windows that were added", async () => {
+    await begin();
+    const keeper = await keep();
+    await step(chain, keeper);
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)))]);
+    await stepUntil(chain, () => told.windowsOf(id!).length === 5, 150, keeper);
+    const market = chain.contracts.market.connect(parties.client);
+    await market.extend(id!, 2, PRICE_OF_TWO, { gasLimit: 400_000 });
+    await stepUntil(chain, () => told.ended.length === 1, 80, keeper);
+    expect(told.windowsOf(id!)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(told.missed).to.deep.equal([]);
+  });
+
+  it("stops proving what its owner has ended, and what defaulted", async () => {
+    await begin();
+    const lost = await parties.pieces.add(bytesOf(2));
+    const [ended, defaulted] = await parties.open([
+      parties.terms(await parties.pieces.add(bytesOf(1))),
+      parties.terms(lost),
+    ]);
+    parties.pieces.lose(lost);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.windowsOf(ended!).length === 2, 80, keeper);
+    await chain.contracts.market.connect(parties.client).terminate(ended!, { gasLimit: 400_000 });
+    await stepUntil(chain, () => told.ended.length === 2, 120, keeper);
+    expect(new Map(told.ended.map(({ id, status }) => [id, status]))).to.deep.equal(
+      new Map([
+        [ended, Status.Completed],
+        [defaulted, Status.Defaulted],
+      ]),
+    );
+    expect(told.windowsOf(ended!).length).to.be.at.most(3);
+    expect(told.missed.map(({ id }) => id)).to.deep.equal(Array(6).fill(defaulted));
+  });
+
+  it("goes on over an endpoint that fails, is slow to say so, and forgets to answer", async function () {
+    this.timeout(120_000);
+    await begin();
+    const terms = [];
+    for (let i = 0; i < 8; i++)
+      terms.push(parties.terms(await parties.pieces.add(bytesOf(i)), { tier: 1, periods: 4 }));
+    const ids = await parties.open(terms);
+    const faults: readonly Fault[] = ["cut", 500, "lost", 503, 429];
+    let calm = true;
+    let asked = 0;
+    const proxy = await startRpcProxy(chain.anvil.url, () => {
+      asked++;
+      return calm || asked % 5 !== 0 ? undefined : faults[(asked / 5) % faults.length];
+    });
+    stops.push(() => proxy.stop());
+    await keep({ url: proxy.url });
+    calm = false;
+    // Nobody waits for the keeper here: it may miss heads, and has to keep up all the same.
+    for (let block = 0; told.ended.length < ids.length && block < 300; block++) {
+      await chain.mine();
+      await sleep(100);
+    }
+    expect(proxy.failed).to.be.greaterThan(20);
+    expect(told.missed).to.deep.equal([]);
+    for (const { proven } of await chain.contracts.lens.dealsOf(ids)) expect(proven).to.equal(4n);
+  });
+
+  it("takes it for success where another keeper was there first", async () => {
+    await begin();
+    const terms = [];
+    for (let i = 0; i < 6; i++) terms.push(parties.terms(await parties.pieces.add(bytesOf(i))));
+    const ids = await parties.open(terms);
+    const rival = new Told();
+    const keepers = [await keep(), await keep({}, rival)];
+    await stepUntil(chain, () => told.ended.length + rival.ended.length === 12, 200, ...keepers);
+    for (const by of [told, rival]) {
+      expect(by.trouble).to.deep.equal([]);
+      expect(by.missed).to.deep.equal([]);
+      for (const id of ids) expect(by.windowsOf(id)).to.deep.equal([1, 2, 3, 4, 5, 6]);
+    }
+    for (const id of ids) {
+      const owners = [told, rival].map((by) => by.proven.filter((event) => event.id === id && event.own).length);
+      expect(owners[0]! + owners[1]!).to.equal(6);
+    }
+  });
+
+  it("proves again what a reorganisation dropped", async () => {
+    await begin();
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)), { tier: 1 })]);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.proven.length === 1, 80, keeper);
+    const depth = (await chain.provider.getBlockNumber()) - told.proven[0]!.block! + 1;
+    await chain.provider.send("anvil_reorg", [depth, []]);
+    expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(0n);
+    await stepUntil(chain, () => told.proven.length === 2, 8, keeper);
+    expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(1n);
+    expect(told.windowsOf(id!)).to.deep.equal([1, 1]);
+    expect(told.missed).to.deep.equal([]);
+  });
+
+  it("answers the new challenge where the reorganisation changed the seed itself", async () => {
+    await begin();
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1, 9_000)), { tier: 1 })]);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.proven.length === 1, 80, keeper);
+    const epoch = await firstEpochOf(id!);
+    const seed = await chain.contracts.randomness.seed(epoch);
+    await chain.provider.send("anvil_reorg", [(await chain.provider.getBlockNumber()) - epoch + 2, []]);
+    await stepUntil(chain, () => told.proven.length === 2, 10, keeper);
+    expect(await chain.contracts.randomness.seed(epoch)).not.to.equal(seed);
+    expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(1n);
+  });
+
+  it("checkpoints the seeds that RANDAO needs, once an epoch", async () => {
+    await begin({ randomnessKind: "randao" });
+    const terms = [];
+    for (let i = 0; i < 4; i++) terms.push(parties.terms(await parties.pieces.add(bytesOf(i))));
+    const ids = await parties.open(terms);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.ended.length === 4, 200, keeper);
+    for (const id of ids) expect(told.windowsOf(id)).to.deep.equal([1, 2, 3, 4, 5, 6]);
+    expect(told.missed).to.deep.equal([]);
+    expect(told.checkpoints.length).to.equal(6);
+    expect(new Set(told.checkpoints).size).to.equal(6);
+  });
+
+  it("says so where a seed is lost for ever", async () => {
+    // Before Prague a chain serves the hashes of 256 blocks only.
+    const tiers = [{ period: 400, window: 390, challenges: 1, maxMisses: 1 }];
+    await begin({ randomnessKind: "randao", tiers, anvilArgs: ["--hardfork", "cancun"] });
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)))]);
+    const first = await firstEpochOf(id!);
+    await chain.mine(first - (await chain.provider.getBlockNumber()) + 300);
+    const keeper = await keep();
+    await stepUntil(chain, () => told.trouble.length > 0, 3, keeper);
+    expect(told.trouble[0]).to.include({ id, window: 1, code: "SEED_LOST" });
+  });
+
+  it("goes on where it stopped", async () => {
+    await begin();
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)))]);
+    const before = await startProving(parties, { listen: told.listen });
+    await stepUntil(chain, () => told.proven.length === 2, 80, before.keeper);
+    await before.stop();
+    const after = new Told();
+    const keeper = await keep({}, after);
+    await stepUntil(chain, () => after.ended.length === 1, 120, keeper);
+    expect([...told.windowsOf(id!), ...after.windowsOf(id!)]).to.deep.equal([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("waits for as many confirmations as it is told to", async () => {
+    await begin();
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)))]);
+    const keeper = await keep({ confirmations: 4 });
+    const first = await firstEpochOf(id!);
+    await stepTo(chain, first + 4, keeper);
+    expect(told.proven).to.deep.equal([]);
+    await stepUntil(chain, () => told.proven.length === 1, 3, keeper);
+    expect(told.proven[0]!.block).to.be.greaterThan(first + 4);
+  });
+});
+
+const PRICE_OF_TWO = 20_000n;

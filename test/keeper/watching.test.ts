@@ -1,0 +1,174 @@
+import { expect } from "chai";
+import { bountyAtLeast, type SettledEvent, type WatchingKeeper } from "../../src/keeper/index.js";
+import { Stage, Status } from "../../src/protocol/index.js";
+import { type DevChain, startDevChain } from "../support/dev-chain.js";
+import {
+  bytesOf,
+  COIN,
+  COLLATERAL,
+  Parties,
+  PRICE,
+  startProving,
+  startWatching,
+  stepUntil,
+} from "../support/keeping.js";
+import { startRpcProxy } from "../support/rpc-proxy.js";
+
+/** 5 % of a sixth of the collateral. */
+const BOUNTY = COLLATERAL / 6n / 20n;
+const FEE = PRICE / 100n;
+
+describe("WatchingKeeper", () => {
+  let chain: DevChain;
+  let parties: Parties;
+  let settled: SettledEvent[];
+  let trouble: { ids: readonly bigint[]; code: string }[];
+  const stops: (() => Promise<void>)[] = [];
+
+  beforeEach(async () => {
+    chain = await startDevChain();
+    stops.push(() => chain.stop());
+    parties = await Parties.on(chain);
+    settled = [];
+    trouble = [];
+  });
+  afterEach(async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  });
+
+  async function watch(options: Parameters<typeof startWatching>[1] = {}, into = settled) {
+    const listen = (keeper: WatchingKeeper) => {
+      keeper.on("settled", (event) => into.push(event));
+      keeper.on("trouble", (event) => trouble.push(event));
+    };
+    const watching = await startWatching(chain, { listen, ...options });
+    stops.push(watching.stop);
+    return watching;
+  }
+
+  const open = async (count: number, first = 1) => {
+    const terms = [];
+    for (let i = 0; i < count; i++) terms.push(parties.terms(await parties.pieces.add(bytesOf(first + i))));
+    return parties.open(terms);
+  };
+
+  const held = (account: string) => chain.contracts.vault.balanceOf(account, COIN);
+
+  function sum(pick: (moved: SettledEvent["moved"]) => bigint, of = settled): bigint {
+    return of.reduce((total, { moved }) => total + pick(moved), 0n);
+  }
+
+  it("slashes a silent provider, window by window, down to default, and gets the bounties", async () => {
+    const [id] = await open(1);
+    const before = await held(parties.client.address);
+    const { keeper, account } = await watch();
+    await stepUntil(chain, () => settled.at(-1)?.moved.closes === true, 150, keeper);
+    expect(settled.map(({ moved }) => moved.misses)).to.deep.equal([1, 1, 1, 1, 1, 1]);
+    expect(settled.at(-1)).to.include({ id, status: Status.Defaulted, bountyTo: account.address });
+    expect(await held(account.address)).to.equal(6n * BOUNTY);
+    expect(sum(({ bounty }) => bounty)).to.equal(6n * BOUNTY);
+    expect(sum(({ bounty, compensation }) => bounty + compensation)).to.equal(COLLATERAL);
+    expect(sum(({ refund }) => refund)).to.equal(6n * PRICE);
+    expect((await held(parties.client.address)) - before).to.equal(COLLATERAL - 6n * BOUNTY + 6n * PRICE);
+    expect((await chain.contracts.lens.dealOf(id!)).stage).to.equal(BigInt(Stage.Closed));
+    expect(trouble).to.deep.equal([]);
+  });
+
+  it("pays who proves and slashes who does not, in one transaction a window", async () => {
+    const ids = await open(4);
+    const lost = await parties.pieces.add(bytesOf(99));
+    const [silent] = await parties.open([parties.terms(lost)]);
+    parties.pieces.lose(lost);
+    const proving = await startProving(parties);
+    stops.push(proving.stop);
+    const { keeper, account } = await watch();
+    const closed = () => settled.filter(({ moved }) => moved.closes).length;
+    await stepUntil(chain, () => closed() === 5, 150, keeper, proving.keeper);
+    expect(await held(parties.provider.address)).to.equal(4n * 6n * (PRICE - FEE));
+    expect(await held(account.address)).to.equal(6n * BOUNTY);
+    expect(await held(chain.deployment.treasury)).to.equal(4n * 6n * FEE);
+    for (const id of ids) expect(await chain.contracts.market.statusOf(id)).to.equal(BigInt(Status.Completed));
+    expect(await chain.contracts.market.statusOf(silent!)).to.equal(BigInt(Status.Defaulted));
+    const [free, locked] = await chain.contracts.registry.provisionOf(
+      parties.provider.address,
+      chain.deployment.market,
+      COIN,
+    );
+    expect([free, locked]).to.deep.equal([10n ** 18n - COLLATERAL, 0n]);
+    const transactions = new Set(settled.map(({ hash }) => hash)).size;
+    expect(transactions).to.be.at.most(8);
+  });
+
+  it("leaves a deal alone until its bounty is worth it", async () => {
+    const [id] = await open(1);
+    const { keeper } = await watch({ policy: bountyAtLeast(new Map([[COIN, 3n * BOUNTY]])) });
+    await stepUntil(chain, () => settled.length === 2, 150, keeper);
+    expect(settled.map(({ moved }) => moved.misses)).to.deep.equal([3, 3]);
+    expect(settled.at(-1)).to.include({ id, status: Status.Defaulted });
+  });
+
+  it("leaves tokens alone that nobody gave it a price for", async () => {
+    await open(1);
+    const { keeper } = await watch({ policy: bountyAtLeast(new Map()) });
+    let heads = 0;
+    keeper.on("head", () => heads++);
+    await stepUntil(chain, () => heads >= 60, 80, keeper);
+    expect(settled).to.deep.equal([]);
+  });
+
+  it("settles its own provider's earnings now and then, and at the end", async () => {
+    const other = await Parties.on(chain);
+    const [id] = await open(1);
+    await other.open([other.terms(await other.pieces.add(bytesOf(7)))]);
+    const proving = await startProving(parties);
+    stops.push(proving.stop);
+    const own = { provider: parties.provider.address.toLowerCase(), everyBlocks: 40 };
+    const { keeper } = await watch({ own, policy: () => false });
+    await stepUntil(chain, () => settled.at(-1)?.moved.closes === true, 160, keeper, proving.keeper);
+    expect(new Set(settled.map((event) => event.id))).to.deep.equal(new Set([id]));
+    expect(sum(({ payment }) => payment)).to.equal(6n * (PRICE - FEE));
+    expect(settled.length).to.be.within(2, 4);
+    const blocks = settled.slice(0, -1).map(({ block }) => block);
+    for (const [i, block] of blocks.slice(1).entries()) expect(block - blocks[i]!).to.be.at.least(40);
+  });
+
+  it("gives the bounty to the account it is told", async () => {
+    await open(1);
+    const bountyTo = "0x52908400098527886E0F7030069857D2E4169EE7";
+    const { keeper } = await watch({ bountyTo });
+    await stepUntil(chain, () => settled.length === 1, 60, keeper);
+    expect(await held(bountyTo)).to.equal(BOUNTY);
+  });
+
+  it("does no harm where another keeper settles as well", async () => {
+    await open(3);
+    const theirs: SettledEvent[] = [];
+    const keepers = [(await watch()).keeper, (await watch({}, theirs)).keeper];
+    const closed = () => [...settled, ...theirs].filter(({ moved }) => moved.closes).length;
+    await stepUntil(chain, () => closed() === 3, 160, ...keepers);
+    expect(sum(({ misses }) => BigInt(misses)) + sum(({ misses }) => BigInt(misses), theirs)).to.equal(18n);
+    expect(trouble).to.deep.equal([]);
+  });
+
+  it("settles more deals than fit into one batch", async () => {
+    await open(5);
+    const { keeper } = await watch({ batchSize: 2 });
+    await stepUntil(chain, () => settled.length === 5, 60, keeper);
+    expect(new Set(settled.map(({ hash }) => hash)).size).to.equal(3);
+  });
+
+  it("says that it could not send, and settles when it can", async () => {
+    await open(2);
+    let broken = true;
+    const proxy = await startRpcProxy(chain.anvil.url, (methods) =>
+      broken && methods.includes("eth_estimateGas") ? 500 : undefined,
+    );
+    stops.push(() => proxy.stop());
+    const { keeper } = await watch({ url: proxy.url });
+    await stepUntil(chain, () => trouble.length > 0, 60, keeper);
+    expect(trouble[0]!.ids.length).to.equal(2);
+    expect(trouble[0]!.code).to.equal("SERVER_ERROR");
+    broken = false;
+    await stepUntil(chain, () => settled.length === 2, 5, keeper);
+  });
+});
