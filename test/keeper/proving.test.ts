@@ -127,7 +127,7 @@ describe("ProvingKeeper", () => {
   it("finds deals that are opened while it runs, and windows that were added", async () => {
     await begin();
     const keeper = await keep();
-    await step(chain, keeper);
+    await step(chain, 1, keeper);
     const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)))]);
     await stepUntil(chain, () => told.windowsOf(id!).length === 5, 150, keeper);
     const market = chain.contracts.market.connect(parties.client);

@@ -1,5 +1,4 @@
 /** Deals with real pieces on a real chain, for tests of keepers. */
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hexlify, toBeHex, type Wallet, ZeroAddress } from "ethers";
 import { type Chain, openChain } from "../../src/chain/chain.js";
@@ -192,28 +191,32 @@ export async function startWatching(
   return started(keeper, account, chain);
 }
 
-/** Mines a block, and waits until every keeper has looked at it and none is busy but with waiting for the next block. */
-export async function step(dev: DevChain, ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]): Promise<number> {
-  const number = (await dev.provider.getBlockNumber()) + 1;
-  const seen = keepers.map(async (keeper) => {
-    const waiting = AbortSignal.timeout(20_000);
-    for (;;) {
-      const [head] = await once(keeper, "head", { signal: waiting });
-      if ((head as { number: number }).number >= number) return;
-    }
+/**
+ * Mines blocks, and waits until every keeper has looked at the last of them and none is busy but with waiting for the
+ * next one.
+ */
+export async function step(
+  dev: DevChain,
+  blocks: number,
+  ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]
+): Promise<void> {
+  const target = (await dev.provider.getBlockNumber()) + blocks;
+  let looked = 0;
+  const unhook = keepers.map((keeper) => {
+    const listen = ({ number }: { number: number }) => {
+      if (number < target) return;
+      looked++;
+      keeper.off("head", listen);
+    };
+    keeper.on("head", listen);
+    return () => keeper.off("head", listen);
   });
-  await dev.mine();
-  const looked = Promise.all(seen);
-  // A watching keeper that is waiting for its settlement looks at the next head when that is in a block.
-  while (await Promise.race([looked.then(() => false), sleep(5).then(() => true)])) {
-    if (await hasPending(dev)) break;
-  }
-  looked.catch(() => undefined);
-  while (keepers.some((keeper) => keeper instanceof ProvingKeeper && keeper.inFlight > 0)) {
-    if (await hasPending(dev)) break;
-    await sleep(5);
-  }
-  return number;
+  const isIdle = () =>
+    looked === keepers.length && keepers.every((keeper) => !(keeper instanceof ProvingKeeper) || keeper.inFlight === 0);
+  await dev.mine(blocks);
+  // A keeper that waits for its own transaction goes on when that is in a block.
+  while (!isIdle() && !(await hasPending(dev))) await sleep(5);
+  for (const off of unhook) off();
 }
 
 async function hasPending(dev: DevChain): Promise<boolean> {
@@ -227,18 +230,18 @@ export async function stepTo(
   block: number,
   ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]
 ): Promise<void> {
-  while ((await dev.provider.getBlockNumber()) < block) await step(dev, ...keepers);
+  while ((await dev.provider.getBlockNumber()) < block) await step(dev, 1, ...keepers);
 }
 
-/** Steps until something is so; fails after so many blocks. */
+/** Steps, two blocks at once, until something is so; fails after so many blocks. */
 export async function stepUntil(
   dev: DevChain,
   isSo: () => boolean,
   blocks: number,
   ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]
 ): Promise<void> {
-  for (let i = 0; !isSo(); i++) {
-    if (i === blocks) throw new Error(`not so after ${blocks} blocks`);
-    await step(dev, ...keepers);
+  for (let mined = 0; !isSo(); mined += 2) {
+    if (mined >= blocks) throw new Error(`not so after ${blocks} blocks`);
+    await step(dev, 2, ...keepers);
   }
 }
