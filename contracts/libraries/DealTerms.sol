@@ -33,12 +33,11 @@ struct DealTerms {
 
 /// @title EIP-712 hash of terms
 library DealTermsLib {
-    bytes32 internal constant TYPEHASH =
-        keccak256(
-            "DealTerms(address client,address provider,bytes32 root,uint64 leafCount,uint8 tier,uint32 periods,"
-            "uint32 maxPeriods,address token,uint128 pricePerPeriod,uint128 collateral,uint128 egressPricePerGiB,"
-            "uint64 validUntil,bytes32 salt)"
-        );
+    bytes32 internal constant TYPEHASH = keccak256(
+        "DealTerms(address client,address provider,bytes32 root,uint64 leafCount,uint8 tier,uint32 periods,"
+        "uint32 maxPeriods,address token,uint128 pricePerPeriod,uint128 collateral,uint128 egressPricePerGiB,"
+        "uint64 validUntil,bytes32 salt)"
+    );
 
     /// @notice hashStruct(terms) of EIP-712. All members are static, so the ABI encoding is the struct encoding.
     function hash(DealTerms memory terms) internal pure returns (bytes32) {

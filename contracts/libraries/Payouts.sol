@@ -90,7 +90,7 @@ library Payouts {
         address to,
         address token
     ) private pure returns (uint256 index) {
-        for (index = list.length; index > 0; ) {
+        for (index = list.length; index > 0;) {
             Payout memory row = list.rows[--index];
             if (row.to == to && row.stakeOf == stakeOf && row.token == token) return index;
         }
