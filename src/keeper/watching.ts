@@ -55,6 +55,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   readonly #book: DealBook;
   /** The head at which a deal has to be looked at again; Infinity where nothing will ever be due. */
   readonly #lookAt = new Map<bigint, number>();
+  /** Deals of the operator's own provider. */
+  readonly #own = new Set<bigint>();
   #ownSettledAt = 0;
   #head = 0;
 
@@ -77,21 +79,25 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     this.#head = head.number;
     if (ancestor !== undefined) this.#lookAt.clear();
     await this.#book.sync(update, signal);
-    const ids = [...this.#book.ids].filter((id) => (this.#lookAt.get(id) ?? 0) <= head.number);
-    const candidates = await this.#candidates(await this.#book.read(ids, signal), signal);
     const ownIsDue = this.#ownIsDue();
+    const ids = [...this.#book.ids].filter((id) => {
+      const at = this.#lookAt.get(id) ?? 0;
+      return at <= head.number || (ownIsDue && at !== Infinity && this.#own.has(id));
+    });
+    const candidates = await this.#candidates(await this.#book.read(ids, signal), signal);
     const worth = candidates.filter((one) => this.#isOwn(one, ownIsDue) || this.#policy(one));
-    await this.#settle(worth, signal);
+    const allSettled = await this.#settle(worth, signal);
     // The gains of a deal that wasn't worth it wait for its next window.
     const settled = new Set(worth);
     for (const one of candidates) if (!settled.has(one)) this.#schedule(one.deal);
-    if (ownIsDue) this.#ownSettledAt = head.number;
+    if (ownIsDue && allSettled) this.#ownSettledAt = head.number;
     this.emit("head", { number: head.number });
   }
 
   /** Deals for which settling would move something; the others are put off. */
   async #candidates(deals: readonly Deal[], signal: AbortSignal): Promise<Candidate[]> {
     const due = deals.filter((deal) => {
+      if (deal.provider === this.#options.own?.provider) this.#own.add(deal.id);
       if (hasSomethingDue(deal)) return true;
       this.#schedule(deal);
       return false;
@@ -131,13 +137,19 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     return deal.provider === this.#options.own?.provider && (isDue || due.closes);
   }
 
-  async #settle(worth: readonly Candidate[], signal: AbortSignal): Promise<void> {
+  /** False where some could not be settled. */
+  async #settle(worth: readonly Candidate[], signal: AbortSignal): Promise<boolean> {
     const { batchSize = 50 } = this.#options;
-    const refused = (items: readonly Candidate[], error: unknown) => this.#report(items, error, signal);
+    let allSettled = true;
+    const refused = (items: readonly Candidate[], error: unknown) => {
+      allSettled = false;
+      this.#report(items, error, signal);
+    };
     for (let at = 0; at < worth.length; at += batchSize) {
       const batch = worth.slice(at, at + batchSize);
       await sendSplitting(batch, (items) => this.#send(items, signal), refused);
     }
+    return allSettled;
   }
 
   async #send(items: readonly Candidate[], signal: AbortSignal): Promise<void> {
@@ -169,6 +181,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     if (signal.aborted) return;
     const { code, message } = error instanceof HoldfastError ? error : chainError(error, "settle");
     const ids = items.map(({ deal }) => deal.id);
+    for (const id of ids) this.#lookAt.delete(id);
     this.#logger.error({ err: error, deals: ids.length }, "settling failed");
     this.emit("trouble", { ids, code, message });
   }

@@ -112,7 +112,7 @@ describe("WatchingKeeper", () => {
     const { keeper } = await watch({ policy: bountyAtLeast(new Map()) });
     let heads = 0;
     keeper.on("head", () => heads++);
-    await stepUntil(chain, () => heads >= 60, 80, keeper);
+    await stepUntil(chain, () => heads >= 35, 80, keeper);
     expect(settled).to.deep.equal([]);
   });
 
@@ -127,9 +127,9 @@ describe("WatchingKeeper", () => {
     await stepUntil(chain, () => settled.at(-1)?.moved.closes === true, 160, keeper, proving.keeper);
     expect(new Set(settled.map((event) => event.id))).to.deep.equal(new Set([id]));
     expect(sum(({ payment }) => payment)).to.equal(6n * (PRICE - FEE));
-    expect(settled.length).to.be.within(2, 4);
-    const blocks = settled.slice(0, -1).map(({ block }) => block);
-    for (const [i, block] of blocks.slice(1).entries()) expect(block - blocks[i]!).to.be.at.least(40);
+    // Windows close every 16 blocks; two or three of them are paid at once.
+    expect(settled.length).to.be.within(3, 4);
+    for (const { moved } of settled.slice(0, -1)) expect(moved.windows).to.be.within(1, 3);
   });
 
   it("gives the bounty to the account it is told", async () => {
