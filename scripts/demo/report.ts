@@ -1,0 +1,74 @@
+import { formatUnits } from "ethers";
+
+/** What the demo ends with, and what `--json` prints; amounts are decimal strings of base units. */
+export interface DemoReport {
+  readonly file: string;
+  readonly bytes: number;
+  readonly pieceCid: string;
+  readonly proofs: number;
+  readonly misses: number;
+  readonly slashed: string;
+  readonly compensation: string;
+  readonly bounty: string;
+  readonly paidToProviders: string;
+  readonly refunded: string;
+  /** Every base unit that was there at the start is in somebody's hands at the end, and each deal's books add up. */
+  readonly conserved: boolean;
+  readonly fetchedSha256: string;
+  readonly originalSha256: string;
+}
+
+/** What one account had before and has after. */
+export interface Holding {
+  readonly name: string;
+  readonly before: bigint;
+  readonly after: bigint;
+}
+
+const DECIMALS = 6;
+
+/** An amount of the demo's dollar. */
+export function dollars(amount: bigint): string {
+  return `${formatUnits(amount, DECIMALS)} TUSD`;
+}
+
+/** Who holds what, as a table. */
+export function holdingsTable(holdings: readonly Holding[]): string {
+  const total = (pick: (holding: Holding) => bigint) => holdings.reduce((sum, each) => sum + pick(each), 0n);
+  const all = { name: "all", before: total((each) => each.before), after: total((each) => each.after) };
+  const rows = [...holdings, all].map(({ name, before, after }) => {
+    const change = after - before;
+    return [name, before, after, `${change > 0n ? "+" : ""}${change}`].map(String);
+  });
+  const table = [["", "before", "after", "change"], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => (row[column] as string).length)));
+  const line = (row: string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number))).join("  ");
+  return table.map((row) => `  ${line(row)}`).join("\n");
+}
+
+/** Tells the story as it happens, one line at a time, with the seconds since the start. */
+export class Narrator {
+  readonly #start = performance.now();
+  readonly #write: (line: string) => void;
+
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  /** A new part of the story. */
+  chapter(title: string): void {
+    this.#write(`\n${title}`);
+  }
+
+  /** Something that has just happened. */
+  tell(text: string): void {
+    const seconds = ((performance.now() - this.#start) / 1_000).toFixed(1);
+    this.#write(`  ${seconds.padStart(5)} s  ${text}`);
+  }
+
+  /** Text as it is. */
+  print(text: string): void {
+    this.#write(text);
+  }
+}

@@ -1,0 +1,97 @@
+import { type ContractTransactionResponse, HDNodeWallet, type JsonRpcProvider, Mnemonic } from "ethers";
+import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
+import { type Contracts, connect } from "../../src/chain/contracts.js";
+import { deployHoldfast } from "../../src/chain/deploy.js";
+import type { Deployment } from "../../src/chain/deployment.js";
+import { connectChain } from "../../src/chain/provider.js";
+import { type TestToken, TestToken__factory } from "../../typechain-types/index.js";
+
+/** The mnemonic that every development chain knows: its keys are worth nothing anywhere else. */
+const MNEMONIC = Mnemonic.fromPhrase("test test test test test test test test test test test junk");
+const CHAIN_ID = 31_337;
+/** The chain answers at once, so look often. */
+const POLLING_MS = 25;
+
+/** One tier: a period of 16 blocks, half of it to prove in; three misses end a deal. */
+const TIERS: Deployment["tiers"] = [{ period: 16, window: 8, challenges: 5, maxMisses: 3 }];
+const FEE_BPS = 100;
+
+/** What client and providers start with, in base units of a dollar of six decimals. */
+const CLIENT_FUNDS = 1_000_000_000n;
+const STAKE = 500_000_000n;
+
+export const PROVIDER_NAMES = ["Amsterdam", "Bogotá", "Cape Town"] as const;
+const REGIONS = ["NL", "CO", "ZA"] as const;
+
+export interface ProviderActor {
+  readonly name: string;
+  /** Owns the stake; the node never sees this key. */
+  readonly owner: HDNodeWallet;
+  /** Signs deals and sends proofs; moves no money. */
+  readonly hot: HDNodeWallet;
+}
+
+/** The stage: a chain with Holdfast on it, and everybody who acts. */
+export interface World {
+  readonly anvil: Anvil;
+  readonly provider: JsonRpcProvider;
+  readonly deployment: Deployment;
+  readonly contracts: Contracts;
+  readonly token: TestToken;
+  readonly tokenAddress: string;
+  readonly client: HDNodeWallet;
+  readonly providers: readonly ProviderActor[];
+  readonly watcher: HDNodeWallet;
+  readonly treasury: HDNodeWallet;
+}
+
+/** Starts a chain, deploys Holdfast and a token on it, and hands out money. */
+export async function buildWorld(signal: AbortSignal): Promise<World> {
+  const anvil = await startAnvil({ chainId: CHAIN_ID, signal });
+  const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: POLLING_MS });
+  const wallet = (i: number) => HDNodeWallet.fromMnemonic(MNEMONIC, `m/44'/60'/0'/0/${i}`).connect(provider);
+  const deployer = wallet(0);
+  const [client, watcher, treasury] = [wallet(1), wallet(8), wallet(9)];
+  const providers = PROVIDER_NAMES.map((name, i) => ({ name, owner: wallet(2 + i), hot: wallet(5 + i) }));
+  const token = await new TestToken__factory(deployer).deploy("Test Dollar", "TUSD", 6);
+  await token.waitForDeployment();
+  const tokenAddress = await token.getAddress();
+  const deployment = await deployHoldfast(deployer, {
+    randomnessKind: "blockhash",
+    tiers: TIERS,
+    feeBps: FEE_BPS,
+    treasury: treasury.address,
+    stakeToken: tokenAddress,
+  });
+  await done(token.mint(client, CLIENT_FUNDS));
+  for (const { owner } of providers) await done(token.mint(owner, STAKE));
+  const contracts = connect(provider, deployment);
+  return { anvil, provider, deployment, contracts, token, tokenAddress, client, providers, watcher, treasury };
+}
+
+/** Has a provider registered under `url`, with its hot key as signer and all its money as stake. */
+export async function enrol(world: World, actor: ProviderActor, url: string): Promise<void> {
+  const { contracts, deployment, token, tokenAddress } = world;
+  const [vault, registry] = [contracts.vault.connect(actor.owner), contracts.registry.connect(actor.owner)];
+  const region = REGIONS[world.providers.indexOf(actor)] as string;
+  await done(token.connect(actor.owner).approve(deployment.vault, STAKE));
+  await done(vault.depositAndApprove(tokenAddress, STAKE, deployment.registry));
+  await done(
+    registry.register({
+      name: actor.name,
+      url,
+      peerId: "",
+      region: `0x${Buffer.from(region.padEnd(6, "\0"), "latin1").toString("hex")}`,
+      tiers: 1,
+      offerUri: "",
+    }),
+  );
+  await done(registry.setSigner(actor.hot.address));
+  await done(registry.provision(deployment.market, tokenAddress, STAKE));
+}
+
+/** Waits until a transaction is in a block. */
+export async function done(sending: Promise<ContractTransactionResponse>): Promise<void> {
+  await (await sending).wait();
+}
+

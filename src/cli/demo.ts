@@ -1,0 +1,21 @@
+import { Command } from "commander";
+import { demo } from "../../scripts/demo.js";
+import { HoldfastError } from "../errors.js";
+
+/** `holdfast demo [FILE] [--json]`. */
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description(
+      "store FILE with two of three providers on a chain of this machine's own, lose it at one of them, see that one " +
+        "slashed and the client compensated, and fetch the file from the other",
+    )
+    .argument("[file]", "the file to store; a picture made on the spot where none is named")
+    .option("--json", "print one JSON object last on standard output, the story on standard error")
+    .action(async (file: string | undefined, { json = false }: { json?: boolean }) => {
+      const report = await demo({ ...(file === undefined ? {} : { file }), json });
+      const same = report.fetchedSha256 === report.originalSha256;
+      if (!same || !report.conserved) {
+        throw new HoldfastError("DEMO_FAILED", "the demo ended with bytes or money missing", "please report it");
+      }
+    });
+}
