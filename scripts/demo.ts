@@ -9,14 +9,14 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import pino from "pino";
 import { TransactionSender } from "../src/chain/sender.js";
-import { HoldfastClient } from "../src/client/index.js";
 import { fileBlob } from "../src/client/file-node.js";
+import { HoldfastClient } from "../src/client/index.js";
 import { HoldfastError } from "../src/errors.js";
 import { compare, holdings, isConserved, sumDeals, withdrawAll } from "./demo/accounts.js";
 import { type Child, startChild } from "./demo/child.js";
 import { type DemoReport, dollars, holdingsTable, Narrator } from "./demo/report.js";
 import { writeSample } from "./demo/sample.js";
-import { sha256, Story } from "./demo/story.js";
+import { Story, sha256 } from "./demo/story.js";
 import { buildWorld, enrol, type World } from "./demo/world.js";
 
 export interface DemoOptions {
@@ -101,7 +101,12 @@ async function play(
   const fetched = await fetching;
   narrator.chapter("The end: everything is settled, everybody takes what is theirs");
   await stage.story.end();
-  const report = await settleAccounts(world, before, stored.deals.map(({ id }) => id), narrator);
+  const report = await settleAccounts(
+    world,
+    before,
+    stored.deals.map(({ id }) => id),
+    narrator,
+  );
   if (typeof fetched !== "string") throw fetched;
   const original = await sha256(file);
   narrator.tell(`sha-256 ${fetched === original ? "is the same" : "DIFFERS"}: ${fetched}`);
@@ -110,7 +115,12 @@ async function play(
 }
 
 /** Starts the providers and the watcher, each a process of its own. */
-async function raiseCurtain(world: World, dir: string, narrator: Narrator, cleanup: Cleanup): Promise<{ story: Story }> {
+async function raiseCurtain(
+  world: World,
+  dir: string,
+  narrator: Narrator,
+  cleanup: Cleanup,
+): Promise<{ story: Story }> {
   const { anvil, deployment, provider, contracts, client: wallet, tokenAddress } = world;
   const common = { rpcUrl: anvil.url, deployment };
   let story: Story | undefined;
@@ -122,7 +132,7 @@ async function raiseCurtain(world: World, dir: string, narrator: Narrator, clean
   const nodes = await Promise.all(
     world.providers.map(async (actor, i) => {
       const dataDir = join(dir, `provider-${i + 1}`);
-      const price = 40_000_000n * BigInt(i + 1);
+      const price = 1_000_000n * BigInt(i + 1);
       const child = await start(actor.name, "./provider.ts", {
         dataDir,
         token: tokenAddress,

@@ -79,5 +79,7 @@ export async function isConserved(world: World, accounts: readonly Holding[]): P
     contracts.vault.escrowOf(deployment.market, tokenAddress),
     contracts.vault.escrowOf(deployment.registry, tokenAddress),
   ]);
-  return total((each) => each.before) === supply && total((each) => each.after) === supply && left.every((n) => n === 0n);
+  return (
+    total((each) => each.before) === supply && total((each) => each.after) === supply && left.every((n) => n === 0n)
+  );
 }

@@ -4,6 +4,7 @@ import pino from "pino";
 import { openChain } from "../../src/chain/chain.js";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { TransactionSender } from "../../src/chain/sender.js";
+import { chainTime } from "../../src/chain/time.js";
 import { ProvingKeeper } from "../../src/keeper/index.js";
 import { DealDesk, startNode } from "../../src/provider/index.js";
 import { FilePieceStore } from "../../src/store/index.js";
@@ -42,7 +43,7 @@ await runChild<Config>(async (config, tell, signal) => {
     },
   ];
   const policy = { token, maxPieceBytes: MAX_PIECE_BYTES, maxPeriods: MAX_PERIODS, tiers };
-  const now = () => Math.floor(Date.now() / 1_000);
+  const now = () => chainTime(chain.provider);
   const desk = new DealDesk({ provider: owner, signer, deployment, contracts: chain.contracts, store, policy, now });
   const node = await startNode({ store, desk, logger, maxPieceBytes: MAX_PIECE_BYTES });
   const sender = new TransactionSender({ provider: chain.provider, signer, logger, pollMs: POLL_MS });

@@ -3,10 +3,10 @@ import { createReadStream } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileBlob, fileSink } from "../../src/client/file-node.js";
-import { type Deal, HoldfastClient, type StoredPiece } from "../../src/client/index.js";
+import type { Deal, HoldfastClient, StoredPiece } from "../../src/client/index.js";
 import { type Due, Status } from "../../src/protocol/index.js";
-import type { Child, ChildMessage } from "./child.js";
 import { ChainClock } from "./chain-clock.js";
+import type { Child, ChildMessage } from "./child.js";
 import { dollars, type Narrator } from "./report.js";
 import { done, type World } from "./world.js";
 
@@ -15,13 +15,15 @@ const PATIENCE_MS = 20_000;
 /** How long for a provider that has lost its bytes. */
 const LIAR_MS = 4_000;
 const PERIODS = 12;
+/** The most that the client pays for a period at one provider, in base units. */
+const MAX_PRICE = 20_000_000n;
 
 /** A deal of the demo, and the process that answers for it. */
 interface Watched {
   readonly deal: Deal;
   readonly provider: string;
   readonly child: Child;
-  /** False once its bytes were deleted. */
+  /** False once its bytes were deleted, or its process is gone. */
   honest: boolean;
 }
 
@@ -70,10 +72,13 @@ export class Story {
     const stored = await client.store(await fileBlob(path), {
       tier: 0,
       periods: PERIODS,
+      maxPricePerPeriod: MAX_PRICE,
       copies: 2,
       onProgress: (step) => {
-        if (step.step === "committed") narrator.tell(`commitment ${step.pieceCid}, ${step.commitment.leafCount} leaves`);
-        if (step.step === "uploaded") narrator.tell(`${this.#nodeAt(step.url).child.name} has the bytes and checked them`);
+        if (step.step === "committed")
+          narrator.tell(`commitment ${step.pieceCid}, ${step.commitment.leafCount} leaves`);
+        if (step.step === "uploaded")
+          narrator.tell(`${this.#nodeAt(step.url).child.name} has the bytes and checked them`);
       },
     });
     for (const deal of stored.deals) {
@@ -92,7 +97,7 @@ export class Story {
   provePeriods(windows: bigint): Promise<void> {
     return this.#advance(async () => {
       const views = await Promise.all(this.#watched.map(({ deal }) => this.#view(deal.id)));
-      return views.every((view, i) => view.standing.provenClosed >= windows || !this.#expected(this.#watched[i] as Watched));
+      return views.every((view, i) => view.standing.provenClosed >= windows || !this.#watched[i]?.honest);
     });
   }
 
@@ -135,7 +140,12 @@ export class Story {
       return views.every(({ standing }) => Number(standing.status) >= Status.Completed);
     });
     const market = world.contracts.market.connect(world.client);
-    await done(market.settle(this.#watched.map(({ deal }) => deal.id), world.client.address));
+    await done(
+      market.settle(
+        this.#watched.map(({ deal }) => deal.id),
+        world.client.address,
+      ),
+    );
   }
 
   /** Block after block until `over`; the clock stands while a proof or a slash is due. */
@@ -153,25 +163,24 @@ export class Story {
       const booked = async () => (await this.#view(id)).slashedMisses >= standing.missed;
       if (!(await this.#clock.waitFor(booked, PATIENCE_MS))) this.#o.narrator.tell("the watcher did not settle a miss");
     }
+    if (watched.honest && !watched.child.alive) {
+      this.#o.narrator.tell(`${watched.provider}'s process has stopped`);
+      watched.honest = false;
+    }
     const live = Number(standing.status) === Status.Open || Number(standing.status) === Status.Ending;
     if (!live || standing.open === 0n || lastProven >= standing.open) return;
     const proven = async () => (await this.#view(id)).lastProven >= standing.open;
     const duty = `${id}/${standing.open}`;
-    if (this.#expected(watched)) {
+    if (watched.honest) {
       const answered = async () => (await proven()) || !watched.child.alive;
       if (await this.#clock.waitFor(answered, PATIENCE_MS)) return;
       this.#o.narrator.tell(`${watched.provider} did not prove window ${standing.open}`);
       watched.honest = false;
-    } else if (!this.#troubled.has(duty)) {
+    } else if (watched.child.alive && !this.#troubled.has(duty)) {
       await this.#clock.waitFor(async () => this.#troubled.has(duty) || (await proven()), LIAR_MS);
       if (await proven()) this.#o.narrator.tell(`${watched.provider} could answer from what it still has`);
       this.#troubled.add(duty);
     }
-  }
-
-  /** Whether this provider is to prove: it has its bytes and runs. */
-  #expected({ honest, child }: Watched): boolean {
-    return honest && child.alive;
   }
 
   #view(id: bigint) {

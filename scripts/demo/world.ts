@@ -94,4 +94,3 @@ export async function enrol(world: World, actor: ProviderActor, url: string): Pr
 export async function done(sending: Promise<ContractTransactionResponse>): Promise<void> {
   await (await sending).wait();
 }
-

@@ -14,6 +14,11 @@ interface Entry {
 
 const ENTRIES: readonly Entry[] = [
   {
+    path: ["demo"],
+    summary: "run the whole market on this machine",
+    load: async () => (await import("./demo.js")).demoCommand(),
+  },
+  {
     path: ["piece"],
     summary: "print the piece commitment of a file",
     load: async () => (await import("./piece.js")).pieceCommand(),

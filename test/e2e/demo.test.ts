@@ -1,0 +1,99 @@
+import { createHash, randomBytes, randomInt } from "node:crypto";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { DemoReport } from "../../scripts/demo/report.js";
+import { samplePicture } from "../../scripts/demo/sample.js";
+import { commit, encodePieceCid } from "../../src/piece/index.js";
+import { holdfast } from "../support/cli.js";
+
+const LEFTOVERS = /^holdfast-demo-/;
+
+describe("holdfast demo", () => {
+  let dir: string;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "holdfast-test-"));
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  /** The process of a provider, as the story names it. */
+  const pidOf = (name: string, story: string) => new RegExp(`${name} serves at .*, process (\\d+)`).exec(story)?.[1];
+
+  async function leftovers(): Promise<string[]> {
+    return (await readdir(tmpdir())).filter((name) => LEFTOVERS.test(name));
+  }
+
+  it("stores, proves, slashes, fetches and settles a file of any size, to the last base unit", async () => {
+    const before = await leftovers();
+    const bytes = randomBytes(randomInt(1, 400_000));
+    const file = join(dir, "any");
+    await writeFile(file, bytes);
+    const { status, stdout, stderr } = await holdfast(["demo", file, "--json"]);
+    expect(status, stderr).to.equal(0);
+    const report = JSON.parse(stdout.trim().split("\n").at(-1) as string) as DemoReport;
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    expect([report.originalSha256, report.fetchedSha256]).to.deep.equal([sha256, sha256]);
+    expect([report.file, report.bytes]).to.deep.equal([file, bytes.length]);
+    expect(report.pieceCid).to.equal(encodePieceCid(await commit(bytes)).toString());
+    expect(report.conserved).to.equal(true);
+    expect(report.misses).to.equal(3);
+    expect(report.proofs).to.be.at.least(5);
+    expect(BigInt(report.slashed)).to.equal(BigInt(report.compensation) + BigInt(report.bounty));
+    expect(BigInt(report.slashed) > 0n && BigInt(report.paidToProviders) > 0n).to.equal(true);
+    expect(BigInt(report.refunded) > 0n).to.equal(true);
+    expect(await leftovers()).to.deep.equal(before);
+  });
+
+  it("says so when a provider stops mid-way, slashes it as well, and loses no money", async () => {
+    let killed = false;
+    const { status, stderr } = await holdfast(["demo", "--json"], (story) => {
+      const pid = pidOf("Amsterdam", story);
+      if (killed || !pid || !story.includes("proves window 1")) return;
+      killed = true;
+      process.kill(Number(pid), "SIGKILL");
+    });
+    expect(killed).to.equal(true);
+    expect(stderr).to.include("Amsterdam's process has stopped");
+    expect(stderr).to.include("every base unit is accounted for");
+    expect(stderr).to.include("error: no provider served");
+    expect(status).to.equal(1);
+  });
+
+  it("stops everything it started when it is interrupted", async () => {
+    const before = await leftovers();
+    let pid: string | undefined;
+    const { status, stderr } = await holdfast(["demo", "--json"], (story, child) => {
+      if (pid) return;
+      pid = pidOf("Cape Town", story);
+      if (pid) child.kill("SIGINT");
+    });
+    expect(stderr).to.include("error: the demo was interrupted");
+    expect(status).to.equal(1);
+    expect(() => process.kill(Number(pid), 0)).to.throw("ESRCH");
+    expect(await leftovers()).to.deep.equal(before);
+  });
+
+  it("refuses what can't be stored before it starts anything", async () => {
+    const empty = join(dir, "empty");
+    await writeFile(empty, "");
+    for (const [file, message] of [
+      [empty, "is empty"],
+      [join(dir, "none"), "cannot be read"],
+      [dir, "is not a file"],
+    ] as const) {
+      const { status, stderr, stdout } = await holdfast(["demo", file]);
+      expect(stderr).to.include(message);
+      expect([status, stdout]).to.deep.equal([1, ""]);
+    }
+  });
+
+  it("has a picture of its own, some MiB of it, the same every time", () => {
+    const picture = samplePicture();
+    expect(picture.length).to.be.within(2 << 20, 8 << 20);
+    expect(createHash("sha256").update(picture).digest("hex")).to.equal(
+      "c6655072b51680a17954ec0a109de8b85cb7cb5538fd9d79b6d3a1aebaf49bc2",
+    );
+  });
+});
