@@ -25,7 +25,7 @@ export default defineConfig({
     mocha: { timeout: 120_000 },
     solidity: {
       profiles: {
-        default: { fuzz: { runs: 256 } },
+        default: { fuzz: { runs: 256 }, invariant: { runs: 4, depth: 60, failOnRevert: true } },
         // Lines are covered by the first runs; the rest would only be slow in instrumented code.
         coverage: { fuzz: { runs: 32 }, invariant: { runs: 16 } },
       },

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {CommonBase} from "forge-std/Base.sol";
+import {StdAssertions} from "forge-std/StdAssertions.sol";
+import {MarketLens} from "../../../contracts/MarketLens.sol";
+import {ProviderRegistry} from "../../../contracts/ProviderRegistry.sol";
+import {StorageMarket} from "../../../contracts/StorageMarket.sol";
+import {Vault} from "../../../contracts/Vault.sol";
+import {Profile} from "../../../contracts/interfaces/IProviderRegistry.sol";
+import {MarketConfig} from "../../../contracts/interfaces/IStorageMarket.sol";
+import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
+import {Tier} from "../../../contracts/libraries/Schedule.sol";
+import {FeeToken} from "../../../contracts/mocks/FeeToken.sol";
+import {TestToken} from "../../../contracts/mocks/TestToken.sol";
+import {Wallet1271} from "../../../contracts/mocks/Wallet1271.sol";
+import {BlockhashRandomness} from "../../../contracts/randomness/BlockhashRandomness.sol";
+import {TreeBuilder} from "../utils/TreeBuilder.sol";
+
+/// @title A whole deployment with accounts, money and data, for tests of the market
+/// @notice Small periods, so that a test passes through many windows; the block hash is the seed, which the test
+/// network has for any block that `vm.roll` skipped.
+abstract contract MarketWorld is CommonBase, StdAssertions {
+    using TreeBuilder for TreeBuilder.Tree;
+
+    address internal constant NATIVE = address(0);
+    uint256 internal constant FINALITY = 3;
+    uint256 internal constant FEE_BPS = 100;
+    uint256 internal constant MIN_STAKE = 1000;
+    /// @dev What every account of the world has in each token.
+    uint256 internal constant WEALTH = 100_000_000;
+    address internal constant ALIAS = 0xFF00000000000000000000000000000000001234;
+
+    Vault public vault;
+    ProviderRegistry public registry;
+    BlockhashRandomness public randomness;
+    StorageMarket public market;
+    MarketLens public lens;
+    TestToken internal plain;
+    FeeToken internal taxed;
+    Tier[3] internal tiers;
+    address internal treasury = address(0x7ea5);
+    address internal keeper = address(0x4ee9e4);
+    address internal sponsor = address(0x5905);
+
+    /// @dev The key that signs for an account: its own, or its owner's where it is a contract.
+    mapping(address account => uint256) internal keyOf;
+    uint256 private _keys = 0xa11ce;
+
+    function _deploy() internal {
+        vm.roll(1000);
+        plain = new TestToken("Plain", "PLAIN", 18);
+        taxed = new FeeToken();
+        vault = new Vault();
+        registry = new ProviderRegistry(vault);
+        randomness = new BlockhashRandomness();
+        tiers[0] = Tier({period: 16, window: 4, challenges: 2, maxMisses: 3});
+        tiers[1] = Tier({period: 20, window: 7, challenges: 3, maxMisses: 2});
+        // The strictest and the widest that a table may have.
+        tiers[2] = Tier({period: 33, window: 32, challenges: 5, maxMisses: 1});
+        market = _newMarket();
+        lens = new MarketLens(market);
+    }
+
+    function _newMarket() internal returns (StorageMarket) {
+        Tier[] memory table = new Tier[](tiers.length);
+        for (uint256 i; i < table.length; ++i) table[i] = tiers[i];
+        return
+            new StorageMarket(
+                MarketConfig({
+                    vault: vault,
+                    registry: registry,
+                    randomness: randomness,
+                    treasury: treasury,
+                    feeBps: uint16(FEE_BPS),
+                    challengeFinality: uint32(FINALITY),
+                    demandWindow: 8,
+                    stakeToken: address(plain),
+                    minStake: uint128(MIN_STAKE),
+                    tiers: table
+                })
+            );
+    }
+
+    // Accounts
+
+    function _newKey() internal returns (address account) {
+        account = vm.addr(++_keys);
+        keyOf[account] = _keys;
+    }
+
+    /// @dev A wallet that is a contract; a key signs for it.
+    function _newWallet() internal returns (address account) {
+        account = address(new Wallet1271(vm.addr(++_keys)));
+        keyOf[account] = _keys;
+    }
+
+    /// @dev Gives the account money in the vault, and the market the right to take it.
+    function _enrich(address account) internal {
+        vm.deal(account, 2 * WEALTH);
+        plain.mint(account, 2 * WEALTH);
+        taxed.mint(account, 2 * WEALTH);
+        vm.startPrank(account);
+        plain.approve(address(vault), type(uint256).max);
+        taxed.approve(address(vault), type(uint256).max);
+        vault.deposit(address(plain), account, WEALTH);
+        vault.deposit(address(taxed), account, WEALTH);
+        vault.deposit{value: WEALTH}(NATIVE, account, WEALTH);
+        vault.setOperator(address(market), true);
+        vm.stopPrank();
+    }
+
+    /// @dev Registers a rich account as provider, with `stake` of every token provisioned to the market.
+    function _register(address provider, uint256 stake) internal {
+        vm.startPrank(provider);
+        registry.register(Profile("P", "https://p.example", "", "DE", 7, ""));
+        vault.setOperator(address(registry), true);
+        registry.provision(address(market), address(plain), stake);
+        registry.provision(address(market), address(taxed), stake);
+        registry.provision(address(market), NATIVE, stake);
+        vm.stopPrank();
+    }
+
+    // Terms and signatures
+
+    /// @dev Terms for data of `leafCount` leaves that follow from `seed`; what else there is, is the caller's to change.
+    function _termsFor(
+        address client,
+        address provider,
+        uint8 tier,
+        uint256 seed,
+        uint256 leafCount
+    ) internal view returns (DealTerms memory terms) {
+        uint256[] memory any = new uint256[](1);
+        (terms.root, ) = _treeOf(seed, leafCount).prove(any);
+        terms.client = client;
+        terms.provider = provider;
+        terms.leafCount = uint64(leafCount);
+        terms.tier = tier;
+        terms.periods = 4;
+        terms.maxPeriods = 12;
+        terms.token = address(plain);
+        terms.pricePerPeriod = 10_001;
+        terms.collateral = 50_003;
+        terms.validUntil = uint64(vm.getBlockTimestamp() + 1 days);
+        terms.salt = bytes32(seed);
+    }
+
+    function _sign(address account, uint256 id) internal view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[account], bytes32(id));
+        return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev Opens by the client, with the provider's signature.
+    function _open(DealTerms memory terms) internal returns (uint256 id) {
+        bytes memory signature = _sign(terms.provider, market.dealIdOf(terms));
+        vm.prank(terms.client);
+        return market.open(terms, "", signature);
+    }
+
+    // Data
+
+    function _treeOf(uint256 seed, uint256 leafCount) internal pure returns (TreeBuilder.Tree memory) {
+        uint256 height = 2;
+        while (2 ** height < leafCount) ++height;
+        return TreeBuilder.full(seed, height, leafCount);
+    }
+
+    /// @dev The answer to the challenge of the window that is open now, by somebody who has the data.
+    function _proofOf(uint256 id, uint256 seed, uint256 leafCount) internal view returns (bytes memory proof) {
+        (, , uint256[] memory leaves) = lens.challengeOf(id);
+        (, proof) = _treeOf(seed, leafCount).prove(leaves);
+    }
+
+    // Calls
+
+    function _call(address sender, address target, bytes memory data) internal returns (bool ok) {
+        vm.prank(sender);
+        (ok, ) = target.call(data);
+    }
+
+    function _one(uint256 id) internal pure returns (uint256[] memory ids) {
+        ids = new uint256[](1);
+        ids[0] = id;
+    }
+
+    function _tokens() internal view returns (address[3] memory) {
+        return [address(plain), address(taxed), NATIVE];
+    }
+}
