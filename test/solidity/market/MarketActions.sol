@@ -3,7 +3,6 @@ pragma solidity 0.8.30;
 
 import {Status} from "../../../contracts/libraries/DealLedger.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
-import {Tier} from "../../../contracts/libraries/Schedule.sol";
 import {MarketModel} from "./MarketModel.sol";
 
 /// @title What the actions of the handler are made of

@@ -82,7 +82,7 @@ abstract contract MarketChecks is MarketModel {
         }
     }
 
-    /// @dev 6 and 7. Totals are those of the list of windows, whoever settled what when; no call changes another deal's.
+    /// @dev 6 and 7. Totals are those of the list of windows, whoever settled when; no call changes another deal's.
     function check06And07() external view {
         for (uint256 i; i < ids.length; ++i) {
             uint256 id = ids[i];

@@ -53,9 +53,10 @@ abstract contract MarketHandler is DealHandler, MarketChecks {
         bool into = _draw(3) > 0;
         uint256 has = into ? claims[provider][token] : free[provider][token];
         uint256 amount = _draw(5) == 0 ? has + 1 : 1 + _draw(has / (into ? 100 : 2) + 1);
-        bytes memory data = into
-            ? abi.encodeCall(registry.provision, (address(market), token, amount))
-            : abi.encodeCall(registry.unprovision, (address(market), token, amount));
+        bytes memory data =
+            into
+                ? abi.encodeCall(registry.provision, (address(market), token, amount))
+                : abi.encodeCall(registry.unprovision, (address(market), token, amount));
         if (!_act(into ? "provision" : "unprovision", provider, address(registry), data, amount <= has)) return;
         claims[provider][token] = into ? has - amount : claims[provider][token] + amount;
         free[provider][token] = into ? free[provider][token] + amount : has - amount;
@@ -125,7 +126,8 @@ abstract contract MarketHandler is DealHandler, MarketChecks {
     }
 
     function _leave(address token) private {
-        uint256 stuck = vault.balanceOf(address(market), uint160(token)) + vault.balanceOf(address(vault), uint160(token));
+        uint256 stuck =
+            vault.balanceOf(address(market), uint160(token)) + vault.balanceOf(address(vault), uint160(token));
         stuck += vault.balanceOf(address(registry), uint160(token));
         for (uint256 i; i < providers.length; ++i) {
             (uint256 free_, uint256 locked) = registry.provisionOf(providers[i], address(market), token);

@@ -123,7 +123,7 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
 
     // Terms and signatures
 
-    /// @dev Terms for data of `leafCount` leaves that follow from `seed`; what else there is, is the caller's to change.
+    /// @dev Terms for data of `leafCount` leaves that follow from `seed`; the rest is the caller's to change.
     function _termsFor(
         address client,
         address provider,
