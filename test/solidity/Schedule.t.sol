@@ -48,7 +48,8 @@ contract ScheduleTest is Test {
             if (epoch < at && at <= epoch + tier.window) open = k;
         }
         assertEq(Schedule.startedAt(first, tier.period, at), started, "started");
-        assertEq(Schedule.closedAt(first, tier, periods, at), closed, "closed");
-        assertEq(Schedule.openAt(first, tier, periods, at), open, "open");
+        (uint256 closedAt, uint256 openAt) = Schedule.windowsAt(first, tier, periods, at);
+        assertEq(closedAt, closed, "closed");
+        assertEq(openAt, open, "open");
     }
 }

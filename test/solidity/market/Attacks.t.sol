@@ -6,7 +6,6 @@ import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Recei
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {StorageMarket} from "../../../contracts/StorageMarket.sol";
 import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
-import {IStorageMarket} from "../../../contracts/interfaces/IStorageMarket.sol";
 import {IVault} from "../../../contracts/interfaces/IVault.sol";
 import {Status, Totals} from "../../../contracts/libraries/DealLedger.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";

@@ -24,7 +24,7 @@ contract MeddlingWallet is IERC1271 {
 
 /// @title Attacks on consent and on time: replays, stale signatures, edges of windows, sales
 /// @notice After section 13 of the protocol.
-contract Attacksconsent is AttackSetup {
+contract ConsentAttacks is AttackSetup {
     // Replays
 
     /// A proof is one of this window of this deal on this market.
