@@ -14,7 +14,7 @@ import { addUploads, type UploadLimits } from "./uploads.js";
 
 export interface NodeOptions extends UploadLimits {
   readonly store: PieceStore;
-  readonly desk: DealDesk;
+  readonly desk: Pick<DealDesk, "info" | "accept">;
   readonly logger: Logger;
 }
 
@@ -23,7 +23,7 @@ export function createNode({ store, desk, logger, ...limits }: NodeOptions): App
   const app = emptyApp(logger);
   app.get("/pdp/ping", (c) => c.body(null, 200));
   addUploads(app, store, limits);
-  addRetrieval(app, store);
+  addRetrieval(app, store, logger);
   app.get("/info", (c) => c.json(desk.info()));
   app.post("/deals", smallBody, async (c) => {
     const { terms } = dealRequestFromJson(await jsonOf(c));

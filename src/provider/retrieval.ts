@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { Logger } from "pino";
 import { encodePieceCid } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
 import type { App } from "./app.js";
@@ -11,7 +12,7 @@ import { matchesEtag, parseRange } from "./range.js";
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
 /** Adds the route. Hono answers HEAD by it as well and drops the body. */
-export function addRetrieval(app: App, store: PieceStore): void {
+export function addRetrieval(app: App, store: PieceStore, logger: Logger): void {
   app.get("/piece/:cid", async (c) => {
     const piece = await store.find(c.req.param("cid"));
     if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
@@ -33,6 +34,29 @@ export function addRetrieval(app: App, store: PieceStore): void {
     headers["Content-Length"] = String(end - start);
     if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
     if (head) return c.body(null, 200, headers);
-    return c.body(await store.read(cid, start, end), range ? 206 : 200, headers);
+    const bytes = await store.read(cid, start, end);
+    const cut = (error: unknown) => {
+      logger.error({ err: error, cid }, "piece can't be served");
+      c.env.outgoing.destroy();
+    };
+    return c.body(guarded(bytes, cut), range ? 206 : 200, headers);
+  });
+}
+
+/** With the headers sent, an error can only be told by breaking off: a short body would have to wait for a timeout. */
+function guarded(bytes: ReadableStream<Uint8Array>, cut: (error: unknown) => void): ReadableStream<Uint8Array> {
+  const reader = bytes.getReader();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        cut(error);
+        controller.close();
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
   });
 }
