@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import { readdir, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect } from "chai";
+import { ZeroAddress } from "ethers";
+import { pino } from "pino";
+import { upload } from "../../src/client/index.js";
+import { type ProviderOptions, startProvider } from "../../src/provider/index.js";
+import { expectError } from "../piece/helpers.js";
+import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
+import { type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
+
+describe("provider: the whole node", () => {
+  let net: StorageNet;
+  let options: ProviderOptions;
+
+  before(async () => {
+    net = await startStorageNet();
+  });
+  beforeEach(async () => {
+    options = {
+      dataDir: await tempFolder(),
+      rpcUrl: net.anvil.url,
+      deployment: net.deployment,
+      privateKey: (await net.account()).privateKey,
+      policy: testPolicy(net.token.toLowerCase()),
+      logger: pino({ level: "silent" }),
+    };
+  });
+  after(async () => {
+    await net.stop();
+    await removeFolders();
+  });
+
+  it("serves what it is configured to, and keeps pieces over a restart", async () => {
+    const piece = await testPiece(70_000);
+    const node = await startProvider(options);
+    const info = (await (await fetch(`${node.url}/info`)).json()) as Record<string, unknown>;
+    expect(info.token).to.equal(net.token);
+    expect(info.market).to.equal(net.deployment.market);
+    await upload(node.url, piece.cid, new Blob([piece.payload]));
+    await node.close();
+    await writeFile(join(options.dataDir, "uploads", "left.piece"), "half");
+    const again = await startProvider({ ...options, port: Number(new URL(node.url).port), host: "127.0.0.1" });
+    expect(again.url).to.equal(node.url);
+    expect((await fetch(`${again.url}/pdp/piece?pieceCid=${piece.cid}`)).status).to.equal(200);
+    expect(await readdir(join(options.dataDir, "uploads"))).to.deep.equal([]);
+    await Promise.all([again.close(), again.close()]);
+    await expectError("PROVIDER_UNREACHABLE", () => upload(again.url, piece.cid, new Blob([piece.payload])));
+  });
+
+  it("speaks for the provider whose signer's key it has", async () => {
+    const provider = (await net.account()).address;
+    const node = await startProvider({ ...options, provider: provider.toLowerCase() });
+    const info = (await (await fetch(`${node.url}/info`)).json()) as Record<string, unknown>;
+    expect(info.provider).to.equal(provider);
+    await node.close();
+  });
+
+  it("stops with its signal, before, while and after it starts", async () => {
+    const reason = new Error("enough");
+    const failure = async (signal: AbortSignal) => startProvider({ ...options, signal }).catch((error) => error);
+    expect(await failure(AbortSignal.abort(reason))).to.equal(reason);
+    const starting = new AbortController();
+    const started = failure(starting.signal);
+    starting.abort(reason);
+    expect(await started).to.equal(reason);
+    const running = new AbortController();
+    const node = await startProvider({ ...options, signal: running.signal });
+    running.abort(reason);
+    await node.close();
+    await fetch(node.url).then(
+      () => expect.fail("it still answers"),
+      () => undefined,
+    );
+  });
+
+  it("does not start on another chain, another deployment, a dead endpoint or a taken port", async () => {
+    const { deployment } = net;
+    await expectError("WRONG_CHAIN", () => startProvider({ ...options, deployment: { ...deployment, chainId: 5 } }));
+    const otherTreasury = { ...deployment, treasury: ZeroAddress };
+    await expectError("DEPLOYMENT_MISMATCH", () => startProvider({ ...options, deployment: otherTreasury }));
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    await expectError("LISTEN_FAILED", () => startProvider({ ...options, port }));
+    taken.close();
+    await once(taken, "close");
+    await expectError("CHAIN_UNREACHABLE", () => startProvider({ ...options, rpcUrl: `http://127.0.0.1:${port}` }));
+  });
+});
