@@ -5,7 +5,7 @@
  */
 export { DealDesk, type DealDeskOptions, type Policy } from "./deals.js";
 export { createNode, type NodeOptions } from "./http.js";
-export { type ProviderOptions, startProvider } from "./provider.js";
+export { type ProviderOptions, type RunningProvider, startProvider } from "./provider.js";
 export { type ByteRange, parseRange } from "./range.js";
 export { type ListenOptions, type RunningNode, startNode } from "./server.js";
 export type { UploadLimits } from "./uploads.js";

@@ -1,14 +1,15 @@
 /**
- * A provider's node from its parts: store, deal desk, HTTP.
+ * A provider's node from its parts: store, deal desk, HTTP, and the keeper that proves its deals.
  *
  * @packageDocumentation
  */
-import { getAddress, type Provider, Wallet } from "ethers";
+import { getAddress, Wallet } from "ethers";
 import type { Logger } from "pino";
-import { connect, verifyDeployment } from "../chain/contracts.js";
+import { type Chain, openChain } from "../chain/chain.js";
 import type { Deployment } from "../chain/deployment.js";
-import { connectChain } from "../chain/provider.js";
+import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
+import { ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
 import { DealDesk, type Policy } from "./deals.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
@@ -19,18 +20,29 @@ export interface ProviderOptions extends ListenOptions {
   /** JSON-RPC endpoint of the deployment's chain. */
   readonly rpcUrl: string;
   readonly deployment: Deployment;
-  /** The provider's own key, or that of the signer registered for it. */
+  /** The provider's own key, or that of the signer registered for it. Signs deals, and pays for proofs. */
   readonly privateKey: string;
   /** The provider that deals are made for, where the key is its signer's; the key's own account by default. */
   readonly provider?: string;
   readonly policy: Policy;
+  /** Whether it proves its deals as well; true by default. False where a keeper elsewhere does. */
+  readonly proving?: boolean;
+  /** Milliseconds between looks at the chain; 1,000 by default. */
+  readonly pollMs?: number;
   readonly logger: Logger;
-  /** Closes the node when aborted, or stops its start. */
+  /** Closes the provider when aborted, or stops its start. */
   readonly signal?: AbortSignal;
 }
 
+export interface RunningProvider extends RunningNode {
+  /** What proves its deals, for its events; undefined where it was told not to. */
+  readonly keeper: ProvingKeeper | undefined;
+  /** Stops serving and proving; resolves when both are over. May be called again. */
+  close(): Promise<void>;
+}
+
 /**
- * Starts a provider node: opens its store, checks that the chain has the deployment, and serves. The provider has to
+ * Starts a provider: opens its store, checks that the chain has the deployment, serves, and proves. The provider has to
  * register and provision stake before a client can find it and the market takes its deals.
  *
  * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`
@@ -38,44 +50,49 @@ export interface ProviderOptions extends ListenOptions {
  * @example
  * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });
  */
-export async function startProvider(options: ProviderOptions): Promise<RunningNode> {
-  const { rpcUrl, deployment, signal } = options;
+export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
+  const { rpcUrl, deployment, logger, signal, pollMs } = options;
   signal?.throwIfAborted();
-  const chain = await connectChain(rpcUrl, deployment.chainId);
+  const chain = await openChain(rpcUrl, deployment, { logger, ...(pollMs === undefined ? {} : { pollMs }) });
   try {
-    await verifyDeployment(chain, deployment);
-    const node = await serveProvider(options, chain);
-    const close = async () => {
-      signal?.removeEventListener("abort", close);
-      await node.close();
-      chain.destroy();
-    };
-    signal?.addEventListener("abort", close, { once: true });
-    if (signal?.aborted) await close();
-    signal?.throwIfAborted();
-    return { url: node.url, close };
+    const running = await runOn(chain, options);
+    if (!signal) return running;
+    const onAbort = () => void running.close();
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) await running.close();
+    signal.throwIfAborted();
+    return running;
   } catch (error) {
-    chain.destroy();
+    chain.provider.destroy();
     throw error;
   }
 }
 
-async function serveProvider(options: ProviderOptions, chain: Provider): Promise<RunningNode> {
-  const { dataDir, deployment, policy, logger, host, port } = options;
-  const signer = new Wallet(options.privateKey);
-  const store = await FilePieceStore.open(dataDir);
+async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
+  const { dataDir, policy, logger, host, port, deployment, proving = true } = options;
+  const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
+  const store = await FilePieceStore.open(dataDir);
   const desk = new DealDesk({
     provider,
     signer,
     deployment,
-    contracts: connect(chain, deployment),
+    contracts: chain.contracts,
     store,
     policy: { ...policy, token: getAddress(policy.token) },
-    now: () => chainTime(chain),
+    now: () => chainTime(chain.provider),
   });
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
   const node = await startNode({ store, desk, logger, maxPieceBytes: policy.maxPieceBytes, ...listen });
-  logger.info({ url: node.url, provider, dataDir }, "provider node listens");
-  return node;
+  logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
+  const stop = new AbortController();
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger });
+  const keeper = proving ? new ProvingKeeper({ chain, sender, pieces: store, provider, logger }) : undefined;
+  const kept = keeper?.run(stop.signal).catch((error) => logger.error({ err: error }, "the keeper has stopped"));
+  const close = async () => {
+    stop.abort();
+    await Promise.all([node.close(), kept]);
+    chain.provider.destroy();
+  };
+  return { url: node.url, keeper, close };
 }

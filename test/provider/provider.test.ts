@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 import { pino } from "pino";
 import { upload } from "../../src/client/index.js";
+import type { ProvingKeeper } from "../../src/keeper/index.js";
 import { type ProviderOptions, startProvider } from "../../src/provider/index.js";
 import { expectError } from "../piece/helpers.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
@@ -26,6 +27,7 @@ describe("provider: the whole node", () => {
       deployment: net.deployment,
       privateKey: (await net.account()).privateKey,
       policy: testPolicy(net.token.toLowerCase()),
+      pollMs: 20,
       logger: pino({ level: "silent" }),
     };
   });
@@ -53,10 +55,25 @@ describe("provider: the whole node", () => {
 
   it("speaks for the provider whose signer's key it has", async () => {
     const provider = (await net.account()).address;
-    const node = await startProvider({ ...options, provider: provider.toLowerCase() });
+    const node = await startProvider({ ...options, provider: provider.toLowerCase(), proving: false });
     const info = (await (await fetch(`${node.url}/info`)).json()) as Record<string, unknown>;
     expect(info.provider).to.equal(provider);
+    expect(node.keeper).to.equal(undefined);
     await node.close();
+  });
+
+  it("proves the deals that it signed, until it is closed", async () => {
+    const provider = await net.addProvider();
+    const client = net.clientOf(await net.rich());
+    const { payload } = await testPiece(300_000);
+    const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 300_000n, urls: [provider.url] };
+    const { deals } = await client.store(new Blob([payload]), wishes);
+    const proven = once(provider.keeper as ProvingKeeper, "proven");
+    const { firstEpoch } = await net.contracts.lens.dealOf(deals[0]?.id as bigint);
+    await net.mine(Number(firstEpoch) + 3 - (await net.provider.getBlockNumber()));
+    const [{ id, window, own }] = await proven;
+    expect({ id, window, own }).to.deep.equal({ id: deals[0]?.id, window: 1, own: true });
+    await provider.close();
   });
 
   it("stops with its signal, before, while and after it starts", async () => {

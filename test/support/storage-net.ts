@@ -2,7 +2,7 @@
 import type { Wallet } from "ethers";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
-import { type Policy, type RunningNode, startProvider } from "../../src/provider/index.js";
+import { type Policy, type RunningProvider, startProvider } from "../../src/provider/index.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
@@ -25,7 +25,7 @@ export interface StorageNet extends DevChain {
   tokensOf(account: string): Promise<bigint>;
 }
 
-export interface TestProvider extends RunningNode {
+export interface TestProvider extends RunningProvider {
   readonly wallet: Wallet;
   readonly dataDir: string;
 }
@@ -48,7 +48,7 @@ export async function startStorageNet(): Promise<StorageNet> {
   const testToken = await new TestToken__factory(deployer).deploy("Test Dollar", "TUSD", 6);
   const token = await testToken.getAddress();
   const { vault: vaultAddress, registry: registryAddress, market } = chain.deployment;
-  const nodes: RunningNode[] = [];
+  const nodes: RunningProvider[] = [];
   const senderOf = (signer: Wallet) =>
     new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 10 });
   const rich = async () => {
@@ -88,6 +88,7 @@ export async function startStorageNet(): Promise<StorageNet> {
         deployment: chain.deployment,
         privateKey: wallet.privateKey,
         policy: testPolicy(token, policy),
+        pollMs: 20,
         logger: testLogger(),
       });
       nodes.push(node);
