@@ -1,0 +1,28 @@
+/**
+ * Run by a test in a process of its own: a node that takes an upload and serves it back, watched for its memory. The
+ * peer is the parent. Prints the URL, then, when standard input ends, the most memory that it took.
+ */
+import { pino } from "pino";
+import { startNode } from "../../src/provider/index.js";
+import { FilePieceStore } from "../../src/store/index.js";
+
+const refuse = () => {
+  throw new Error("no deals here");
+};
+const node = await startNode({
+  store: await FilePieceStore.open(process.argv[2] as string),
+  desk: { info: refuse, accept: refuse },
+  logger: pino({ level: "silent" }),
+  maxPieceBytes: 1 << 30,
+});
+const start = process.memoryUsage.rss();
+let peak = start;
+const sampling = setInterval(() => {
+  peak = Math.max(peak, process.memoryUsage.rss());
+}, 5);
+console.log(JSON.stringify({ url: node.url }));
+process.stdin.resume().once("end", async () => {
+  clearInterval(sampling);
+  await node.close();
+  console.log(JSON.stringify({ grownMiB: (peak - start) / 2 ** 20 }));
+});
