@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { hexlify, randomBytes } from "ethers";
+import { getAddress, hexlify, randomBytes } from "ethers";
 import type { Deployment } from "../chain/deployment.js";
 import type { Commitment } from "../piece/index.js";
 import { collateralFor, type DealTerms, pricePerPeriodUp, type Tier, type TierOffer } from "../protocol/index.js";
@@ -93,7 +93,7 @@ function matching(node: ProviderNode, deployment: Deployment, payloadSize: bigin
   const fits =
     info.chainId === deployment.chainId &&
     info.market === deployment.market &&
-    info.token === (wishes.token ?? deployment.stakeToken) &&
+    info.token === getAddress(wishes.token ?? deployment.stakeToken) &&
     BigInt(info.maxPieceBytes) >= payloadSize &&
     info.maxPeriods >= (wishes.maxPeriods ?? wishes.periods) &&
     offer.collateralRatio >= (wishes.minCollateralRatio ?? 1) &&

@@ -30,7 +30,7 @@ describe("client: storing", () => {
       periods: 6,
       maxPeriods: 8,
       copies: 2,
-      token: net.token,
+      token: net.token.toLowerCase(),
       maxPricePerPeriod: 3n * 1_000_003n,
       onProgress: ({ step }) => steps.push(step),
     });
