@@ -1,4 +1,4 @@
-import { AbiCoder, keccak256 } from "ethers";
+import { AbiCoder, getBytes, keccak256 } from "ethers";
 import { HoldfastError } from "../errors.js";
 import { sortedDistinct } from "../piece/proof.js";
 
@@ -33,11 +33,15 @@ export function challengeIndices(input: ChallengeInput): bigint[] {
   if (leafCount < 1n) {
     throw new HoldfastError("INVALID_LEAF_COUNT", `no leaf of ${leafCount} can be asked for`, "read it from the deal");
   }
-  const coder = AbiCoder.defaultAbiCoder();
   const types = ["uint256", "address", "uint256", "uint256", "uint256", "uint256"];
+  const values = [chainId, market, dealId, window, seed, 0];
+  // Encoded once: only the last word, i, differs from challenge to challenge.
+  const preimage = getBytes(AbiCoder.defaultAbiCoder().encode(types, values));
+  const lastWord = new DataView(preimage.buffer, preimage.byteOffset + preimage.length - 4);
   const leaves: bigint[] = [];
   for (let i = 0; i < count; i++) {
-    leaves.push(BigInt(keccak256(coder.encode(types, [chainId, market, dealId, window, seed, i]))) % leafCount);
+    lastWord.setUint32(0, i);
+    leaves.push(BigInt(keccak256(preimage)) % leafCount);
   }
   return sortedDistinct(leaves);
 }

@@ -1,0 +1,341 @@
+/** What can be done to the market, and what each does to the model: PROTOCOL section 6, entry point by entry point. */
+import type { DealTerms } from "../../src/protocol/index.js";
+import {
+  addClaim,
+  advance,
+  book,
+  type Config,
+  claimOf,
+  type Deal,
+  deposit,
+  hold,
+  isAccount,
+  isAlias,
+  isLive,
+  lock,
+  openWindow,
+  payFromEscrow,
+  Refused,
+  refuse,
+  type State,
+  shareOf,
+  stakeOf,
+  statusOf,
+  windowsFrom,
+} from "./model.js";
+
+/** A proof as it is sent: whether it is the one for the window open then, and whether that seed can be read. */
+export interface Attempt {
+  readonly id: bigint;
+  readonly valid: boolean;
+  readonly seedKnown: boolean;
+}
+
+export type Action = { readonly by: string } & (
+  | {
+      readonly kind: "deposit" | "withdraw" | "provision" | "unprovision";
+      readonly token: string;
+      readonly amount: bigint;
+    }
+  | { readonly kind: "setPayee"; readonly payee: string }
+  | { readonly kind: "setSigner"; readonly signer: string }
+  | {
+      readonly kind: "open";
+      readonly id: bigint;
+      readonly terms: DealTerms;
+      readonly phase: number;
+      /** Who signed as client and as provider; undefined: the signature is empty. */
+      readonly clientSigned: string | undefined;
+      readonly providerSigned: string | undefined;
+    }
+  | { readonly kind: "cancel"; readonly id: bigint; readonly terms: DealTerms }
+  | ({ readonly kind: "prove" } & Attempt)
+  | { readonly kind: "proveMany"; readonly attempts: readonly Attempt[]; readonly malformed: boolean }
+  | { readonly kind: "settle"; readonly ids: readonly bigint[]; readonly bountyTo: string }
+  | { readonly kind: "extend"; readonly id: bigint; readonly periods: number; readonly maxCost: bigint }
+  | { readonly kind: "restore"; readonly id: bigint; readonly n: number }
+  | { readonly kind: "terminate"; readonly id: bigint }
+  | { readonly kind: "transfer"; readonly id: bigint; readonly from: string; readonly to: string }
+  | { readonly kind: "transferIf"; readonly id: bigint; readonly to: string; readonly seen: string }
+);
+
+export type ActionOf<K extends Action["kind"]> = Extract<Action, { kind: K }>;
+
+/** What an action did: the state after it, or why it failed. In a batch, why each proof was skipped. */
+export interface Result {
+  readonly state: State;
+  readonly refused: readonly string[] | undefined;
+  readonly skipped: readonly (readonly string[] | undefined)[];
+}
+
+/** The block that an action is in. */
+export interface At {
+  readonly number: number;
+  readonly timestamp: bigint;
+}
+
+/** Applies an action to a copy of the state; a refused one leaves only the time that has passed. */
+export function apply(before: State, config: Config, action: Action, at: At): Result {
+  advance(before, config, at.number);
+  const state = structuredClone(before);
+  try {
+    const skipped = run(state, config, action, at) ?? [];
+    return { state, refused: undefined, skipped };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return { state: before, refused: error.names, skipped: [] };
+  }
+}
+
+function run(state: State, config: Config, action: Action, at: At): Result["skipped"] | undefined {
+  switch (action.kind) {
+    case "deposit":
+      refuse(action.amount === 0n && "ZeroAmount");
+      deposit(state, action.token, action.by, action.amount);
+      return;
+    case "withdraw":
+      refuse(action.amount === 0n && "ZeroAmount", short(state, action) && "ERC6909InsufficientBalance");
+      deposit(state, action.token, action.by, -action.amount);
+      return;
+    case "provision":
+      refuse(action.amount === 0n && "ZeroAmount", short(state, action) && "ERC6909InsufficientBalance");
+      addClaim(state, action.token, action.by, -action.amount);
+      stakeOf(state, action.token, action.by).free += action.amount;
+      return;
+    case "unprovision": {
+      const stake = stakeOf(state, action.token, action.by);
+      refuse(action.amount === 0n && "ZeroAmount", stake.free < action.amount && "InsufficientStake");
+      stake.free -= action.amount;
+      addClaim(state, action.token, action.by, action.amount);
+      return;
+    }
+    case "setPayee":
+      refuse(!isAccount(action.payee) && "InvalidAccount");
+      state.payees.set(action.by, action.payee);
+      return;
+    case "setSigner":
+      return setSigner(state, action);
+    case "open":
+      return open(state, config, action, at);
+    case "cancel":
+      return cancel(state, action);
+    case "prove":
+      refuse(...proofFaults(state, action));
+      mark(state, action.id);
+      return;
+    case "proveMany":
+      refuse(action.malformed && "MalformedBatch");
+      return action.attempts.map((attempt) => proveItem(state, attempt));
+    case "settle":
+      for (const id of action.ids) {
+        const deal = state.deals.get(id);
+        if (deal) book(state, config, deal, action.bountyTo);
+      }
+      return;
+    default:
+      change(state, config, action);
+      return;
+  }
+}
+
+const short = (state: State, { token, by, amount }: { token: string; by: string; amount: bigint }): boolean =>
+  claimOf(state, token, by) < amount;
+
+function setSigner(state: State, { by, signer }: ActionOf<"setSigner">): undefined {
+  const old = state.signers.get(by);
+  if (signer === old) return;
+  refuse(
+    (signer === by || isAlias(signer)) && "InvalidAccount",
+    state.retired.has(`${by}|${signer}`) && "SignerRetired",
+  );
+  if (old) state.retired.add(`${by}|${old}`);
+  state.signers.set(by, signer);
+}
+
+// Opening
+
+function open(state: State, config: Config, action: ActionOf<"open">, at: At): undefined {
+  const { id, terms, by } = action;
+  const gift = action.clientSigned === undefined && by !== terms.client;
+  const signer = state.signers.get(terms.provider);
+  const accepted =
+    [terms.provider, signer].includes(by) || [terms.provider, signer].includes(action.providerSigned ?? "");
+  refuse(
+    state.deals.has(id) && "DealExists",
+    state.cancelled.has(id) && "TermsCancelled",
+    at.timestamp > terms.validUntil && "TermsExpired",
+    ...termsFaults(config, terms),
+    !gift && by !== terms.client && action.clientSigned !== terms.client && "InvalidClientSignature",
+    !accepted && "InvalidProviderSignature",
+  );
+  const payer = gift ? by : terms.client;
+  const cost = terms.pricePerPeriod * BigInt(terms.periods);
+  const own = stakeOf(state, config.stakeToken, terms.provider);
+  refuse(
+    own.free + own.locked < config.minStake && "StakeBelowMinimum",
+    ...faultsOf(() => hold(state, terms.token, payer, cost)),
+    ...faultsOf(() => lock(state, terms.token, terms.provider, terms.collateral)),
+  );
+  state.deals.set(id, {
+    terms,
+    gift,
+    fundedBy: new Map([[payer, cost]]),
+    owner: terms.client,
+    owners: [terms.client],
+    windows: windowsFrom(config.tiers[terms.tier]!, action.phase, at.number + config.finality, terms.periods),
+    entries: [],
+    funded: cost,
+    bonded: terms.collateral,
+    restored: 0,
+    misses: 0,
+    earned: 0,
+    earnedMoved: 0,
+    slashed: 0,
+    slashedMoved: 0,
+    ending: false,
+    end: undefined,
+  });
+}
+
+function faultsOf(step: () => void): readonly string[] {
+  try {
+    step();
+    return [];
+  } catch (error) {
+    if (error instanceof Refused) return error.names;
+    throw error;
+  }
+}
+
+const canReceive = (config: Config, account: string): boolean =>
+  isAccount(account) && !config.protocol.includes(account);
+
+function termsFaults(config: Config, terms: DealTerms): (string | false)[] {
+  const tier = config.tiers[terms.tier];
+  if (!tier) return ["UnknownTier"];
+  const fits = tier.maxMisses <= terms.periods && terms.periods <= terms.maxPeriods && terms.maxPeriods <= 2 ** 24;
+  const most = BigInt(terms.maxPeriods);
+  const bond = terms.collateral + most * (terms.collateral / BigInt(tier.maxMisses));
+  return [
+    (!canReceive(config, terms.client) || !canReceive(config, terms.provider)) && "InvalidAccount",
+    (terms.leafCount < 1n || terms.leafCount > 2n ** 40n) && "InvalidLeafCount",
+    (BigInt(terms.root) & 0xc0n) !== 0n && "InvalidRoot",
+    !fits && "InvalidPeriods",
+    terms.collateral !== 0n && terms.collateral < BigInt(tier.maxMisses) && "InvalidCollateral",
+    (terms.pricePerPeriod * most >= 2n ** 128n || bond >= 2n ** 128n) && "AmountTooLarge",
+  ];
+}
+
+function cancel(state: State, { by, id, terms }: ActionOf<"cancel">): undefined {
+  const party = [terms.client, terms.provider, state.signers.get(terms.provider)].includes(by);
+  refuse(state.deals.has(id) && "DealExists", state.cancelled.has(id) && "TermsCancelled", !party && "NotAParty");
+  state.cancelled.add(id);
+}
+
+// Proving
+
+function proofFaults(state: State, { id, valid, seedKnown }: Attempt): (string | false)[] {
+  const deal = state.deals.get(id);
+  if (!deal) return ["UnknownDeal"];
+  const window = openWindow(deal, state.block);
+  if (!window) return ["NoOpenWindow", deal.end === "Defaulted" && "WrongStatus"];
+  return [
+    deal.end === "Defaulted" && "WrongStatus",
+    window.proven && "AlreadyProven",
+    !seedKnown && "SeedUnavailable",
+    !valid && "InvalidProof",
+  ];
+}
+
+function mark(state: State, id: bigint): void {
+  const window = openWindow(state.deals.get(id) as Deal, state.block);
+  if (window) window.proven = true;
+}
+
+function proveItem(state: State, attempt: Attempt): readonly string[] | undefined {
+  const faults = proofFaults(state, attempt).filter((fault) => fault !== false);
+  if (faults.length > 0) return faults;
+  mark(state, attempt.id);
+  return undefined;
+}
+
+// Changing a deal: each brings it up to date first, bounties to the owner
+
+type Change = ActionOf<"extend" | "restore" | "terminate" | "transfer" | "transferIf">;
+
+function change(state: State, config: Config, action: Change): void {
+  const deal = state.deals.get(action.id);
+  const receiver = action.kind === "transfer" && !canReceive(config, action.to) && "InvalidAccount";
+  if (!deal) throw new Refused(["UnknownDeal", ...(receiver ? [receiver] : [])]);
+  if (action.kind === "transferIf") refuse(snapshot(deal) !== action.seen && "StateChanged");
+  book(state, config, deal, deal.owner);
+  if (action.kind === "extend") extend(state, config, deal, action);
+  else if (action.kind === "restore") restore(state, config, deal, action);
+  else if (action.kind === "terminate") terminate(state, deal, action);
+  else transfer(config, deal, action);
+}
+
+function extend(state: State, config: Config, deal: Deal, action: ActionOf<"extend">): void {
+  const { periods, by } = action;
+  const { token, pricePerPeriod, maxPeriods } = deal.terms;
+  const cost = pricePerPeriod * BigInt(periods);
+  const last = deal.windows.at(-1)!;
+  refuse(
+    statusOf(deal) !== "Open" && "WrongStatus",
+    periods === 0 && "ZeroAmount",
+    state.block >= last.epoch && "TooLate",
+    deal.windows.length + periods > maxPeriods && "BeyondMaxPeriods",
+    cost > action.maxCost && "CostTooHigh",
+  );
+  hold(state, token, by, cost);
+  const { period, window } = config.tiers[deal.terms.tier]!;
+  for (let i = 1; i <= periods; i++) {
+    const epoch = last.epoch + i * period;
+    deal.windows.push({ epoch, last: epoch + window, proven: false, judged: false });
+  }
+  deal.funded += cost;
+  deal.fundedBy.set(by, (deal.fundedBy.get(by) ?? 0n) + cost);
+}
+
+function restore(state: State, config: Config, deal: Deal, action: ActionOf<"restore">): void {
+  const share = shareOf(deal, config);
+  refuse(
+    action.by !== deal.terms.provider && "NotProvider",
+    !isLive(deal) && "WrongStatus",
+    action.n === 0 && "ZeroAmount",
+    share === 0n && "NothingToRestore",
+    deal.restored + action.n > deal.terms.maxPeriods && "BeyondMaxPeriods",
+  );
+  const amount = share * BigInt(action.n);
+  lock(state, deal.terms.token, deal.terms.provider, amount);
+  deal.restored += action.n;
+  deal.bonded += amount;
+}
+
+/** The windows whose challenge was drawn stay, and one more: the period in progress. */
+function terminate(state: State, deal: Deal, action: ActionOf<"terminate">): void {
+  refuse(action.by !== deal.owner && "NotOwner", statusOf(deal) !== "Open" && "WrongStatus");
+  const kept = deal.windows.filter((window) => window.epoch < state.block).length + 1;
+  const dropped = deal.windows.splice(kept);
+  const refund = deal.terms.pricePerPeriod * BigInt(dropped.length);
+  deal.ending = true;
+  deal.entries.push({ kind: "refund", amount: refund, moved: true });
+  payFromEscrow(state, deal.terms.token, deal.owner, refund);
+}
+
+function transfer(config: Config, deal: Deal, action: ActionOf<"transfer" | "transferIf">): void {
+  const from = action.kind === "transfer" ? action.from : deal.owner;
+  refuse(
+    !canReceive(config, action.to) && "InvalidAccount",
+    from !== deal.owner && "ERC721IncorrectOwner",
+    action.by !== deal.owner && "ERC721InsufficientApproval",
+  );
+  deal.owner = action.to;
+  deal.owners.push(action.to);
+}
+
+/** What a buyer of the deal relies on. */
+export function snapshot(deal: Deal): string {
+  const { windows, restored, misses } = deal;
+  return JSON.stringify([windows.length, deal.funded.toString(), restored, misses, statusOf(deal)]);
+}
