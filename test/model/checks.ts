@@ -10,12 +10,12 @@ const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((total, amoun
 
 /** Compares everything with the model, and checks the invariants that hold at any time. */
 export function checkState(world: World, state: State, shot: Shot, before: Shot | undefined): void {
-  for (const [i, [id, deal]] of [...state.deals].entries()) {
-    const seen = shot.deals[i] as DealShot;
+  for (const [id, seen] of shot.deals) {
+    const deal = state.deals.get(id) as Deal;
     const label = `deal ${id.toString(16).slice(0, 6)}… at block ${shot.number}`;
     const expected = viewOf(deal, world.config, shot.number);
     expect(only(seen, expected), label).to.deep.equal(expected);
-    checkDeal(world, deal, seen, before?.deals[i], label);
+    checkDeal(world, deal, seen, before?.deals.get(id), label);
   }
   checkMoney(world, state, shot);
 }
@@ -65,7 +65,7 @@ function checkMoney(world: World, state: State, shot: Shot): void {
     const { held, claims, marketEscrow, registryEscrow, free, locked } = money;
     expect(held, "invariant 1: the vault holds its claims").to.equal(sum(claims) + marketEscrow + registryEscrow);
     expect(registryEscrow, "invariant 1: stake").to.equal(sum(free) + sum(locked));
-    const deals = shot.deals.filter(({ record }) => record.token === token);
+    const deals = [...shot.deals.values()].filter(({ record }) => record.token === token);
     expect(marketEscrow, "invariant 1: escrow").to.equal(sum(deals.map(({ booked }) => booked.escrow)));
     for (const [a, account] of accounts.entries()) {
       const own = deals.filter(({ record }) => record.provider === account);
@@ -75,19 +75,19 @@ function checkMoney(world: World, state: State, shot: Shot): void {
 }
 
 /** Which deals an action may touch. */
-function touched(action: Action): readonly bigint[] {
+export function touched(action: Action): readonly bigint[] {
   if (action.kind === "settle") return action.ids;
   if (action.kind === "proveMany") return action.attempts.map(({ id }) => id);
   return "id" in action ? [action.id] : [];
 }
 
 /** Invariants on a single step: 7, 8 and 10. */
-export function checkAction(world: World, state: State, action: Action, sent: Sent, before: Shot, after: Shot): void {
+export function checkAction(world: World, action: Action, sent: Sent, before: Shot, after: Shot): void {
   if (action.kind === "settle") expect(sent.error, "invariant 10: settle never reverts").to.equal(undefined);
   const own = touched(action);
-  for (const [i, id] of [...state.deals.keys()].entries()) {
-    if (own.includes(id) || !before.deals[i]) continue;
-    expect(after.deals[i]?.booked, "invariant 7").to.deep.equal(before.deals[i].booked);
+  for (const [id, { booked }] of after.deals) {
+    const was = before.deals.get(id)?.booked;
+    if (was && !own.includes(id)) expect(booked, "invariant 7").to.deep.equal(was);
   }
   const mayFall = [action.by];
   if (action.kind === "open" && action.clientSigned === action.terms.client) mayFall.push(action.terms.client);

@@ -15,7 +15,8 @@ export async function leave(world: World, history: History): Promise<void> {
   for (const { address } of Object.values(world.accounts)) {
     for (const token of world.tokens) await leaveWith(world, history, address, token);
   }
-  for (const money of history.shot?.money ?? []) {
+  const { money: left } = await history.compareAll();
+  for (const money of left) {
     expect(sum([money.held, money.marketEscrow, money.registryEscrow]), "invariant 11: nothing is left").to.equal(0n);
   }
 }

@@ -196,12 +196,16 @@ function nameOf(world: World, data: string): string {
   return `unknown error ${data.slice(0, 10)}`;
 }
 
-/** Everything at the latest block. */
+/** Everything at the latest block: these deals, and all money. */
 export async function look(world: World, ids: readonly bigint[]) {
   const accounts = Object.values(world.accounts).map((account) => account.address);
   const [number, deals, money] = await world.probe.look([...ids], accounts, [...world.tokens]);
   const structs = <T>(list: readonly unknown[]): T[] => list.map((item) => (item as Decoded).toObject(true) as T);
-  return { number: Number(number), deals: structs<DealShot>(deals), money: structs<TokenShot>(money) };
+  return {
+    number: Number(number),
+    deals: new Map(structs<DealShot>(deals).map((deal, i) => [ids[i] as bigint, deal])),
+    money: structs<TokenShot>(money),
+  };
 }
 
 export interface TokenShot {
