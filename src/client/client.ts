@@ -1,4 +1,6 @@
-import { type Provider, toBeHex } from "ethers";
+import { type Provider, type Signer, toBeHex } from "ethers";
+import { connect, verifyDeployment } from "../chain/contracts.js";
+import type { Deployment } from "../chain/deployment.js";
 import { ChainError } from "../chain/errors.js";
 import { Mutex } from "../chain/mutex.js";
 import { chainTime } from "../chain/time.js";
@@ -10,6 +12,7 @@ import { refused } from "./http.js";
 import { type Candidate, type DealWishes, findCandidates, termsFor } from "./market.js";
 import { askSignature, upload } from "./providers.js";
 import { memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
+import { type ChainSender, walletSender } from "./sender.js";
 import { isSignedBy } from "./signatures.js";
 
 export type ClientOptions = ChainAccess;
@@ -93,7 +96,7 @@ const PROVIDER_REVERTS: ReadonlySet<string> = new Set([
  * written here, against a signature that was checked here; every byte that comes back is hashed.
  *
  * @example
- * const client = new HoldfastClient({ address, sender, deployment, contracts });
+ * const client = await HoldfastClient.connect(signer, deployment);
  * const { pieceCid, deals } = await client.store(blob, { tier: 0, periods: 30, copies: 2, maxPricePerPeriod: 1_000n });
  * const { value } = await client.fetch(pieceCid, deals.map((deal) => deal.url));
  */
@@ -111,6 +114,24 @@ export class HoldfastClient {
     }
     this.#access = options;
     this.#provider = provider;
+  }
+
+  /**
+   * A client for one account, once the chain is seen to have the deployment.
+   *
+   * @param signer - connected to a provider: a browser's wallet, or an ethers `Wallet` on {@link connectChain}
+   * @param sender - sends its transactions; the signer itself by default
+   * @throws HoldfastError `NO_PROVIDER`, `DEPLOYMENT_MISMATCH`
+   */
+  static async connect(
+    signer: Signer,
+    deployment: Deployment,
+    sender: ChainSender = walletSender(signer),
+  ): Promise<HoldfastClient> {
+    const contracts = connect(signer, deployment);
+    const client = new HoldfastClient({ address: await signer.getAddress(), sender, deployment, contracts });
+    await verifyDeployment(client.#provider, deployment);
+    return client;
   }
 
   /**

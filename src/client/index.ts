@@ -3,6 +3,11 @@
  *
  * @packageDocumentation
  */
+export { type Contracts, connect } from "../chain/contracts.js";
+export { type Deployment, parseDeployment } from "../chain/deployment.js";
+export { ChainError } from "../chain/errors.js";
+export { connectChain } from "../chain/provider.js";
+export { HoldfastError } from "../errors.js";
 export {
   type ClientOptions,
   type Deal,
