@@ -69,6 +69,8 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     constructor(MarketConfig memory config) ERC721("Holdfast Deal", "HOLD") EIP712("Holdfast Storage Market", "1") {
         if (address(config.vault).code.length == 0) revert InvalidConfig("vault");
         if (address(config.registry).code.length == 0) revert InvalidConfig("registry");
+        // Pay and stake of a deal lie in one vault, or its parties would have to watch two.
+        if (config.registry.vault() != config.vault) revert InvalidConfig("registry");
         if (address(config.randomness).code.length == 0) revert InvalidConfig("randomness");
         if (config.feeBps > MAX_FEE_BPS) revert InvalidConfig("feeBps");
         if (config.feeBps > 0 && !FilecoinAddress.isAccount(config.treasury)) revert InvalidConfig("treasury");
