@@ -74,13 +74,13 @@ describe("the market beside its reference model", function () {
         checkColluders(world, history);
         history.countEnds();
       }),
-      { numRuns: runs(12), seed: SEED, interruptAfterTimeLimit: PATIENCE },
+      { numRuns: runs(16), seed: SEED, interruptAfterTimeLimit: PATIENCE },
     );
   });
 
   it("has done and refused each kind of thing often enough to mean something", () => {
     for (const [what, least] of Object.entries(DONE)) expect(tally.done.get(what) ?? 0, what).to.be.at.least(least);
-    expect([...tally.errors.keys()]).to.include.members(REFUSED);
+    expect(REFUSED.filter((what) => !tally.errors.has(what))).to.deep.equal([]);
   });
 
   it("ends in the same totals whenever it is settled", async () => {

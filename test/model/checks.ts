@@ -1,4 +1,4 @@
-/** What must hold after each step: the model's view, and the invariants of PROTOCOL section 12 on the chain's own figures. */
+/** What must hold after each step: the model's view, and PROTOCOL section 12 on the chain's own figures. */
 import { expect } from "chai";
 import { Status } from "../../src/protocol/index.js";
 import type { Action } from "./actions.js";

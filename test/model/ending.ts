@@ -7,7 +7,7 @@ import { latestBlock, mineTo, type World } from "./world.js";
 
 const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((total, amount) => total + amount, 0n);
 
-/** Invariant 11: after the last window each party settles its deals, takes its stake back and withdraws; nothing is left. */
+/** Invariant 11: after the last window each party settles, takes its stake back and withdraws; nothing is left. */
 export async function leave(world: World, history: History): Promise<void> {
   const ends = [...history.state.deals.values()].flatMap(({ windows }) => windows.map(({ last }) => last));
   const quiet = Math.max(await latestBlock(), ...ends) + 1;

@@ -92,6 +92,9 @@ export function blockFor(intent: Intent, deal: Deal | undefined, earliest: numbe
   const of = intent.kind === "proveMany" ? soonest : deal;
   const window = of?.windows.find((candidate) => candidate.last >= earliest && !(proof && candidate.proven));
   const way = intent.when % 10;
+  const end = deal?.windows.at(-1)?.epoch ?? 0;
+  // The last challenge is an extension's own edge.
+  if (intent.kind === "extend" && way > 4 && end > earliest) return end + ((intent.when % 3) - 1);
   if (!window || (!proof && way < 6)) return earliest + (way === 0 ? intent.when % 13 : 0);
   const { epoch, last } = window;
   const middle = epoch + 1 + (intent.when % (last - epoch));
@@ -114,7 +117,7 @@ export function drawTerms(world: World, dice: Dice, salt: number): DealTerms {
     leafCount: commitment.leafCount,
     tier,
     periods,
-    maxPeriods: periods + dice.below(6),
+    maxPeriods: periods + dice.below(9),
     token: dice.of(world.tokens),
     pricePerPeriod: dice.once(8) ? 0n : BigInt(1 + dice.below(2_999)),
     collateral: dice.once(6) ? 0n : BigInt(maxMisses + dice.below(5_000)),
@@ -188,7 +191,7 @@ export function drawOther(world: World, state: State, intent: Intent, dice: Dice
         bountyTo: dice.of([named("keeper"), ALIAS, owner]),
       };
     case "extend": {
-      const periods = dice.below(4);
+      const periods = dice.once(8) ? 0 : 1 + dice.below(3);
       const cost = (deal?.terms.pricePerPeriod ?? 0n) * BigInt(periods);
       return {
         kind: "extend",
