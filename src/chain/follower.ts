@@ -34,6 +34,13 @@ export interface FollowerOptions {
   readonly logRange?: number;
 }
 
+/** Logs of consecutive blocks. */
+export interface LogRange {
+  readonly logs: readonly Log[];
+  /** Everything up to this block has been read. */
+  readonly to: number;
+}
+
 interface Seen {
   readonly number: number;
   readonly hash: string;
@@ -46,8 +53,10 @@ interface Seen {
  * ```ts
  * for await (const { head, ancestor } of follower.heads(signal)) {
  *   const from = Math.min(ancestor ?? Infinity, last) + 1;
- *   for await (const logs of follower.logs({ address: deployment.market }, from, head.number, signal)) read(logs);
- *   last = head.number;
+ *   for await (const { logs, to } of follower.logs({ address: deployment.market }, from, head.number, signal)) {
+ *     read(logs);
+ *     last = to;
+ *   }
  * }
  * ```
  */
@@ -122,8 +131,8 @@ export class BlockFollower {
   }
 
   /**
-   * The logs of blocks `from` to `to`, both included, in order, a range at a time. A range that the node refuses (too
-   * many logs, too many blocks) is halved.
+   * The logs of blocks `from` to `to`, both included, in order, a range at a time, each with the last block of its range.
+   * A range that the node refuses (too many logs, too many blocks) is halved.
    *
    * @throws What the node answers for a single block; the reason of `signal`.
    */
@@ -132,7 +141,7 @@ export class BlockFollower {
     from: number,
     to: number,
     signal: AbortSignal,
-  ): AsyncGenerator<Log[], void, undefined> {
+  ): AsyncGenerator<LogRange, void, undefined> {
     let range = this.#logRange;
     for (let at = from; at <= to; ) {
       signal.throwIfAborted();
@@ -149,7 +158,7 @@ export class BlockFollower {
         );
         continue;
       }
-      yield logs;
+      yield { logs, to: end };
       at = end + 1;
     }
   }

@@ -29,6 +29,12 @@ export interface Deal {
 /** Deals in one call of the lens: some 30,000 gas each, far below what nodes grant a call. */
 const READ_BATCH = 100;
 
+/**
+ * Blocks below the head that are asked for again each time. Behind an endpoint of several nodes, the one that answers for
+ * logs may be behind the one that named the head, and leaves out what it has not seen without a word.
+ */
+const OVERLAP = 32;
+
 /** Whether nothing can be proven any more, whatever happens. */
 export function hasEnded({ standing: { status } }: Deal): boolean {
   return status === Status.Completed || status === Status.Defaulted || status === Status.Migrated;
@@ -44,6 +50,7 @@ export class DealBook {
   readonly #chain: Chain;
   readonly #topics: (string | null)[];
   readonly #ids = new Set<bigint>();
+  /** Every event up to here is known. */
   #readTo: number;
 
   /** @param provider - The provider whose deals they are; without it, all deals. */
@@ -60,17 +67,18 @@ export class DealBook {
   }
 
   /**
-   * Reads the events up to a head: from the deployment on at first, later what is new or was reorganised.
+   * Reads the events up to a head: from the deployment on at first, later what is new, recent, or was reorganised.
    *
-   * @throws What the node answers. What was read by then is kept; the next call reads the rest.
+   * @throws What the node answers. What was read by then is kept; the next call goes on from there.
    */
   async sync({ head, ancestor }: HeadUpdate, signal: AbortSignal): Promise<void> {
     if (ancestor !== undefined) this.#readTo = Math.min(this.#readTo, ancestor);
     const filter = { address: this.#chain.deployment.market, topics: this.#topics };
-    for await (const logs of this.#chain.follower.logs(filter, this.#readTo + 1, head.number, signal)) {
+    const settled = head.number - OVERLAP;
+    for await (const { logs, to } of this.#chain.follower.logs(filter, this.#readTo + 1, head.number, signal)) {
       for (const { topics } of logs) this.#ids.add(BigInt(topics[1]!));
+      this.#readTo = Math.max(this.#readTo, Math.min(to, settled));
     }
-    this.#readTo = head.number;
   }
 
   /** Reads deals as they stand now, in batches; those that do not exist are left out. */

@@ -140,12 +140,16 @@ describe("BlockFollower", () => {
     });
     const filter = { address: chain.deployment.vault, topics: [vault.interface.getEvent("Deposited").topicHash] };
     const amounts: bigint[] = [];
-    for await (const logs of follow({ provider, logRange: 16 }).logs(filter, from, to, stop.signal)) {
+    const ends: number[] = [];
+    for await (const { logs, to: end } of follow({ provider, logRange: 16 }).logs(filter, from, to, stop.signal)) {
+      ends.push(end);
       for (const log of logs) amounts.push(vault.interface.decodeEventLog("Deposited", log.data, log.topics)[3]);
     }
     expect(amounts).to.deep.equal([1n, 2n, 3n, 4n, 5n]);
     expect(Math.max(...ranges)).to.equal(4);
     expect(ranges.reduce((sum, range) => sum + range)).to.equal(to - from + 1);
+    expect(ends.map((end, i) => end - (ends[i - 1] ?? from - 1))).to.deep.equal(ranges);
+    expect(ends.at(-1)).to.equal(to);
   });
 
   it("fails where a single block's logs are refused", async () => {
