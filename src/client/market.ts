@@ -21,6 +21,8 @@ export interface DealWishes {
   readonly maxPeriods?: number;
   /** The most that a period may cost at one provider, in base units of the token. */
   readonly maxPricePerPeriod: bigint;
+  /** The most that retrieving a GiB may cost by the terms, in base units; no limit by default. */
+  readonly maxEgressPricePerGiB?: bigint;
   /** What to pay with, zero for the native coin; the deployment's stake token by default. */
   readonly token?: string;
   /** The least stake behind a deal, in periods of its price; 1 by default. */
@@ -97,6 +99,7 @@ function matching(node: ProviderNode, deployment: Deployment, payloadSize: bigin
     BigInt(info.maxPieceBytes) >= payloadSize &&
     info.maxPeriods >= (wishes.maxPeriods ?? wishes.periods) &&
     offer.collateralRatio >= (wishes.minCollateralRatio ?? 1) &&
+    (wishes.maxEgressPricePerGiB === undefined || BigInt(offer.egressPricePerGiB) <= wishes.maxEgressPricePerGiB) &&
     price <= wishes.maxPricePerPeriod;
   return fits ? [{ ...node, offer, price }] : [];
 }

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import type { Signer } from "ethers";
+import { isError, type Signer, type TransactionReceipt, type TransactionResponse } from "ethers";
 import { ChainError, chainError } from "../chain/errors.js";
 import type { TransactionSender } from "../chain/sender.js";
 
@@ -23,11 +23,10 @@ export function walletSender(signer: Signer): ChainSender {
     async send(call, doing) {
       try {
         // Simulated first: nothing that would revert is put before a person to sign.
-        await signer.estimateGas(call);
-        const receipt = await (await signer.sendTransaction(call)).wait();
-        if (receipt === null)
-          throw new ChainError("NO_RECEIPT", `Failed to ${doing}`, "Look the hash up.", "retry", undefined);
-        return { status: "mined", receipt, replacements: 0 };
+        const gas = await signer.estimateGas(call);
+        // A fifth more, since what a call finds may change until it is in a block.
+        const sent = await signer.sendTransaction({ ...call, gasLimit: gas + gas / 5n });
+        return { status: "mined", ...(await landed(sent, doing)) };
       } catch (error) {
         const failed = chainError(error, doing);
         if (failed.failure === "done" && failed.revert) return { status: "done", revert: failed.revert };
@@ -35,4 +34,25 @@ export function walletSender(signer: Signer): ChainSender {
       }
     },
   };
+}
+
+/** A person can raise the fee in the wallet: the same call then gets into a block under another hash. */
+async function landed(
+  sent: TransactionResponse,
+  doing: string,
+): Promise<{ receipt: TransactionReceipt; replacements: number }> {
+  try {
+    const receipt = await sent.wait();
+    if (receipt !== null) return { receipt, replacements: 0 };
+  } catch (error) {
+    if (!isError(error, "TRANSACTION_REPLACED") || error.reason !== "repriced") throw error;
+    if (error.receipt.status === 1) return { receipt: error.receipt, replacements: 1 };
+  }
+  throw new ChainError(
+    "NO_RECEIPT",
+    `Failed to ${doing}: no success is known`,
+    "Look the hash up.",
+    "retry",
+    undefined,
+  );
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { expect } from "chai";
-import { JsonRpcProvider, Network, toBeHex, type Wallet, ZeroAddress } from "ethers";
+import { JsonRpcProvider, Network, type TransactionRequest, toBeHex, type Wallet, ZeroAddress } from "ethers";
 import { connect } from "../../src/chain/contracts.js";
 import { ChainError } from "../../src/chain/errors.js";
 import { type ChainAccess, fund, HoldfastClient, isSignedBy, walletSender } from "../../src/client/index.js";
@@ -106,10 +106,47 @@ describe("client: money, senders, signatures", () => {
     const error = await browser.extend(id, 1, 6_000n).catch((thrown: ChainError) => thrown);
     expect(error).to.be.instanceOf(ChainError).with.nested.property("revert.name", "BeyondMaxPeriods");
     await browser.terminate(id);
-    // No window has begun: one period is owed at most.
+    // One window may have begun, by the provider's phase: two periods are owed at most.
     const back = await browser.withdrawAll(net.token);
-    expect(back).to.be.within(8n * 2_000n, 9n * 2_000n);
+    expect(back).to.be.within(7n * 2_000n, 9n * 2_000n);
     expect(await net.tokensOf(wallet.address)).to.equal(wealth - 9n * 2_000n + back);
+  });
+
+  /** A wallet whose owner does something else with the nonce before the transaction is in a block. */
+  const meddled = (change: (call: TransactionRequest) => TransactionRequest) =>
+    walletSender(
+      new Proxy(wallet, {
+        get(target, name) {
+          const value = Reflect.get(target, name, target);
+          if (name !== "sendTransaction") return typeof value === "function" ? value.bind(target) : value;
+          return async (call: TransactionRequest) => {
+            await net.automine(false);
+            try {
+              const first = await target.sendTransaction(call);
+              const { nonce, gasLimit } = first;
+              const raised = { nonce, gasLimit, maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 11n };
+              await target.sendTransaction({ ...change(call), ...raised });
+              await net.mine();
+              return first;
+            } finally {
+              await net.automine(true);
+            }
+          };
+        },
+      }),
+    );
+
+  it("takes a transaction that was sped up in the wallet for done", async () => {
+    const sender = meddled((call) => call);
+    await fund({ ...access, sender }, ZeroAddress, 78n);
+    expect(await inVault(ZeroAddress)).to.equal(78n);
+  });
+
+  it("says so when a transaction was cancelled in the wallet", async () => {
+    const sender = meddled(() => ({ to: wallet.address }));
+    const error = await expectError("TRANSACTION_REPLACED", () => fund({ ...access, sender }, ZeroAddress, 79n));
+    expect(error.message).to.match(/Failed to deposit/);
+    expect(await inVault(ZeroAddress)).to.equal(0n);
   });
 
   it("stores for two callers at once without counting on the same money", async () => {

@@ -211,6 +211,28 @@ describe("client: storing with providers that lie", () => {
     });
   }
 
+  it("sends no byte to one whose egress is dearer than was wished", async () => {
+    const info = (honest: ProviderInfo) => ({
+      ...honest,
+      tiers: honest.tiers.map((t) => ({ ...t, egressPricePerGiB: "8" })),
+    });
+    urls = [await serve({ info })];
+    await expectUntouched(() => store({ maxEgressPricePerGiB: 7n }), /no provider offers this/);
+    expect(bytesTaken).to.equal(0);
+    expect((await store({ maxEgressPricePerGiB: 8n })).deals[0]?.terms.egressPricePerGiB).to.equal(8n);
+  });
+
+  it("goes on to the next after a contract that burns all gas it is asked with", async () => {
+    const honest = await net.addProvider();
+    // JUMPDEST PUSH1 0 JUMP: runs for ever.
+    const burner = await wallet.sendTransaction({ data: "0x635b60005660e01b60005260046000f3" });
+    const address = (await burner.wait())?.contractAddress as string;
+    expect(await net.provider.getCode(address)).to.equal("0x5b600056");
+    urls = [await serve({ info: (info) => ({ ...info, provider: address }) }), honest.url];
+    const { deals } = await store({ copies: 2 }).catch((error: TooFewProvidersError) => error);
+    expect(deals.map(({ url }) => url)).to.deep.equal([honest.url]);
+  });
+
   it("takes what it was told to take: no stake, a higher price", async () => {
     const info = (honest: ProviderInfo) => ({
       ...honest,
