@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ethers as core } from "ethers";
-import { COIN, deployVault, ethers, id, networkHelpers } from "./support/vault.js";
+import { ALIAS, COIN, deployVault, ethers, id, networkHelpers } from "./support/vault.js";
 
 describe("Vault: odd tokens and receivers", () => {
   async function deployOdd() {
@@ -119,6 +119,17 @@ describe("Vault: odd tokens and receivers", () => {
       await lying.setBalances(100n, balance);
       await expect(vault.deposit(lying, alice, 5n)).to.be.revertedWithCustomError(vault, "ZeroAmount");
     }
+  });
+
+  it("keeps no second book of a token under its Filecoin id alias, where the same code answers", async () => {
+    const { vault, token, alice } = await fixture();
+    await networkHelpers.setCode(ALIAS, await ethers.provider.getCode(token));
+    const alias = token.attach(ALIAS) as typeof token;
+    await alias.mint(alice, 100n);
+    await alias.connect(alice).approve(vault, 100n);
+    await expect(vault.deposit(ALIAS, alice, 100n))
+      .to.be.revertedWithCustomError(vault, "NotAToken")
+      .withArgs(ALIAS);
   });
 
   it("lets no lie about balances overflow a book, so that no payment fails on it", async () => {

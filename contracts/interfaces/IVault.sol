@@ -31,7 +31,7 @@ interface IVault is IERC6909 {
     error AmountTooLarge(uint256 amount);
     /// @notice The account is zero, the vault, or an alias of a Filecoin id address, and could never withdraw.
     error InvalidAccount(address account);
-    /// @notice The token has no code.
+    /// @notice The token has no code, or is named by an alias of a Filecoin id address: a token has one book.
     error NotAToken(address token);
     /// @notice The token refused the permit or did not use it, and the sender is not the owner, who needs none.
     error PermitRefused(address owner, address token);
