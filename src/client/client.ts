@@ -45,16 +45,20 @@ export interface StoredPiece {
   readonly deals: readonly Deal[];
 }
 
-/** Fewer providers than wanted took the piece. `deals` are those that are open all the same, and paid for. */
+/**
+ * Fewer providers than wanted took the piece. `deals` are those that are open all the same, and paid for; `cause` is set
+ * where it was no provider that stood in the way of the others.
+ */
 export class TooFewProvidersError extends HoldfastError {
   readonly deals: readonly Deal[];
 
-  constructor(copies: number, deals: readonly Deal[], failures: readonly string[]) {
+  constructor(copies: number, deals: readonly Deal[], failures: readonly string[], cause?: unknown) {
     const reasons = failures.length > 0 ? `: ${failures.join("; ")}` : "; no provider offers this";
     super(
       "TOO_FEW_PROVIDERS",
       `${deals.length} of ${copies} copies were placed${reasons}`,
       "allow a higher price, another tier, less collateral or fewer copies",
+      { cause },
     );
     this.deals = deals;
   }
@@ -142,8 +146,8 @@ export class HoldfastClient {
    * used stays in the account's own vault balance.
    *
    * @throws HoldfastError `EMPTY_PIECE`, `UNKNOWN_TIER`, `INVALID_COPIES`, `INVALID_PERIODS`
-   * @throws TooFewProvidersError with the deals that are open by then
-   * @throws ChainError where money is missing or the chain can't be reached
+   * @throws TooFewProvidersError with the deals that are open by then, whatever went wrong with the others
+   * @throws ChainError where money is missing or the chain can't be reached, and no deal is open
    */
   async store(payload: Blob, options: StoreOptions): Promise<StoredPiece> {
     const tier = this.#checkOptions(options);
@@ -161,7 +165,7 @@ export class HoldfastClient {
       try {
         deals.push(await this.#place(candidate, order));
       } catch (error) {
-        if (!isProvidersFault(error)) throw error;
+        if (!isProvidersFault(error)) throw withDeals(error, copies, deals, failures);
         failures.push(error.message);
       }
     }
@@ -282,4 +286,11 @@ export class HoldfastClient {
 function isProvidersFault(error: unknown): error is HoldfastError {
   if (error instanceof ChainError) return error.revert !== undefined && PROVIDER_REVERTS.has(error.revert.name);
   return error instanceof HoldfastError && PROVIDER_FAULTS.has(error.code);
+}
+
+/** What is paid for must not be lost in an error: the caller could neither fetch nor end it. */
+function withDeals(error: unknown, copies: number, deals: readonly Deal[], failures: readonly string[]): unknown {
+  if (deals.length === 0) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new TooFewProvidersError(copies, deals, [...failures, reason], error);
 }

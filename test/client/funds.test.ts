@@ -4,7 +4,15 @@ import { expect } from "chai";
 import { JsonRpcProvider, Network, type TransactionRequest, toBeHex, type Wallet, ZeroAddress } from "ethers";
 import { connect } from "../../src/chain/contracts.js";
 import { ChainError } from "../../src/chain/errors.js";
-import { type ChainAccess, fund, HoldfastClient, isSignedBy, walletSender } from "../../src/client/index.js";
+import {
+  type ChainAccess,
+  type ChainSender,
+  fund,
+  HoldfastClient,
+  isSignedBy,
+  type TooFewProvidersError,
+  walletSender,
+} from "../../src/client/index.js";
 import { TestToken__factory, Wallet1271__factory } from "../../typechain-types/index.js";
 import { expectError } from "../piece/helpers.js";
 import { removeFolders, testPiece } from "../support/pieces.js";
@@ -147,6 +155,29 @@ describe("client: money, senders, signatures", () => {
     const error = await expectError("TRANSACTION_REPLACED", () => fund({ ...access, sender }, ZeroAddress, 79n));
     expect(error.message).to.match(/Failed to deposit/);
     expect(await inVault(ZeroAddress)).to.equal(0n);
+  });
+
+  it("says which deals are open where the chain fails at a later one", async () => {
+    const nodes = [await net.addProvider(), await net.addProvider()];
+    const { payload } = await testPiece(2_000);
+    const broken = new ChainError("TX_STUCK", "nothing goes through", "wait", "retry", undefined);
+    let opens = 0;
+    const sender = {
+      ...access.sender,
+      send: (...args: Parameters<ChainSender["send"]>) => {
+        if (args[1] === "open a deal" && ++opens === 2) return Promise.reject(broken);
+        return access.sender.send(...args);
+      },
+    };
+    const two = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 2_000n, urls: nodes.map(({ url }) => url) };
+    const stuck = new HoldfastClient({ ...access, sender });
+    const storing = () => stuck.store(new Blob([payload]), { ...two, copies: 2 });
+    const error = (await expectError("TOO_FEW_PROVIDERS", storing)) as TooFewProvidersError;
+    expect(error.message).to.match(/^1 of 2 copies were placed: nothing goes through$/);
+    expect(error.cause).to.equal(broken);
+    expect(await net.contracts.market.ownerOf(error.deals[0]?.id as bigint)).to.equal(wallet.address);
+    opens = 1;
+    expect(await stuck.store(new Blob([payload]), two).catch((thrown) => thrown)).to.equal(broken);
   });
 
   it("stores for two callers at once without counting on the same money", async () => {
