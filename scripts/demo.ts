@@ -97,8 +97,7 @@ async function play(
   await stage.story.loseBytes();
   narrator.chapter("The client wants its file");
   const copy = join(dir, "fetched");
-  const fetching = stage.story.fetch(stored, copy).catch((error: unknown) => error);
-  const fetched = await fetching;
+  const fetched = await stage.story.fetch(stored, copy).catch((error: unknown) => error);
   narrator.chapter("The end: everything is settled, everybody takes what is theirs");
   await stage.story.end();
   const report = await settleAccounts(

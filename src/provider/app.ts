@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -31,6 +31,8 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
 };
 
 const MAX_JSON_BYTES = 64 * 1024;
+/** Milliseconds for a body that small. */
+const MAX_JSON_MS = 30_000;
 
 /** An app without routes. Errors are plain text, as PDP clients show them; any page may call it. */
 export function emptyApp(logger: Logger): App {
@@ -43,11 +45,20 @@ export function emptyApp(logger: Logger): App {
   return app;
 }
 
-/** Refuses bodies that are longer than any request here, however they are framed. */
-export const smallBody = bodyLimit({
-  maxSize: MAX_JSON_BYTES,
-  onError: (c) => c.text(`a request has at most ${MAX_JSON_BYTES} bytes`, 413),
-});
+/** Refuses bodies that are longer than any request here, however they are framed, and cuts off those that take too long. */
+export function smallBody(maxMs = MAX_JSON_MS): MiddlewareHandler<{ Bindings: HttpBindings }> {
+  const limited = bodyLimit({
+    maxSize: MAX_JSON_BYTES,
+    onError: (c) => c.text(`a request has at most ${MAX_JSON_BYTES} bytes`, 413),
+  });
+  return (c, next) => {
+    const { incoming } = c.env;
+    // Only the body is timed: what is done with it takes the time that the chain takes.
+    const timer = setTimeout(() => incoming.complete || incoming.destroy(), maxMs).unref();
+    incoming.once("close", () => clearTimeout(timer));
+    return limited(c, next);
+  };
+}
 
 /** The body, a JSON object. @throws HoldfastError `INVALID_REQUEST` */
 export async function jsonOf(c: Context): Promise<Record<string, unknown>> {

@@ -25,7 +25,7 @@ export function createNode({ store, desk, logger, ...limits }: NodeOptions): App
   addUploads(app, store, limits);
   addRetrieval(app, store, logger);
   app.get("/info", (c) => c.json(desk.info()));
-  app.post("/deals", smallBody, async (c) => {
+  app.post("/deals", smallBody(limits.jsonMs), async (c) => {
     const { terms } = dealRequestFromJson(await jsonOf(c));
     return c.json(await desk.accept(termsFromJson(terms)));
   });

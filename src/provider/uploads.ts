@@ -15,13 +15,16 @@ export interface UploadLimits {
   readonly maxPieceBytes: number;
   /** An upload that gets no 64 KiB across in this time is cut off, in milliseconds; 60,000 by default. */
   readonly stallMs?: number;
+  /** A body of JSON that takes longer is cut off, in milliseconds; 30,000 by default. */
+  readonly jsonMs?: number;
 }
 
 const STALL_MS = 60_000;
 
 /** Adds the routes. */
-export function addUploads(app: App, store: PieceStore, { maxPieceBytes, stallMs = STALL_MS }: UploadLimits): void {
-  app.post("/pdp/piece/uploads", smallBody, async (c) => {
+export function addUploads(app: App, store: PieceStore, limits: UploadLimits): void {
+  const { maxPieceBytes, stallMs = STALL_MS, jsonMs } = limits;
+  app.post("/pdp/piece/uploads", smallBody(jsonMs), async (c) => {
     const id = await store.beginUpload();
     return c.body(null, 201, { Location: `/pdp/piece/uploads/${id}` });
   });
@@ -33,7 +36,7 @@ export function addUploads(app: App, store: PieceStore, { maxPieceBytes, stallMs
     await store.writeUpload(c.req.param("id"), bytesOf(c.env.incoming, stallMs), maxPieceBytes);
     return c.body(null, 204);
   });
-  app.post("/pdp/piece/uploads/:id", smallBody, async (c) => {
+  app.post("/pdp/piece/uploads/:id", smallBody(jsonMs), async (c) => {
     const { pieceCid } = await jsonOf(c);
     if (typeof pieceCid !== "string") throw invalid("the body has no pieceCid");
     await store.finishUpload(c.req.param("id"), pieceCid);

@@ -73,7 +73,7 @@ describe("provider: HTTP", () => {
     logged = [];
     const logger = pino({ level: "debug" satisfies Level }, { write: (line) => void logged.push(JSON.parse(line)) });
     const desk = { info: () => INFO, accept: (terms: DealTerms) => accept(terms) };
-    node = await startNode({ store, desk, logger, maxPieceBytes: MOST, stallMs: STALL_MS });
+    node = await startNode({ store, desk, logger, maxPieceBytes: MOST, stallMs: STALL_MS, jsonMs: STALL_MS });
   });
   afterEach(() => node.close());
   after(removeFolders);
@@ -144,6 +144,32 @@ describe("provider: HTTP", () => {
       expect(Date.now() - started).to.be.within(STALL_MS - 50, STALL_MS * 8);
       await expectEmpty();
       await expectText(await send(place, piece.payload), 404, /no upload/);
+    });
+
+    for (const framing of ["Content-Length: 1000", "Transfer-Encoding: chunked"]) {
+      it(`cuts off a peer that sends its JSON a byte now and then (${framing})`, async () => {
+        const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
+        socket.on("error", () => undefined);
+        socket.write(`POST /deals HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`);
+        const drip = setInterval(() => socket.write(framing.startsWith("T") ? "1\r\n \r\n" : " "), 30);
+        const started = Date.now();
+        await once(socket.resume(), "close");
+        clearInterval(drip);
+        expect(Date.now() - started).to.be.within(STALL_MS - 50, STALL_MS * 8);
+      });
+    }
+
+    it("cuts off nobody whose deal takes the chain longer than a body may take", async () => {
+      accept = async () => {
+        await new Promise((go) => setTimeout(go, 2 * STALL_MS));
+        return { dealId: `0x${"11".repeat(32)}`, providerSignature: "0x22" };
+      };
+      const { provider, token } = INFO;
+      const rest = { root: `0x${"33".repeat(32)}`, salt: `0x${"44".repeat(32)}`, leafCount: "4", validUntil: 9 };
+      const amounts = { pricePerPeriod: "1", collateral: "1", egressPricePerGiB: "0" };
+      const terms = { client: provider, provider, token, tier: 0, periods: 6, maxPeriods: 6, ...rest, ...amounts };
+      const response = await fetch(at("/deals"), { method: "POST", body: JSON.stringify({ terms }) });
+      expect(response.status).to.equal(200);
     });
 
     it("is not impatient with itself, nor with a steady peer", async () => {
