@@ -29,12 +29,12 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
         Standing standing;
     }
 
+    string private constant DOMAIN_NAME = "Holdfast Storage Market";
+    string private constant DOMAIN_VERSION = "1";
     uint256 private constant MAX_FEE_BPS = 100;
     uint256 private constant MIN_PERIOD = 16;
     /// @dev As many as a provider's profile has bits for.
     uint256 private constant MAX_TIERS = 8;
-    /// @dev Bounds every counter of windows and misses well within 32 bits: 7,600 years of four-hour periods.
-    uint256 internal constant MAX_PERIODS = 2 ** 24;
 
     /// @inheritdoc IStorageMarket
     IVault public immutable override vault;
@@ -66,7 +66,7 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     /// @dev A pending amendment and a successor, written for few deals, belong in mappings of their own.
     mapping(uint256 id => StoredDeal) internal _deals;
 
-    constructor(MarketConfig memory config) ERC721("Holdfast Deal", "HOLD") EIP712("Holdfast Storage Market", "1") {
+    constructor(MarketConfig memory config) ERC721("", "") EIP712(DOMAIN_NAME, DOMAIN_VERSION) {
         if (address(config.vault).code.length == 0) revert InvalidConfig("vault");
         if (address(config.registry).code.length == 0) revert InvalidConfig("registry");
         // Pay and stake of a deal lie in one vault, or its parties would have to watch two.
@@ -97,7 +97,7 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     function _checkTier(uint256 i, Tier memory tier, uint256 finality) private pure {
         bool timed = tier.period >= MIN_PERIOD && tier.window > 0 && tier.window < tier.period;
         bool strict = tier.challenges > 0 && tier.challenges <= type(uint8).max && tier.maxMisses > 0;
-        if (!timed || !strict || tier.maxMisses >= MAX_PERIODS || finality >= tier.period) revert InvalidTier(i);
+        if (!timed || !strict || tier.maxMisses >= DealTermsLib.MAX_PERIODS || finality >= tier.period) revert InvalidTier(i);
     }
 
     /// @dev A row in 128 bits; zero where the table has no such row.
@@ -115,6 +115,38 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
         tier.window = uint32(row >> 32);
         tier.challenges = uint32(row >> 64);
         tier.maxMisses = uint32(row >> 96);
+    }
+
+    // Names, in code: what the base contracts keep for texts of any length is not needed
+
+    /// @notice Name of the token that each deal is.
+    function name() public pure override returns (string memory) {
+        return "Holdfast Deal";
+    }
+
+    /// @notice Its symbol.
+    function symbol() public pure override returns (string memory) {
+        return "HOLD";
+    }
+
+    /// @notice The EIP-712 domain, as ERC-5267 has it.
+    function eip712Domain()
+        public
+        view
+        override
+        returns (
+            bytes1 fields,
+            string memory domainName,
+            string memory version,
+            uint256 chainId,
+            address verifyingContract,
+            bytes32 salt,
+            uint256[] memory extensions
+        )
+    {
+        (fields, domainName, version) = (hex"0f", DOMAIN_NAME, DOMAIN_VERSION);
+        (chainId, verifyingContract) = (block.chainid, address(this));
+        return (fields, domainName, version, chainId, verifyingContract, salt, extensions);
     }
 
     // Terms and table

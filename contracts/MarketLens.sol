@@ -119,7 +119,7 @@ contract MarketLens is IMarketLens {
     function _tryRead(uint256 id) private view returns (Reading memory r, bool found) {
         (r.root, r.course, r.money) = market.recordOf(id);
         if (r.course.stage < Stage.Open) return (r, false);
-        r.tier = market.tierAt(r.course.tier);
+        r.tier = market.tierAt(uint8(r.course.tier));
         r.standing = r.course.standing(r.tier, block.number);
         found = true;
     }
@@ -130,8 +130,9 @@ contract MarketLens is IMarketLens {
         v.owner = market.ownerOf(id);
         v.provider = c.provider;
         v.root = r.root;
-        v.leafCount = c.leafCount;
-        v.tier = c.tier;
+        // Casts: leafCount is at most 2^40, and a tier is below 8.
+        v.leafCount = uint64(c.leafCount);
+        v.tier = uint8(c.tier);
         v.token = m.token;
         v.price = m.price;
         v.collateral = m.collateral;

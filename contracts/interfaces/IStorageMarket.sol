@@ -54,6 +54,7 @@ interface IStorageMarket is IERC721 {
     /// @notice An item of a batch was not accepted; `reason` is the selector of the error that `prove` reverts with.
     event ProofSkipped(uint256 indexed id, bytes4 reason);
     /// @notice The deal was booked up to this block: totals of windows paid and misses slashed, and what moved.
+    /// `bountyTo` got the bounty; zero where no miss was slashed.
     event Settled(
         uint256 indexed id,
         uint256 paidWindows,

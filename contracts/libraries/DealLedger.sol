@@ -23,7 +23,8 @@ enum Stage {
     Closed
 }
 
-/// @notice The part of a deal that proofs and time move. Two slots; counters of windows and misses, never amounts.
+/// @notice The part of a deal that proofs and time move: counters of windows and misses, never amounts. Members are whole
+/// words, which cost nothing to mask; `DealStore` packs them and states their bounds.
 /// @param firstEpoch e_1.
 /// @param periods N, the windows this deal has.
 /// @param proven Windows proven, the open one included.
@@ -36,29 +37,29 @@ enum Stage {
 /// @param provenBefore The window before `lastProven` was proven too.
 struct Course {
     address provider;
-    uint48 leafCount;
-    uint48 firstEpoch;
-    uint32 periods;
-    uint32 proven;
-    uint32 lastProven;
-    uint32 restored;
-    uint32 demandMisses;
-    uint32 paid;
-    uint32 slashed;
-    uint8 tier;
+    uint256 leafCount;
+    uint256 firstEpoch;
+    uint256 periods;
+    uint256 proven;
+    uint256 lastProven;
+    uint256 restored;
+    uint256 demandMisses;
+    uint256 paid;
+    uint256 slashed;
+    uint256 tier;
     Stage stage;
     bool gift;
     bool provenBefore;
 }
 
-/// @notice The part of a deal that prices it. Two slots.
+/// @notice The part of a deal that prices it. Amounts are below 2^128.
 /// @param fundedPeriods All periods ever paid in: at the opening and by extensions.
 struct Money {
     address token;
-    uint32 maxPeriods;
-    uint32 fundedPeriods;
-    uint128 price;
-    uint128 collateral;
+    uint256 maxPeriods;
+    uint256 fundedPeriods;
+    uint256 price;
+    uint256 collateral;
 }
 
 /// @notice Where a deal stands at a block, all of it derived.
@@ -218,10 +219,12 @@ library DealLedger {
     }
 
     /// @notice Notes in the record that `d` has moved.
-    /// @dev Casts: both are counts of windows or misses, which the market keeps below 2^26.
     function book(Course memory c, Due memory d) internal pure {
-        c.paid += uint32(d.windows);
-        c.slashed += uint32(d.misses);
+        unchecked {
+            // They become what `standing` says, which is below 2^26.
+            c.paid += d.windows;
+            c.slashed += d.misses;
+        }
         if (d.closes) c.stage = Stage.Closed;
     }
 
@@ -233,10 +236,10 @@ library DealLedger {
         uint256 feeBps
     ) internal pure returns (Totals memory t) {
         bool closed = c.stage == Stage.Closed;
-        t.funded = uint256(m.fundedPeriods) * m.price;
+        t.funded = m.fundedPeriods * m.price;
         t.fee = c.paid * feeDown(m.price, feeBps);
-        t.paid = uint256(c.paid) * m.price - t.fee;
-        t.refunded = uint256(m.fundedPeriods - (closed ? c.paid : c.periods)) * m.price;
+        t.paid = c.paid * m.price - t.fee;
+        t.refunded = (m.fundedPeriods - (closed ? c.paid : c.periods)) * m.price;
         t.escrow = t.funded - t.paid - t.fee - t.refunded;
         t.bonded = bonded(c, m, tier);
         (t.slashed, t.bounty) = slashedFor(c, m, tier, c.slashed);

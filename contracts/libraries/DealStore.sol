@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {Course, Money, Stage} from "./DealLedger.sol";
+import {DealTerms} from "./DealTerms.sol";
 
 /// @notice A deal in storage: five words. Their bits, lowest first:
 /// @param root The commitment.
@@ -23,7 +24,7 @@ struct StoredDeal {
 /// pay and writes counts. That is why price is in two pieces and `bond` is a word of its own: each word is 2,100 gas.
 /// Words are packed by hand, because the compiler would read and write a packed struct member by member.
 /// @dev Counters of windows and misses stay below 2^26 (the market's MAX_PERIODS is 2^24), leafCount is at most 2^40, a
-/// tier is below 8. A struct in memory has a word for each member, in the order of its declaration.
+/// tier is below 8, block numbers stay below 2^48. A struct in memory has a word for each member, in the order of its declaration.
 library DealStore {
     uint256 private constant STAGE_AT = 248;
 
@@ -62,7 +63,7 @@ library DealStore {
     function loadPay(StoredDeal storage deal, Money memory m) internal view {
         uint256 pay = deal.pay;
         m.token = address(uint160(pay >> 96));
-        m.price = uint128((((deal.place >> 48) & 0xffffffff) << 96) | uint96(pay));
+        m.price = (((deal.place >> 48) & 0xffffffff) << 96) | uint96(pay);
     }
 
     /// @notice Fills the rest of `m`.
@@ -73,11 +74,16 @@ library DealStore {
         m.fundedPeriods = uint32(bond >> 160);
     }
 
-    /// @notice Writes what never changes after the opening.
-    function saveFixed(StoredDeal storage deal, bytes32 root, Course memory c, Money memory m) internal {
-        deal.root = root;
-        deal.place = uint256(c.firstEpoch) | (uint256(m.price >> 96) << 48) | (uint256(uint160(c.provider)) << 96);
-        deal.pay = uint256(uint96(m.price)) | (uint256(uint160(m.token)) << 96);
+    /// @notice Writes all of a deal that opens now.
+    function open(StoredDeal storage deal, DealTerms memory terms, uint256 firstEpoch, bool gift) internal {
+        uint256 price = terms.pricePerPeriod;
+        uint256 periods = terms.periods;
+        deal.root = terms.root;
+        deal.place = firstEpoch | ((price >> 96) << 48) | (uint256(uint160(terms.provider)) << 96);
+        uint256 flags = (uint256(terms.tier) << 244) | (uint256(Stage.Open) << STAGE_AT) | (gift ? 1 << 252 : 0);
+        deal.counts = periods | (uint256(terms.leafCount) << 196) | flags;
+        deal.pay = uint96(price) | (uint256(uint160(terms.token)) << 96);
+        deal.bond = terms.collateral | (uint256(terms.maxPeriods) << 128) | (periods << 160);
     }
 
     /// @notice Writes what moves.
@@ -101,6 +107,6 @@ library DealStore {
 
     /// @notice Writes what was paid for and what is staked.
     function saveBond(StoredDeal storage deal, Money memory m) internal {
-        deal.bond = uint256(m.collateral) | (uint256(m.maxPeriods) << 128) | (uint256(m.fundedPeriods) << 160);
+        deal.bond = m.collateral | (m.maxPeriods << 128) | (m.fundedPeriods << 160);
     }
 }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
+import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {IVault} from "./interfaces/IVault.sol";
+import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
+import {PieceTree} from "./libraries/PieceTree.sol";
+
+/// @title What a market asks of terms before it opens them
+/// @notice The part of opening that only reads: whether terms are possible, and whether both parties agreed to them.
+/// The market deploys it in its constructor and holds no other; it has no state, and nobody needs to trust it with
+/// anything. Its errors are the market's.
+/// @dev A contract of its own because of the limit on code size.
+contract TermsChecker {
+    address private immutable _market;
+    IVault private immutable _vault;
+    IProviderRegistry private immutable _registry;
+    address private immutable _stakeToken;
+    uint256 private immutable _minStake;
+
+    /// @notice For the market that deploys it.
+    constructor(IVault vault, IProviderRegistry registry, address stakeToken, uint256 minStake) {
+        _market = msg.sender;
+        _vault = vault;
+        _registry = registry;
+        _stakeToken = stakeToken;
+        _minStake = minStake;
+    }
+
+    /// @notice Reverts unless `sender` may open these terms with these signatures, either of which may be empty.
+    /// @param id Their EIP-712 digest.
+    /// @param maxMisses Of the tier that they name.
+    /// @return gift Whether the client did not sign, so that the sender pays.
+    function check(
+        DealTerms memory terms,
+        uint256 id,
+        uint256 maxMisses,
+        address sender,
+        bytes calldata clientSignature,
+        bytes calldata providerSignature
+    ) external view returns (bool gift) {
+        _requireReceiver(terms.client);
+        _requireReceiver(terms.provider);
+        _checkPiece(terms.root, terms.leafCount);
+        _checkNumbers(terms.periods, terms.maxPeriods, terms.pricePerPeriod, terms.collateral, maxMisses);
+        gift = clientSignature.length == 0 && sender != terms.client;
+        if (!gift && sender != terms.client && !_signed(terms.client, id, clientSignature)) {
+            revert IStorageMarket.InvalidClientSignature(terms.client);
+        }
+        _requireProvider(terms.provider, id, sender, providerSignature);
+        _requireMinStake(terms.provider);
+    }
+
+    function _requireReceiver(address account) private view {
+        bool fit = DealTermsLib.isReceiver(account, address(_vault), address(_registry), _market);
+        if (!fit) revert IStorageMarket.InvalidAccount(account);
+    }
+
+    function _checkPiece(bytes32 root, uint256 leafCount) private pure {
+        if (leafCount == 0 || leafCount > PieceTree.MAX_LEAVES) revert IStorageMarket.InvalidLeafCount(leafCount);
+        if (!PieceTree.isRoot(root)) revert IStorageMarket.InvalidRoot(root);
+    }
+
+    function _checkNumbers(
+        uint256 periods,
+        uint256 maxPeriods,
+        uint256 price,
+        uint256 collateral,
+        uint256 maxMisses
+    ) private pure {
+        if (periods < maxMisses || periods > maxPeriods || maxPeriods > DealTermsLib.MAX_PERIODS) {
+            revert IStorageMarket.InvalidPeriods(periods, maxPeriods);
+        }
+        if (collateral != 0 && collateral < maxMisses) revert IStorageMarket.InvalidCollateral(collateral);
+        unchecked {
+            // price and collateral are below 2^128, maxPeriods is at most 2^24, and a tier's maxMisses is never 0
+            _checkAmount(price * maxPeriods);
+            _checkAmount(collateral + maxPeriods * (collateral / maxMisses));
+        }
+    }
+
+    function _checkAmount(uint256 most) private pure {
+        if (most > type(uint128).max) revert IStorageMarket.AmountTooLarge(most);
+    }
+
+    function _requireProvider(address provider, uint256 id, address sender, bytes calldata signature) private view {
+        if (sender == provider) return;
+        address signer = _registry.signerOf(provider);
+        if (sender == signer || _signed(signer, id, signature) || _signed(provider, id, signature)) return;
+        revert IStorageMarket.InvalidProviderSignature(provider);
+    }
+
+    /// @dev No account can sign for the zero address: nothing recovers to it.
+    function _signed(address account, uint256 id, bytes calldata signature) private view returns (bool) {
+        return account != address(0) && SignatureChecker.isValidSignatureNowCalldata(account, bytes32(id), signature);
+    }
+
+    /// @dev What is free now is what `collateral` is locked from: the sum is the same before and after.
+    function _requireMinStake(address provider) private view {
+        if (_minStake == 0) return;
+        (uint256 free, uint256 locked) = _registry.provisionOf(provider, _market, _stakeToken);
+        uint256 stake = free + locked;
+        if (stake < _minStake) revert IStorageMarket.StakeBelowMinimum(provider, stake, _minStake);
+    }
+}
