@@ -40,7 +40,7 @@ contract DealLedgerTest is Test {
         uint256 at = FIRST + (d.at % (uint256(c.periods + 2) * tier.period));
         uint256 later = at + (d.later % (uint256(c.periods + 2) * tier.period));
         // The proofs are those of the first windows: at `at`, the ones that have started by then.
-        uint32 all = c.proven;
+        uint256 all = c.proven;
         _proveUpTo(c, tier, all, at);
         _bookAt(c, m, tier, at, d.feeBps);
         if (c.stage != Stage.Closed) _proveUpTo(c, tier, all, later);
@@ -102,23 +102,23 @@ contract DealLedgerTest is Test {
     /// @dev A deal as the market could have written it, with `proven` windows to come from the first on.
     function _deal(Draw memory d) private pure returns (Course memory c, Money memory m, Tier memory tier) {
         tier = Tier(20, 7, 1, uint32(bound(d.maxMisses, 1, 9)));
-        c.firstEpoch = uint48(FIRST);
-        c.periods = uint32(bound(d.periods, tier.maxMisses, 40));
-        c.proven = uint32(bound(d.proofs, 0, c.periods));
-        c.restored = uint32(bound(d.restored, 0, 40));
-        c.demandMisses = uint32(bound(d.demandMisses, 0, 3));
+        c.firstEpoch = FIRST;
+        c.periods = bound(d.periods, tier.maxMisses, 40);
+        c.proven = bound(d.proofs, 0, c.periods);
+        c.restored = bound(d.restored, 0, 40);
+        c.demandMisses = bound(d.demandMisses, 0, 3);
         c.stage = Stage.Open;
         d.feeBps = uint16(bound(d.feeBps, 0, 100));
         m.maxPeriods = 40;
         m.fundedPeriods = c.periods;
-        m.price = uint128(bound(d.price, 0, type(uint128).max / 40));
+        m.price = bound(d.price, 0, type(uint128).max / 40);
         // The largest with which collateral + maxPeriods * share fits in 128 bits.
-        m.collateral = uint128(bound(d.collateral, 0, type(uint128).max / 41));
+        m.collateral = bound(d.collateral, 0, type(uint128).max / 41);
     }
 
-    function _proveUpTo(Course memory c, Tier memory tier, uint32 all, uint256 at) private pure {
+    function _proveUpTo(Course memory c, Tier memory tier, uint256 all, uint256 at) private pure {
         uint256 started = at <= FIRST ? 0 : (at - FIRST - 1) / tier.period + 1;
-        c.proven = started < all ? uint32(started) : all;
+        c.proven = started < all ? started : all;
         c.lastProven = c.proven;
         c.provenBefore = c.proven > 1;
     }
