@@ -97,7 +97,8 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     function _checkTier(uint256 i, Tier memory tier, uint256 finality) private pure {
         bool timed = tier.period >= MIN_PERIOD && tier.window > 0 && tier.window < tier.period;
         bool strict = tier.challenges > 0 && tier.challenges <= type(uint8).max && tier.maxMisses > 0;
-        if (!timed || !strict || tier.maxMisses >= DealTermsLib.MAX_PERIODS || finality >= tier.period) revert InvalidTier(i);
+        bool bounded = tier.maxMisses < DealTermsLib.MAX_PERIODS && finality < tier.period;
+        if (!timed || !strict || !bounded) revert InvalidTier(i);
     }
 
     /// @dev A row in 128 bits; zero where the table has no such row.
@@ -110,7 +111,7 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
     /// @dev Fills `tier` with row i < tierCount.
     function _loadTier(Tier memory tier, uint256 i) internal view {
         uint256 row = i < 4 ? (i < 2 ? _tiers01 : _tiers23) : (i < 6 ? _tiers45 : _tiers67);
-        if (i & 1 == 1) row >>= 128;
+        if ((i & 1) == 1) row >>= 128;
         tier.period = uint32(row);
         tier.window = uint32(row >> 32);
         tier.challenges = uint32(row >> 64);
@@ -208,9 +209,7 @@ abstract contract MarketBase is IStorageMarket, ERC721, EIP712 {
         _deals[id].loadBond(r.money);
         bytes32 fixedPart = keccak256(abi.encode(id, _pieceId(id, r.course), r.money));
         return
-            keccak256(
-                abi.encode(fixedPart, r.course.periods, r.course.restored, r.standing.missed, r.standing.status)
-            );
+            keccak256(abi.encode(fixedPart, r.course.periods, r.course.restored, r.standing.missed, r.standing.status));
     }
 
     function _pieceId(uint256 id, Course memory c) private view returns (bytes32) {

@@ -5,7 +5,7 @@ import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IStorageMarket, MarketConfig} from "./interfaces/IStorageMarket.sol";
-import {Course, DealLedger, Due, Money, Stage, Standing, Status} from "./libraries/DealLedger.sol";
+import {Course, DealLedger, Due, Stage, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
@@ -212,8 +212,8 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         _flush(list);
     }
 
-    /// @dev Books one deal up to this block: brings `r` up to date and adds what moves to `list`. Of the money, the bond
-    /// is read only where something but pay moves.
+    /// @dev Books one deal up to this block: brings `r` up to date and adds what moves to `list`. Of the money, the
+    /// bond is read only where something but pay moves.
     function _book(uint256 id, Reading memory r, address bountyTo, PayoutList memory list) private {
         Course memory c = r.course;
         Status status = r.standing.status;

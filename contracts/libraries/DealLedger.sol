@@ -23,8 +23,8 @@ enum Stage {
     Closed
 }
 
-/// @notice The part of a deal that proofs and time move: counters of windows and misses, never amounts. Members are whole
-/// words, which cost nothing to mask; `DealStore` packs them and states their bounds.
+/// @notice The part of a deal that proofs and time move: counters of windows and misses, never amounts. Members are
+/// whole words, which need no masks; `DealStore` packs them and states their bounds.
 /// @param firstEpoch e_1.
 /// @param periods N, the windows this deal has.
 /// @param proven Windows proven, the open one included.

@@ -24,7 +24,8 @@ struct StoredDeal {
 /// pay and writes counts. That is why price is in two pieces and `bond` is a word of its own: each word is 2,100 gas.
 /// Words are packed by hand, because the compiler would read and write a packed struct member by member.
 /// @dev Counters of windows and misses stay below 2^26 (the market's MAX_PERIODS is 2^24), leafCount is at most 2^40, a
-/// tier is below 8, block numbers stay below 2^48. A struct in memory has a word for each member, in the order of its declaration.
+/// tier is below 8, block numbers stay below 2^48. A struct in memory has a word for each member, in the order of its
+/// declaration.
 library DealStore {
     uint256 private constant STAGE_AT = 248;
 

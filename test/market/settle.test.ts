@@ -241,6 +241,25 @@ describe("StorageMarket: construction", () => {
     }
   });
 
+  it("has up to eight rows, each read back as it was given", async () => {
+    const { market, config } = await fixture();
+    const tiers = Array.from({ length: 8 }, (_, i) => ({
+      period: 2 ** 32 - 1 - i,
+      window: 2 ** 32 - 20 - i,
+      challenges: 255 - i,
+      maxMisses: 2 ** 24 - 1 - i,
+    }));
+    const wide = await ethers.deployContract("StorageMarket", [{ ...config, tiers }]);
+    for (const [i, { period, window, challenges, maxMisses }] of tiers.entries()) {
+      const row = [period, window, challenges, maxMisses].map(BigInt);
+      expect([...(await wide.tierAt(i))], `tier ${i}`).to.deep.equal(row);
+    }
+    await expect(wide.tierAt(8)).to.be.revertedWithCustomError(wide, "UnknownTier").withArgs(8n);
+    await expect(ethers.deployContract("StorageMarket", [{ ...config, tiers: [...tiers, tier] }]))
+      .to.be.revertedWithCustomError(market, "InvalidConfig")
+      .withArgs("tiers");
+  });
+
   it("checks everything else, and says what is wrong", async () => {
     const { market, config, stranger } = await fixture();
     const bad = {
@@ -278,6 +297,10 @@ describe("StorageMarket: construction", () => {
     expect(await market.tierCount()).to.equal(3n);
     expect(await market.DOMAIN_SEPARATOR()).to.equal(TypedDataEncoder.hashDomain(domain));
     expect([await market.name(), await market.symbol()]).to.deep.equal(["Holdfast Deal", "HOLD"]);
+    const shown = await market.eip712Domain();
+    expect([shown.fields, shown.domainName, shown.version]).to.deep.equal(["0x0f", domain.name, domain.version]);
+    expect([shown.chainId, shown.verifyingContract]).to.deep.equal([31_337n, await market.getAddress()]);
+    expect([shown.salt, [...shown.extensions]]).to.deep.equal([ethers.ZeroHash, []]);
     expect(await lens.market()).to.equal(await market.getAddress());
   });
 });
