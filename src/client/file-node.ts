@@ -11,11 +11,16 @@ import type { Sink } from "./retrieve.js";
  * @throws HoldfastError `FILE_UNREADABLE`, `EMPTY_PIECE`
  */
 export async function fileBlob(path: string): Promise<Blob> {
-  const info = await stat(path).catch((cause) => {
-    throw new HoldfastError("FILE_UNREADABLE", `${path} cannot be read`, "check the path", { cause });
-  });
+  const unreadable = (cause: unknown) => {
+    throw new HoldfastError("FILE_UNREADABLE", `${path} cannot be read`, "check the path, and who may read it", {
+      cause,
+    });
+  };
+  const info = await stat(path).catch(unreadable);
   if (!info.isFile()) throw new HoldfastError("FILE_UNREADABLE", `${path} is not a file`, "name a file");
   if (info.size === 0) throw new HoldfastError("EMPTY_PIECE", `${path} is empty`, "store at least one byte");
+  // A Blob is made of any file's size; that its bytes may not be read would only show half-way.
+  await (await open(path).catch(unreadable)).close();
   return openAsBlob(path);
 }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -205,6 +205,21 @@ describe("client: retrieval", () => {
       await expectError("FILE_UNREADABLE", () => fileBlob(folder));
       await writeFile(path, "");
       await expectError("EMPTY_PIECE", () => fileBlob(path));
+    });
+
+    it("knows a file that may not be read before anything is made of it", async () => {
+      const folder = await tempFolder();
+      const path = join(folder, "secret");
+      await writeFile(path, "x", { mode: 0o000 });
+      await chmod(folder, 0o755);
+      const isRoot = process.geteuid?.() === 0;
+      if (isRoot) process.seteuid?.(65_534); // Root may read everything.
+      try {
+        const error = await expectError("FILE_UNREADABLE", () => fileBlob(path));
+        expect(error.cause).to.have.property("syscall", "open");
+      } finally {
+        if (isRoot) process.seteuid?.(0);
+      }
     });
   });
 });
