@@ -8,7 +8,7 @@ import {MarketActions} from "./MarketActions.sol";
 /// @title What anybody may do to deals
 /// @notice Each action takes one number and draws everything from it. The model foretells the outcome.
 abstract contract DealHandler is MarketActions {
-    uint256 private constant STAKE = 400_000;
+    uint256 private constant STAKE = 2 ** 106;
 
     /// @dev Ends each action: what can be seen now for the first time is noted.
     modifier action(uint256 x) {

@@ -136,8 +136,8 @@ abstract contract MarketActions is MarketModel {
         terms.periods = maxMisses + uint32(_draw(5));
         terms.maxPeriods = terms.periods + uint32(_draw(6));
         terms.token = _tokens()[_draw(3)];
-        terms.pricePerPeriod = [0, 1, 99, 10_001, 123_457][_draw(5)];
-        terms.collateral = [0, maxMisses, maxMisses + 1, 50_003, 99_999][_draw(5)];
+        terms.pricePerPeriod = [0, 1, 99, 10_001, 2 ** 97 + 10_101, 2 ** 110][_draw(6)];
+        terms.collateral = [0, maxMisses, maxMisses + 1, 50_003, 2 ** 99 + 30_303, 2 ** 109][_draw(6)];
     }
 
     /// @dev Opens in one of the ways that a deal can be opened, or can't.

@@ -27,8 +27,8 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
     uint256 internal constant FINALITY = 3;
     uint256 internal constant FEE_BPS = 100;
     uint256 internal constant MIN_STAKE = 1000;
-    /// @dev What every account of the world has in each token.
-    uint256 internal constant WEALTH = 100_000_000;
+    /// @dev What every account of the world has in each token: amounts beyond 96 bits come up, too.
+    uint256 internal constant WEALTH = 2 ** 110;
     address internal constant ALIAS = 0xFF00000000000000000000000000000000001234;
 
     Vault public vault;
