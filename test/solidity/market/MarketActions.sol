@@ -78,7 +78,7 @@ abstract contract MarketActions is MarketModel {
         uint256 earliest = target;
         for (uint256 i; i < ids.length; ++i) {
             uint256 id = ids[i];
-            if (ghosts[id].terms.provider != providers[HONEST]) continue;
+            if (ghosts[id].terms.provider != providers[HONEST] || ghosts[id].epitaph != 0) continue;
             for (uint256 k = 1; k <= ghosts[id].periods; ++k) {
                 uint256 last = _epoch(id, k) + _tierOf(id).window;
                 if (last >= earliest || last < _now() || proven[id][k]) continue;
