@@ -151,6 +151,17 @@ contract ConsentAttacks is AttackSetup {
         market.prove(id, "");
     }
 
+    /// Data that turns up after the default proves nothing: a terminal deal stays as it is.
+    function testNoProofAfterTheDefault() public {
+        uint256 epoch = first + 3 * PERIOD;
+        vm.roll(epoch + 1);
+        bytes memory proof = _proofFor(id, 4, epoch, _standard(), SEED);
+        vm.expectRevert(abi.encodeWithSelector(IStorageMarket.WrongStatus.selector, id, Status.Defaulted));
+        market.prove(id, proof);
+        assertEq(market.proveMany(_one(id), abi.encodePacked(uint16(proof.length / 32), proof)), 0);
+        assertEq(lens.dealOf(id).proven, 0);
+    }
+
     /// Restoring comes too late once the last miss has happened, settled or not.
     function testNoRestorationAfterTheDefault() public {
         vm.roll(first + 2 * PERIOD + WINDOW + 1);

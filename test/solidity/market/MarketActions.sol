@@ -108,15 +108,17 @@ abstract contract MarketActions is MarketModel {
         return f.status == Status.Defaulted || f.open == 0 || proven[id][f.open] ? 0 : f.open;
     }
 
+    /// @dev What proves the window that is open now, whatever has become of the deal.
     function _rightProof(uint256 id) internal view returns (bytes memory) {
-        DealTerms storage terms = ghosts[id].terms;
-        return _proofOf(id, uint256(terms.salt), terms.leafCount);
+        DealTerms memory terms = ghosts[id].terms;
+        uint256 window = _fate(id, _now()).open;
+        return _proofFor(id, window, _epoch(id, window), terms, uint256(terms.salt));
     }
 
     /// @dev Sends the right proof, or the last one where no window is open; true if it was accepted.
     function _prove(uint256 id) internal returns (bool ok) {
         uint256 window = _wanted(id);
-        bytes memory proof = window == 0 ? lastProof[id] : _rightProof(id);
+        bytes memory proof = _fate(id, _now()).open == 0 ? lastProof[id] : _rightProof(id);
         ok = _act("prove", keeper, address(market), abi.encodeCall(market.prove, (id, proof)), window != 0);
         if (ok) _noteProof(id, window, proof);
     }

@@ -9,6 +9,7 @@ import {StorageMarket} from "../../../contracts/StorageMarket.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {Profile} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {MarketConfig} from "../../../contracts/interfaces/IStorageMarket.sol";
+import {Challenge} from "../../../contracts/libraries/Challenge.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
 import {Tier} from "../../../contracts/libraries/Schedule.sol";
 import {FeeToken} from "../../../contracts/mocks/FeeToken.sol";
@@ -170,6 +171,20 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
     function _proofOf(uint256 id, uint256 seed, uint256 leafCount) internal view returns (bytes memory proof) {
         (, , uint256[] memory leaves) = lens.challengeOf(id);
         (, proof) = _treeOf(seed, leafCount).prove(leaves);
+    }
+
+    /// @dev As `_proofOf`, for a window that the market may think nobody should prove any more.
+    function _proofFor(
+        uint256 id,
+        uint256 window,
+        uint256 epoch,
+        DealTerms memory terms,
+        uint256 seed
+    ) internal view returns (bytes memory proof) {
+        uint256 count = tiers[terms.tier].challenges;
+        uint256 drawn = randomness.seed(epoch);
+        uint256[] memory leaves = Challenge.indices(address(market), id, window, drawn, count, terms.leafCount);
+        (, proof) = _treeOf(seed, terms.leafCount).prove(leaves);
     }
 
     // Calls
