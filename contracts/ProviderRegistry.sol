@@ -186,6 +186,11 @@ contract ProviderRegistry is IProviderRegistry {
     }
 
     /// @inheritdoc IProviderRegistry
+    function regionOf(address provider) external view returns (bytes6) {
+        return _providers[provider].profile.region;
+    }
+
+    /// @inheritdoc IProviderRegistry
     function providerCount() external view returns (uint256) {
         return _list.length;
     }

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IProofVerifier, Question} from "./interfaces/IProofVerifier.sol";
 import {IStorageMarket, MarketConfig} from "./interfaces/IStorageMarket.sol";
 import {Course, DealLedger, Due, Stage, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
@@ -12,7 +13,7 @@ import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 import {PayoutList, Payouts} from "./libraries/Payouts.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
 import {MarketBase} from "./MarketBase.sol";
-import {ProofVerifier, Question} from "./ProofVerifier.sol";
+import {ProofVerifier} from "./ProofVerifier.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
 import {TermsChecker} from "./TermsChecker.sol";
 
@@ -35,13 +36,13 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         uint256[] values;
     }
 
-    /// @notice What `open` asks before it writes anything. Deployed by the constructor, as is the next.
-    TermsChecker public immutable termsChecker;
-    /// @notice What decides whether a proof is right.
-    ProofVerifier public immutable proofVerifier;
+    /// @inheritdoc IStorageMarket
+    address public immutable override termsChecker;
+    /// @inheritdoc IStorageMarket
+    IProofVerifier public immutable override proofVerifier;
 
     constructor(MarketConfig memory config) MarketBase(config) {
-        termsChecker = new TermsChecker(config.vault, config.registry, config.stakeToken, config.minStake);
+        termsChecker = address(new TermsChecker(config.vault, config.registry, config.stakeToken, config.minStake));
         proofVerifier = new ProofVerifier();
     }
 
@@ -60,7 +61,14 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         if (terms.tier >= tierCount) revert UnknownTier(terms.tier);
         Tier memory tier;
         _loadTier(tier, terms.tier);
-        bool gift = termsChecker.check(terms, id, tier.maxMisses, msg.sender, clientSignature, providerSignature);
+        bool gift = TermsChecker(termsChecker).check(
+            terms,
+            id,
+            tier.maxMisses,
+            msg.sender,
+            clientSignature,
+            providerSignature
+        );
 
         address payer = gift ? msg.sender : terms.client;
         uint256 phase = Schedule.phase(terms.provider, terms.tier, tier.period);

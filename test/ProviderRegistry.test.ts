@@ -62,6 +62,17 @@ describe("ProviderRegistry", () => {
         .withArgs(alice.address);
     });
 
+    it("tells contracts its region alone, nothing before it is registered", async () => {
+      const { registry, alice, bob } = await fixture();
+      expect(await registry.regionOf(alice)).to.equal("0x000000000000");
+      await registry.register(PROFILE);
+      await registry.connect(bob).register({ ...PROFILE, region: "0x000000000000" });
+      expect(await registry.regionOf(alice)).to.equal(region("DE"));
+      expect(await registry.regionOf(bob)).to.equal("0x000000000000");
+      await registry.updateProfile({ ...PROFILE, region: region("US-CA") });
+      expect(await registry.regionOf(alice)).to.equal(region("US-CA"));
+    });
+
     it("is replaced as a whole", async () => {
       const { registry, alice } = await registered();
       const next = { ...PROFILE, name: "", peerId: "", region: region("US-CA"), tiers: 0n, offerUri: "u".repeat(256) };

@@ -106,6 +106,8 @@ interface IProviderRegistry {
     function isRegistered(address provider) external view returns (bool);
     /// @notice The profile; reverts `NotRegistered`.
     function profileOf(address provider) external view returns (Profile memory);
+    /// @notice The region of its profile, zero where it names none or is not registered: one word read, for contracts.
+    function regionOf(address provider) external view returns (bytes6);
     /// @notice How many have registered.
     function providerCount() external view returns (uint256);
     /// @notice Registered providers in order of registration, at most `limit` of them from `offset`.

@@ -6,6 +6,7 @@ import {IRandomness} from "../randomness/IRandomness.sol";
 import {Course, Due, Money, Status} from "../libraries/DealLedger.sol";
 import {DealTerms} from "../libraries/DealTerms.sol";
 import {Tier} from "../libraries/Schedule.sol";
+import {IProofVerifier} from "./IProofVerifier.sol";
 import {IProviderRegistry} from "./IProviderRegistry.sol";
 import {IVault} from "./IVault.sol";
 
@@ -166,6 +167,10 @@ interface IStorageMarket is IERC721 {
     function vault() external view returns (IVault);
     function registry() external view returns (IProviderRegistry);
     function randomness() external view returns (IRandomness);
+    /// @notice What decides whether a proof is right: stateless, deployed by the market.
+    function proofVerifier() external view returns (IProofVerifier);
+    /// @notice What `open` asks before it writes anything: `TermsChecker`, deployed by the market.
+    function termsChecker() external view returns (address);
     function treasury() external view returns (address);
     function feeBps() external view returns (uint256);
     function challengeFinality() external view returns (uint256);
