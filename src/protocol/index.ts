@@ -5,6 +5,22 @@
  * @packageDocumentation
  */
 export { isAccount, isIdAlias, ZERO_ADDRESS } from "./address.js";
+export {
+  AMENDMENT_TYPES,
+  type AmendedDeal,
+  type Amendment,
+  amendmentDigest,
+  checkAmendment,
+  MIGRATION_DOMAIN,
+  MIGRATION_TYPES,
+  type Migration,
+  migrationDigest,
+  migrationQuestionId,
+  POSSESSION_GRID,
+  possessionEpoch,
+  signAmendment,
+  signMigration,
+} from "./amendment.js";
 export { packedSize, packProofs } from "./batch.js";
 export { type ChallengeInput, challengeIndices } from "./challenge.js";
 export {

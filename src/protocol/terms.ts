@@ -184,7 +184,12 @@ function checkParty(role: string, account: string, protocol: readonly string[]):
   );
 }
 
-function checkCommitment({ leafCount, root }: DealTerms): void {
+/**
+ * The market's check of a commitment, wherever one enters.
+ *
+ * @throws TermsError `INVALID_LEAF_COUNT`, `INVALID_ROOT`
+ */
+export function checkCommitment({ leafCount, root }: Pick<DealTerms, "leafCount" | "root">): void {
   if (leafCount < 1n || leafCount > MAX_LEAVES) {
     throw new TermsError("InvalidLeafCount", `a piece can't have ${leafCount} leaves`, "commit to 1 to 2^40 leaves");
   }
@@ -214,9 +219,18 @@ function checkNumbers(terms: DealTerms, tier: Tier): void {
       `stake 0 or at least ${misses}`,
     );
   }
-  const most = BigInt(maxPeriods);
-  checkAmount(pricePerPeriod * most);
-  checkAmount(collateral + most * (collateral / misses));
+  checkPrice(pricePerPeriod, maxPeriods);
+  checkAmount(collateral + BigInt(maxPeriods) * (collateral / misses));
+}
+
+/**
+ * The market's check of a price, wherever one is set: all pay that a deal can have fits in 128 bits.
+ *
+ * @param pricePerPeriod - base units
+ * @throws TermsError `AMOUNT_TOO_LARGE`
+ */
+export function checkPrice(pricePerPeriod: bigint, maxPeriods: number): void {
+  checkAmount(pricePerPeriod * BigInt(maxPeriods));
 }
 
 function checkAmount(amount: bigint): void {
