@@ -32,15 +32,10 @@ export async function connectChain(
   chainId: number,
   options: ChainProviderOptions = {},
 ): Promise<JsonRpcProvider> {
-  const request = new FetchRequest(url);
-  request.timeout = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const provider = new JsonRpcProvider(request, Network.from(chainId), {
-    staticNetwork: true,
-    cacheTimeout: -1,
-    pollingInterval: options.pollingMs ?? DEFAULT_POLLING_MS,
-  });
+  const provider = open(url, chainId, options);
   try {
-    await requireChainId(provider, url, chainId);
+    const actual = await askChainId(provider, url);
+    if (actual !== chainId) throw wrongChain(url, actual, chainId);
     return provider;
   } catch (error) {
     provider.destroy();
@@ -48,10 +43,35 @@ export async function connectChain(
   }
 }
 
-async function requireChainId(provider: JsonRpcProvider, url: string, chainId: number): Promise<void> {
-  let actual: number;
+/**
+ * The id of the chain that an endpoint serves.
+ *
+ * @param url - `http:` or `https:`.
+ * @throws {HoldfastError} `CHAIN_UNREACHABLE`.
+ */
+export async function chainIdAt(url: string): Promise<number> {
+  // The id given here is never sent, nor compared with the answer.
+  const provider = open(url, 1, {});
   try {
-    actual = Number(await provider.send("eth_chainId", []));
+    return await askChainId(provider, url);
+  } finally {
+    provider.destroy();
+  }
+}
+
+function open(url: string, chainId: number, options: ChainProviderOptions): JsonRpcProvider {
+  const request = new FetchRequest(url);
+  request.timeout = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  return new JsonRpcProvider(request, Network.from(chainId), {
+    staticNetwork: true,
+    cacheTimeout: -1,
+    pollingInterval: options.pollingMs ?? DEFAULT_POLLING_MS,
+  });
+}
+
+async function askChainId(provider: JsonRpcProvider, url: string): Promise<number> {
+  try {
+    return Number(await provider.send("eth_chainId", []));
   } catch (cause) {
     throw new HoldfastError(
       "CHAIN_UNREACHABLE",
@@ -60,10 +80,12 @@ async function requireChainId(provider: JsonRpcProvider, url: string, chainId: n
       { cause },
     );
   }
-  if (actual === chainId) return;
-  throw new HoldfastError(
+}
+
+function wrongChain(url: string, actual: number, expected: number): HoldfastError {
+  return new HoldfastError(
     "WRONG_CHAIN",
-    `The node at ${new URL(url).origin} serves chain ${actual}, not ${chainId}`,
+    `The node at ${new URL(url).origin} serves chain ${actual}, not ${expected}`,
     "Use a node of the deployment's chain, or the deployment of the node's chain.",
   );
 }

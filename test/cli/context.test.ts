@@ -1,0 +1,144 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import { Wallet } from "ethers";
+import { formatDeployment } from "../../src/chain/deployment.js";
+import {
+  type ChainFlags,
+  chainCommand,
+  knownDeployment,
+  printResult,
+  withChain,
+  withClient,
+} from "../../src/cli/context.js";
+import { expectError } from "../piece/helpers.js";
+import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
+import { removeFolders, tempFolder } from "../support/pieces.js";
+
+const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY"] as const;
+
+describe("cli: what commands share", () => {
+  let chain: DevChain;
+  let folder: string;
+  let flags: ChainFlags;
+  const environment = new Map(SETTINGS.map((name) => [name, process.env[name]]));
+
+  before(async () => {
+    chain = await startDevChain();
+    folder = await tempFolder();
+    const deployment = join(folder, `${CHAIN_ID}.json`);
+    await writeFile(deployment, formatDeployment(chain.deployment));
+    flags = { rpc: chain.anvil.url, deployment };
+  });
+  beforeEach(() => {
+    for (const name of SETTINGS) delete process.env[name];
+  });
+  after(async () => {
+    for (const [name, value] of environment) if (value !== undefined) process.env[name] = value;
+    await chain.stop();
+    await removeFolders();
+  });
+
+  const parse = async (args: string[]): Promise<ChainFlags> => {
+    const command = chainCommand("x").action(() => undefined);
+    await command.parseAsync(args, { from: "user" });
+    return command.opts();
+  };
+
+  it("takes settings from the environment, and options before those", async () => {
+    expect(await parse([])).to.deep.equal({});
+    process.env.HOLDFAST_RPC = "http://env";
+    process.env.HOLDFAST_DEPLOYMENT = "env.json";
+    expect(await parse([])).to.deep.equal({ rpc: "http://env", deployment: "env.json" });
+    const named = await parse(["--rpc", "http://named", "--deployment", "named.json", "--json"]);
+    expect(named).to.deep.equal({ rpc: "http://named", deployment: "named.json", json: true });
+  });
+
+  it("reads a chain without any key, and closes the connection", async () => {
+    const provider = await withChain(flags, async ({ provider, contracts }) => {
+      expect(await contracts.market.tierCount()).to.equal(3n);
+      return provider;
+    });
+    expect(provider.destroyed).to.equal(true);
+  });
+
+  it("closes the connection where the command fails", async () => {
+    const reason = new Error("no");
+    const closed: (() => boolean)[] = [];
+    const act = withChain(flags, async ({ provider }) => {
+      closed.push(() => provider.destroyed);
+      throw reason;
+    });
+    expect(await act.catch((error) => error)).to.equal(reason);
+    expect(closed.map((is) => is())).to.deep.equal([true]);
+  });
+
+  it("acts as the account of the key", async () => {
+    const wallet = await chain.account();
+    process.env.HOLDFAST_PRIVATE_KEY = wallet.privateKey;
+    await withClient(flags, async ({ signer, access, client, chain: { provider } }) => {
+      expect(access.address).to.equal(wallet.address);
+      await access.sender.send({ to: wallet.address, data: "0x" }, "send nothing");
+      expect(await provider.getTransactionCount(signer)).to.equal(1);
+      expect(await client.balance(chain.deployment.stakeToken)).to.equal(0n);
+    });
+  });
+
+  it("says which setting is missing or wrong, and repeats no secret", async () => {
+    const nothing = async () => undefined;
+    expect((await expectError("MISSING_SETTING", () => withChain({}, nothing))).hint).to.match(/--rpc.*HOLDFAST_RPC/);
+    await expectError("MISSING_SETTING", () => withChain({ rpc: "" }, nothing));
+    for (const rpc of ["ws://secret", "secret", "file:///secret"]) {
+      expect((await expectError("INVALID_SETTING", () => withChain({ rpc }, nothing))).message).not.to.match(/secret/);
+    }
+    const keyless = await expectError("MISSING_SETTING", () => withClient({}, nothing));
+    expect(keyless.hint).to.match(/HOLDFAST_PRIVATE_KEY/);
+    for (const key of ["5ec2e7", `0x${"0".repeat(64)}`, `${"5ec2e7".repeat(11)}`]) {
+      process.env.HOLDFAST_PRIVATE_KEY = key;
+      const error = await expectError("INVALID_SETTING", () => withClient({}, nothing));
+      expect(JSON.stringify(error) + String(error.stack)).not.to.include(key);
+      expect(error.cause).to.equal(undefined);
+    }
+  });
+
+  it("says so where the account has no coin", async () => {
+    const { address, privateKey } = Wallet.createRandom();
+    process.env.HOLDFAST_PRIVATE_KEY = privateKey;
+    const error = await expectError("EMPTY_BALANCE", () => withClient(flags, async () => undefined));
+    expect(error.message).to.include(address);
+  });
+
+  it("refuses another chain, another deployment, and a node that is not there", async () => {
+    const nothing = async () => undefined;
+    const write = async (name: string, change: object) => {
+      const path = join(folder, name);
+      await writeFile(path, formatDeployment({ ...chain.deployment, ...change }));
+      return { ...flags, deployment: path };
+    };
+    const elsewhere = await write("chain.json", { chainId: 5 });
+    await expectError("WRONG_CHAIN", () => withChain(elsewhere, nothing));
+    const other = await write("market.json", { feeBps: 99 });
+    await expectError("DEPLOYMENT_MISMATCH", () => withChain(other, nothing));
+    await expectError("DEPLOYMENT_UNREADABLE", () => withChain({ ...flags, deployment: "/nowhere" }, nothing));
+    await expectError("CHAIN_UNREACHABLE", () => withChain({ rpc: "http://127.0.0.1:1" }, nothing));
+  });
+
+  it("finds the deployment of the node's chain, and says so where there is none", async () => {
+    expect(await knownDeployment(CHAIN_ID, folder)).to.deep.equal(chain.deployment);
+    const { rpc } = flags as { rpc: string };
+    const error = await expectError("NO_DEPLOYMENT", () => withChain({ rpc, deployment: "" }, async () => undefined));
+    expect(error.message).to.include(String(CHAIN_ID));
+  });
+
+  it("prints one line of JSON, or lines", () => {
+    const printed: string[] = [];
+    const { log } = console;
+    console.log = (line: string) => printed.push(line);
+    try {
+      for (const json of [true, false]) printResult({ json }, { id: 2n ** 70n }, ({ id }) => [`deal ${id}`, "ends"]);
+    } finally {
+      console.log = log;
+    }
+    expect(printed).to.deep.equal(['{"id":"1180591620717411303424"}', "deal 1180591620717411303424\nends"]);
+  });
+});
