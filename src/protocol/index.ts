@@ -47,6 +47,21 @@ export {
 } from "./ledger.js";
 export { collateralFor, pricePerPeriodUp } from "./pricing.js";
 export {
+  fillQuestionId,
+  firstFillBlock,
+  isEligibleRegion,
+  MAX_DATA_URI,
+  MAX_REGIONS,
+  MAX_REPLICAS,
+  type PriceRamp,
+  postingCost,
+  priceAt,
+  requestIdOf,
+  STORAGE_REQUEST_TYPE,
+  type StorageRequest,
+  slotRamp,
+} from "./requests.js";
+export {
   closedAt,
   epochOf,
   firstEpoch,
