@@ -4,9 +4,9 @@
  * @packageDocumentation
  */
 import type { Logger } from "pino";
-import { encodePieceCid } from "../piece/index.js";
+import { type Commitment, decodePieceCidV1, encodePieceCid } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
-import type { App } from "./app.js";
+import { type App, invalid } from "./app.js";
 import { matchesEtag, parseRange } from "./range.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
@@ -14,7 +14,7 @@ const IMMUTABLE = "public, max-age=29030400, immutable";
 /** Adds the route. Hono answers HEAD by it as well and drops the body. */
 export function addRetrieval(app: App, store: PieceStore, logger: Logger): void {
   app.get("/piece/:cid", async (c) => {
-    const piece = await store.find(c.req.param("cid"));
+    const piece = await find(store, c.req.param("cid"), c.req.query("leafCount"));
     if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
     const cid = encodePieceCid(piece).toString();
     const size = Number(piece.payloadSize);
@@ -41,6 +41,16 @@ export function addRetrieval(app: App, store: PieceStore, logger: Logger): void 
     };
     return c.body(guarded(bytes, cut), range ? 206 : 200, headers);
   });
+}
+
+/**
+ * By its PieceCIDv2, or, with `leafCount`, by the PieceCIDv1 of its root: all that a deal says of a piece, and so all that
+ * a provider knows who fetches it to take over.
+ */
+function find(store: PieceStore, cid: string, leafCount: string | undefined): Promise<Commitment | undefined> {
+  if (leafCount === undefined) return store.find(cid);
+  if (!/^[1-9]\d{0,12}$/.test(leafCount)) throw invalid(`leafCount is ${leafCount.slice(0, 20)}, no number of leaves`);
+  return store.findTree(decodePieceCidV1(cid), BigInt(leafCount));
 }
 
 /** With the headers sent, an error can only be told by breaking off: a short body would have to wait for a timeout. */

@@ -89,6 +89,18 @@ export class FilePieceStore implements PieceStore {
     this.#index(name);
   }
 
+  discardUpload(id: string): Promise<void> {
+    return this.#uploads.discard(id);
+  }
+
+  async remove(pieceCid: string): Promise<void> {
+    const commitment = decodePieceCid(pieceCid);
+    const name = nameOf(commitment);
+    this.#names.get(keyOf(commitment.root, commitment.leafCount))?.delete(name);
+    // The payload first: a layer alone is no piece.
+    for (const suffix of [PAYLOAD, LAYER]) await rm(this.#path(name, suffix), { force: true });
+  }
+
   async find(pieceCid: string): Promise<Commitment | undefined> {
     const commitment = decodePieceCid(pieceCid);
     return (await this.#isWhole(commitment)) ? commitment : undefined;
@@ -110,14 +122,20 @@ export class FilePieceStore implements PieceStore {
     return names.filter(isName);
   }
 
-  async open(root: Uint8Array, leafCount: bigint): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined> {
+  async findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined> {
     for (const name of this.#names.get(keyOf(root, leafCount)) ?? []) {
       const commitment = decodePieceCid(name);
-      if (!(await this.#isWhole(commitment))) continue;
-      const layer = await this.#layer(name, commitment);
-      return { layer, read: (offset, length) => this.#readRange(name, offset, length) };
+      if (await this.#isWhole(commitment)) return commitment;
     }
     return undefined;
+  }
+
+  async open(root: Uint8Array, leafCount: bigint): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined> {
+    const commitment = await this.findTree(root, leafCount);
+    if (!commitment) return undefined;
+    const name = nameOf(commitment);
+    const layer = await this.#layer(name, commitment);
+    return { layer, read: (offset, length) => this.#readRange(name, offset, length) };
   }
 
   #index(name: string): void {

@@ -39,8 +39,14 @@ export interface PieceStore extends PieceSource {
    * @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_INCOMPLETE`, `PIECE_MISMATCH`, `INVALID_PIECE_CID`
    */
   finishUpload(id: string, pieceCid: string): Promise<void>;
+  /** Ends an upload without its piece: what came of it is deleted. One that is unknown is none to end. */
+  discardUpload(id: string): Promise<void>;
+  /** Deletes a piece, where it is here. No deal may need it any more. @throws HoldfastError `INVALID_PIECE_CID` */
+  remove(pieceCid: string): Promise<void>;
   /** The commitment of a piece that is here. @throws HoldfastError `INVALID_PIECE_CID` */
   find(pieceCid: string): Promise<Commitment | undefined>;
+  /** The commitment of a payload that is here under this root and leafCount. */
+  findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined>;
   /**
    * The payload's bytes from `start` up to and without `end`. It fails on the way, with `PIECE_DAMAGED`, where the disk
    * has lost bytes.

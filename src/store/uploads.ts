@@ -93,9 +93,9 @@ export class Uploads {
     this.#states.delete(id);
   }
 
-  /** Forgets an upload and deletes what it has. */
+  /** Forgets an upload and deletes what it has. Ids that did not come from here are in no path. */
   async discard(id: string): Promise<void> {
-    this.#states.delete(id);
+    if (!this.#states.delete(id)) return;
     await Promise.all(this.#paths(id).map((path) => rm(path, { force: true })));
   }
 

@@ -269,6 +269,37 @@ describe("store: pieces in a folder", () => {
     expect(await store.open(root, leafCount)).to.equal(undefined);
   });
 
+  it("drops an upload at any step, and only those that it gave an id to", async () => {
+    const begun = await store.beginUpload();
+    await store.discardUpload(begun);
+    await expectError("UNKNOWN_UPLOAD", () => store.writeUpload(begun, inChunks(piece.payload), MOST));
+    const written = await store.beginUpload();
+    await store.writeUpload(written, inChunks(piece.payload), MOST);
+    await store.discardUpload(written);
+    await expectError("UNKNOWN_UPLOAD", () => store.finishUpload(written, piece.cid));
+    await expectNothing();
+    await put(store, piece);
+    await store.discardUpload(`../pieces/${piece.cid}`);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+  });
+
+  it("removes a piece, and takes it again", async () => {
+    const { root, leafCount } = piece.commitment;
+    expect(await store.findTree(root, leafCount)).to.equal(undefined);
+    await put(store, piece);
+    expect(await store.findTree(root, leafCount)).to.deep.equal(piece.commitment);
+    expect(await store.findTree(root, leafCount + 1n)).to.equal(undefined);
+    await store.remove(piece.cid);
+    await store.remove(piece.cid);
+    await expectNothing();
+    expect(await store.find(piece.cid)).to.equal(undefined);
+    expect(await store.findTree(root, leafCount)).to.equal(undefined);
+    expect(await store.open(root, leafCount)).to.equal(undefined);
+    await put(store, piece);
+    expect(await store.findTree(root, leafCount)).to.deep.equal(piece.commitment);
+    await expectError("INVALID_PIECE_CID", () => store.remove("../../etc/passwd"));
+  });
+
   it("does not take a CID for a path", async () => {
     for (const strange of ["../../etc/passwd", "", "%2e%2e", `${piece.cid}/../x`, `${piece.cid}\0`]) {
       await expectError("INVALID_PIECE_CID", () => store.find(strange));
