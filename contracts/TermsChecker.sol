@@ -6,7 +6,7 @@ import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
-import {PieceTree} from "./libraries/PieceTree.sol";
+import {TermsRules} from "./libraries/TermsRules.sol";
 
 /// @title What a market asks of terms before it opens them
 /// @notice The part of opening that only reads: whether terms are possible, and whether both parties agreed to them.
@@ -43,8 +43,8 @@ contract TermsChecker {
     ) external view returns (bool gift) {
         _requireReceiver(terms.client);
         _requireReceiver(terms.provider);
-        _checkPiece(terms.root, terms.leafCount);
-        _checkNumbers(terms.periods, terms.maxPeriods, terms.pricePerPeriod, terms.collateral, maxMisses);
+        TermsRules.requirePiece(terms.root, terms.leafCount);
+        TermsRules.requireNumbers(terms.periods, terms.maxPeriods, terms.pricePerPeriod, terms.collateral, maxMisses);
         gift = clientSignature.length == 0 && sender != terms.client;
         if (!gift && sender != terms.client && !_signed(terms.client, id, clientSignature)) {
             revert IStorageMarket.InvalidClientSignature(terms.client);
@@ -56,33 +56,6 @@ contract TermsChecker {
     function _requireReceiver(address account) private view {
         bool fit = DealTermsLib.isReceiver(account, address(_vault), address(_registry), _market);
         if (!fit) revert IStorageMarket.InvalidAccount(account);
-    }
-
-    function _checkPiece(bytes32 root, uint256 leafCount) private pure {
-        if (leafCount == 0 || leafCount > PieceTree.MAX_LEAVES) revert IStorageMarket.InvalidLeafCount(leafCount);
-        if (!PieceTree.isRoot(root)) revert IStorageMarket.InvalidRoot(root);
-    }
-
-    function _checkNumbers(
-        uint256 periods,
-        uint256 maxPeriods,
-        uint256 price,
-        uint256 collateral,
-        uint256 maxMisses
-    ) private pure {
-        if (periods < maxMisses || periods > maxPeriods || maxPeriods > DealTermsLib.MAX_PERIODS) {
-            revert IStorageMarket.InvalidPeriods(periods, maxPeriods);
-        }
-        if (collateral != 0 && collateral < maxMisses) revert IStorageMarket.InvalidCollateral(collateral);
-        unchecked {
-            // price and collateral are below 2^128, maxPeriods is at most 2^24, and a tier's maxMisses is never 0
-            _checkAmount(price * maxPeriods);
-            _checkAmount(collateral + maxPeriods * (collateral / maxMisses));
-        }
-    }
-
-    function _checkAmount(uint256 most) private pure {
-        if (most > type(uint128).max) revert IStorageMarket.AmountTooLarge(most);
     }
 
     function _requireProvider(address provider, uint256 id, address sender, bytes calldata signature) private view {
