@@ -1,7 +1,8 @@
 /** Following a chain by polling: new heads, reorganisations, and logs in ranges that a node will answer. */
-import type { Block, Filter, JsonRpcApiProvider, Log } from "ethers";
+import type { Block, Filter, JsonRpcApiProvider } from "ethers";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "./clock.js";
+import { type LogRange, logsBetween } from "./logs.js";
 
 export interface Head {
   readonly number: number;
@@ -30,15 +31,8 @@ export interface FollowerOptions {
   readonly pollMs?: number;
   /** How many heads are remembered to notice a reorganisation; 64 by default. */
   readonly depth?: number;
-  /** Blocks in one `eth_getLogs` at most; 2,000 by default. Halved for as long as the node refuses. */
+  /** Blocks in one `eth_getLogs` at most, see `logsBetween`. */
   readonly logRange?: number;
-}
-
-/** Logs of consecutive blocks. */
-export interface LogRange {
-  readonly logs: readonly Log[];
-  /** Everything up to this block has been read. */
-  readonly to: number;
 }
 
 interface Seen {
@@ -66,7 +60,7 @@ export class BlockFollower {
   readonly #clock: Clock;
   readonly #pollMs: number;
   readonly #depth: number;
-  readonly #logRange: number;
+  readonly #logRange: number | undefined;
 
   constructor(options: FollowerOptions) {
     this.#provider = options.provider;
@@ -74,7 +68,7 @@ export class BlockFollower {
     this.#clock = options.clock ?? systemClock;
     this.#pollMs = options.pollMs ?? 1_000;
     this.#depth = options.depth ?? 64;
-    this.#logRange = options.logRange ?? 2_000;
+    this.#logRange = options.logRange;
   }
 
   /**
@@ -136,30 +130,18 @@ export class BlockFollower {
    *
    * @throws What the node answers for a single block; the reason of `signal`.
    */
-  async *logs(
+  logs(
     filter: Omit<Filter, "fromBlock" | "toBlock">,
     from: number,
     to: number,
     signal: AbortSignal,
   ): AsyncGenerator<LogRange, void, undefined> {
-    let range = this.#logRange;
-    for (let at = from; at <= to; ) {
-      signal.throwIfAborted();
-      const end = Math.min(at + range - 1, to);
-      let logs: Log[];
-      try {
-        logs = await this.#provider.getLogs({ ...filter, fromBlock: at, toBlock: end });
-      } catch (error) {
-        if (end === at) throw error;
-        range = Math.ceil((end - at + 1) / 2);
-        this.#logger.debug(
-          { err: error, from: at, to: end },
-          "the node refused a range of logs, asking for half of it",
-        );
-        continue;
-      }
-      yield { logs, to: end };
-      at = end + 1;
-    }
+    const onRefused = (err: unknown, at: number, end: number) =>
+      this.#logger.debug({ err, from: at, to: end }, "the node refused a range of logs, asking for half of it");
+    return logsBetween(this.#provider, filter, from, to, {
+      ...(this.#logRange === undefined ? {} : { range: this.#logRange }),
+      signal,
+      onRefused,
+    });
   }
 }

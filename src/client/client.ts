@@ -7,6 +7,7 @@ import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
 import { type Commitment, commit, encodePieceCid } from "../piece/index.js";
 import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, type Tier } from "../protocol/index.js";
+import { extendDeal, terminateDeal } from "./deals.js";
 import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
 import { refused } from "./http.js";
 import { type Candidate, type DealWishes, findCandidates, termsFor } from "./market.js";
@@ -192,20 +193,18 @@ export class HoldfastClient {
   }
 
   /** Ends a deal: the period in progress is still owed, the rest comes back at once. */
-  async terminate(id: bigint): Promise<void> {
-    const { market } = this.#access.contracts;
-    await this.#access.sender.send(await market.terminate.populateTransaction(id), "terminate a deal");
+  terminate(id: bigint): Promise<void> {
+    return terminateDeal(this.#access, id);
   }
 
   /**
-   * Pays for more periods of a deal, up to its maxPeriods, from what the account has in the vault.
+   * Pays for more periods of a deal, anybody's, up to its maxPeriods. What is missing in the vault is deposited.
    *
    * @param maxCost - the most to pay in all, in base units
+   * @throws as `extendDeal`
    */
-  async extend(id: bigint, periods: number, maxCost: bigint): Promise<void> {
-    const { market } = this.#access.contracts;
-    const call = await market.extend.populateTransaction(id, periods, maxCost);
-    await this.#paying.run(() => this.#access.sender.send(call, "extend a deal"));
+  extend(id: bigint, periods: number, maxCost: bigint): Promise<void> {
+    return this.#paying.run(() => extendDeal(this.#access, id, periods, maxCost));
   }
 
   /** What the account has in the vault, in base units of `token` (zero: the native coin). */

@@ -17,6 +17,22 @@ export {
   type StoreStep,
   TooFewProvidersError,
 } from "./client.js";
+export {
+  type DealFilter,
+  type DealInfo,
+  type DealReader,
+  type DealState,
+  dealIdFrom,
+  dealIdText,
+  extendDeal,
+  findDeals,
+  readDeal,
+  readDeals,
+  readState,
+  statusName,
+  terminateDeal,
+  transferDeal,
+} from "./deals.js";
 export { type ChainAccess, fund } from "./funds.js";
 export { type Candidate, type DealWishes, findCandidates } from "./market.js";
 export { askInfo, askSignature, type ProviderNode, upload } from "./providers.js";
