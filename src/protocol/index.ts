@@ -36,6 +36,7 @@ export {
   feeDown,
   lastClosedProven,
   type Money,
+  type Revision,
   Stage,
   type Standing,
   Status,
@@ -44,6 +45,7 @@ export {
   standing,
   type Totals,
   totals,
+  UNREVISED,
 } from "./ledger.js";
 export { collateralFor, pricePerPeriodUp } from "./pricing.js";
 export {
@@ -61,6 +63,22 @@ export {
   type StorageRequest,
   slotRamp,
 } from "./requests.js";
+export {
+  amended,
+  amendedFrom,
+  type Change,
+  type Commitment,
+  type Current,
+  commitmentOf,
+  current,
+  type DealRecord,
+  extended,
+  type Moved,
+  settled,
+  terminated,
+  totalsOf,
+} from "./revision.js";
+
 export {
   closedAt,
   epochOf,

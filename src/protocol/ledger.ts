@@ -1,3 +1,4 @@
+import { ZeroHash } from "ethers";
 import { closedAt, openAt, startedAt, type Tier } from "./schedule.js";
 
 /** What a deal is at a block; the last three are for ever (PROTOCOL section 6). Numbers as in the contracts. */
@@ -52,6 +53,43 @@ export interface Money {
   readonly price: bigint;
   readonly collateral: bigint;
 }
+
+/**
+ * The part of a deal that only amended deals have: the amendment that waits, and the books of the commitments that were
+ * replaced (PROTOCOL section 6, `amend`). Amounts in base units; windows and counts are numbers.
+ */
+export interface Revision {
+  /** Amendments accepted so far. */
+  readonly nonce: number;
+  /** k*: the first window under the amendment that waits; 0 where none does. */
+  readonly from: number;
+  /** Commitment and price that wait. */
+  readonly root: string;
+  readonly leafCount: bigint;
+  readonly price: bigint;
+  /** The last window of the commitments before the current one; 0 where there was none. */
+  readonly since: number;
+  /** How many windows up to `since` were missed. */
+  readonly lapsed: number;
+  /** Paid, kept as fee and refunded for windows up to `since`, and for windows that left the deal since it was amended. */
+  readonly paid: bigint;
+  readonly fee: bigint;
+  readonly refunded: bigint;
+}
+
+/** Of a deal that was never amended. */
+export const UNREVISED: Revision = {
+  nonce: 0,
+  from: 0,
+  root: ZeroHash,
+  leafCount: 0n,
+  price: 0n,
+  since: 0,
+  lapsed: 0,
+  paid: 0n,
+  fee: 0n,
+  refunded: 0n,
+};
 
 /** Where a deal stands at a block, all of it derived. */
 export interface Standing {
@@ -144,13 +182,15 @@ function statusOf(course: Course, closed: number, defaulted: boolean): Status {
 }
 
 /**
- * Whether the last closed window was proven; with a live status, what `isProven` says of the right piece.
+ * Whether the last closed window was proven, under the current commitment; with a live status, what `isProven` says of
+ * the right piece.
  *
+ * @param revision - of a deal that was amended
  * @example
  * lastClosedProven(course, standing(course, tier, block));
  */
-export function lastClosedProven(course: Course, now: Standing): boolean {
-  if (now.closed === 0) return false;
+export function lastClosedProven(course: Course, now: Standing, revision: Revision = UNREVISED): boolean {
+  if (now.closed <= revision.since) return false;
   return course.lastProven === now.closed || (course.lastProven === now.closed + 1 && course.provenBefore);
 }
 
@@ -237,10 +277,18 @@ export function slashedFor(
  *
  * @param now - from {@link standing}, for the block of the settlement
  * @param feeBps - of the market
+ * @param revision - of a deal that was amended, and that is current: see `settled`
  * @example
  * const { bounty } = due(course, money, tier, standing(course, tier, block), 50n);
  */
-export function due(course: Course, money: Money, tier: Tier, now: Standing, feeBps: bigint): Due {
+export function due(
+  course: Course,
+  money: Money,
+  tier: Tier,
+  now: Standing,
+  feeBps: bigint,
+  revision: Revision = UNREVISED,
+): Due {
   if (course.stage < Stage.Open || course.stage === Stage.Closed) return NOTHING;
   const closes = now.status === Status.Defaulted || now.status === Status.Completed;
   const payable = now.status === Status.Defaulted ? course.proven : now.provenClosed;
@@ -255,7 +303,7 @@ export function due(course: Course, money: Money, tier: Tier, now: Standing, fee
     misses,
     payment: BigInt(windows) * money.price - fee,
     fee,
-    refund: closes ? BigInt(course.periods - payable) * money.price : 0n,
+    refund: closes ? BigInt(course.periods - payable - revision.lapsed) * money.price : 0n,
     bounty,
     compensation: after.slashed - before.slashed - bounty,
     returned: closes ? bonded(course, money, tier) - after.slashed : 0n,
@@ -283,17 +331,29 @@ export function book(course: Course, moved: Due): Course {
  * The totals as booked. For those that a settlement now would leave, {@link book} first.
  *
  * @param feeBps - of the market
+ * @param revision - of a deal that was amended
  * @example
  * const { paid, fee, refunded, escrow, funded } = totals(course, money, tier, 50n);
  * paid + fee + refunded + escrow === funded; // true, always
  */
-export function totals(course: Course, money: Money, tier: Tier, feeBps: bigint): Totals {
+export function totals(
+  course: Course,
+  money: Money,
+  tier: Tier,
+  feeBps: bigint,
+  revision: Revision = UNREVISED,
+): Totals {
+  const { price, fundedPeriods } = money;
   const closed = course.stage === Stage.Closed;
-  const periods = (count: number): bigint => BigInt(count) * money.price;
-  const funded = periods(money.fundedPeriods);
-  const fee = BigInt(course.paid) * feeDown(money.price, feeBps);
-  const paid = periods(course.paid) - fee;
-  const refunded = periods(money.fundedPeriods - (closed ? course.paid : course.periods));
+  const last = revision.from === 0 ? course.periods : revision.from - 1;
+  const windows = course.paid - (revision.since - revision.lapsed);
+  const gross = BigInt(windows) * price;
+  const kept = BigInt(windows) * feeDown(price, feeBps);
+  const fee = revision.fee + kept;
+  const paid = revision.paid + gross - kept;
+  const refunded = revision.refunded + BigInt(fundedPeriods - (closed ? windows : last - revision.since)) * price;
+  const behind = revision.paid + revision.fee + revision.refunded;
+  const funded = behind + BigInt(fundedPeriods) * price + BigInt(course.periods - last) * revision.price;
   const bond = bonded(course, money, tier);
   const { slashed, bounty } = slashedFor(course, money, tier, course.slashed);
   const returned = closed ? bond - slashed : 0n;
