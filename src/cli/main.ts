@@ -24,6 +24,16 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./piece.js")).pieceCommand(),
   },
   {
+    path: ["store"],
+    summary: "store a file with providers, and pay for it",
+    load: async () => (await import("./store.js")).storeCommand(),
+  },
+  {
+    path: ["fetch"],
+    summary: "fetch a piece, verified",
+    load: async () => (await import("./fetch.js")).fetchCommand(),
+  },
+  {
     path: ["bench", "piece"],
     summary: "measure how fast piece commitments are computed",
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),

@@ -34,6 +34,7 @@ export {
   transferDeal,
 } from "./deals.js";
 export { type ChainAccess, fund } from "./funds.js";
+export { holders, type PastDeal, pastDeals } from "./history.js";
 export { type Candidate, type DealWishes, findCandidates } from "./market.js";
 export { askInfo, askSignature, type ProviderNode, upload } from "./providers.js";
 export { type Failure, memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";

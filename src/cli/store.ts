@@ -1,0 +1,127 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { fileBlob } from "../client/file-node.js";
+import {
+  type Deal,
+  dealIdText,
+  type StoredPiece,
+  type StoreOptions,
+  type StoreStep,
+  TooFewProvidersError,
+} from "../client/index.js";
+import { escrowOf } from "../protocol/index.js";
+import { type ChainFlags, chainCommand, printResult, type Session, tell, withClient } from "./context.js";
+import { parseAddress, parseAmount, parseCount, tierIndex } from "./values.js";
+
+interface StoreFlags extends ChainFlags {
+  readonly tier: string;
+  readonly periods: number;
+  readonly maxPeriods?: number;
+  readonly replicas: number;
+  readonly maxPrice?: bigint;
+  readonly token?: string;
+}
+
+/** A deal in what `holdfast store --json` prints. Amounts in base units of `token`. */
+export interface DealReport {
+  /** 32 bytes in hex. */
+  readonly id: string;
+  readonly provider: string;
+  readonly url: string;
+  readonly token: string;
+  readonly pricePerPeriod: bigint;
+  readonly periods: number;
+  /** What went into escrow. */
+  readonly cost: bigint;
+  /** Of the provider's stake. */
+  readonly collateral: bigint;
+}
+
+/** What `holdfast store --json` prints. */
+export interface StoreReport {
+  /** Absolute path. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly pieceCid: string;
+  readonly deals: readonly DealReport[];
+}
+
+/** More than any period can cost: a limit that is none. */
+const ANY_PRICE = (1n << 128n) - 1n;
+
+/**
+ * Stores a payload as the flags say, and tells of each step.
+ *
+ * @throws TooFewProvidersError after the deals that are open all the same were told
+ * @throws HoldfastError `UNKNOWN_TIER`, and what `HoldfastClient.store` throws
+ */
+export async function storePayload(
+  { client, access }: Session,
+  payload: Blob,
+  flags: StoreFlags,
+): Promise<StoredPiece> {
+  try {
+    return await client.store(payload, {
+      tier: tierIndex(flags.tier, access.deployment),
+      periods: flags.periods,
+      copies: flags.replicas,
+      maxPricePerPeriod: flags.maxPrice ?? ANY_PRICE,
+      ...(flags.maxPeriods === undefined ? {} : { maxPeriods: flags.maxPeriods }),
+      ...(flags.token === undefined ? {} : { token: flags.token }),
+      onProgress: tellStep,
+    } satisfies StoreOptions);
+  } catch (error) {
+    if (!(error instanceof TooFewProvidersError)) throw error;
+    // They are paid for: whoever called has to know what can be fetched, and ended.
+    for (const deal of error.deals) tell(`open and paid for: ${dealIdText(deal.id)} at ${deal.url}`);
+    throw error;
+  }
+}
+
+/** The deals of a report. */
+export function reportDeals(deals: readonly Deal[]): DealReport[] {
+  return deals.map(({ id, url, terms }) => {
+    const { provider, token, pricePerPeriod, periods, collateral } = terms;
+    return { id: dealIdText(id), provider, url, token, pricePerPeriod, periods, cost: escrowOf(terms), collateral };
+  });
+}
+
+/** A report for a person: what it is known by, and where it is. */
+export function storeLines({ pieceCid, deals }: Pick<StoreReport, "pieceCid" | "deals">): string[] {
+  return [
+    `pieceCid  ${pieceCid}`,
+    ...deals.map(({ id, url, cost, periods }) => `deal      ${id}  ${url}  ${cost} base units for ${periods} periods`),
+  ];
+}
+
+function tellStep(step: StoreStep): void {
+  if (step.step === "committed") tell(`commitment ${step.pieceCid}`);
+  else if (step.step === "uploaded") tell(`${step.url} has the bytes and checked them`);
+  else tell(`deal ${dealIdText(step.deal.id)} with ${step.deal.terms.provider} is open`);
+}
+
+/** Adds the options that say what a deal is to be like. */
+function withWishes(command: Command): Command {
+  return command
+    .option("--tier <tier>", "tier of the market's table, by index or name", "0")
+    .requiredOption("--periods <n>", "periods paid now", parseCount)
+    .option("--max-periods <n>", "up to where the deal may be extended; as many as are paid by default", parseCount)
+    .option("--replicas <n>", "how many providers keep it", parseCount, 1)
+    .addOption(
+      new Option("--token <address>", "what to pay with; the market's own by default").argParser(parseAddress),
+    );
+}
+
+/** `holdfast store FILE --periods N [--tier T] [--replicas N] [--max-price AMOUNT] …`. */
+export function storeCommand(): Command {
+  return withWishes(chainCommand("store"))
+    .description("store a file: choose providers, hand them the bytes, and pay into escrow")
+    .argument("<file>", "the file to store")
+    .option("--max-price <amount>", "the most that a period may cost at one provider, in base units", parseAmount)
+    .action(async (path: string, flags: StoreFlags) => {
+      const payload = await fileBlob(path);
+      const { pieceCid, deals } = await withClient(flags, (session) => storePayload(session, payload, flags));
+      const report = { file: resolve(path), bytes: payload.size, pieceCid, deals: reportDeals(deals) };
+      printResult<StoreReport>(flags, report, storeLines);
+    });
+}
