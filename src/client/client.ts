@@ -1,12 +1,12 @@
-import { type Provider, type Signer, toBeHex } from "ethers";
+import { getAddress, type Provider, type Signer, toBeHex } from "ethers";
 import { connect, verifyDeployment } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
 import { ChainError } from "../chain/errors.js";
 import { Mutex } from "../chain/mutex.js";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
-import { type Commitment, commit, encodePieceCid } from "../piece/index.js";
-import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, type Tier } from "../protocol/index.js";
+import { type Commitment, commit, encodePieceCid, type Payload } from "../piece/index.js";
+import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, Stage, type Tier } from "../protocol/index.js";
 import { extendDeal, terminateDeal } from "./deals.js";
 import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
 import { refused } from "./http.js";
@@ -23,6 +23,13 @@ export interface StoreOptions extends DealWishes {
   readonly copies?: number;
   /** Nodes to choose from; all that are registered by default. */
   readonly urls?: readonly string[];
+  /** Providers, by address, that are not to have it. */
+  readonly exclude?: readonly string[];
+  /**
+   * Told of a deal that its provider has signed, just before it is paid for. With what it is told, {@link HoldfastClient.open}
+   * can finish what a crash cut off, without paying twice. Nothing is paid where it fails.
+   */
+  readonly onSigned?: (signed: SignedDeal) => void | Promise<void>;
   /** Told of each step as it is done. */
   readonly onProgress?: (step: StoreStep) => void;
 }
@@ -38,6 +45,11 @@ export interface Deal {
   /** Where its provider serves the piece. */
   readonly url: string;
   readonly terms: DealTerms;
+}
+
+/** A deal with the signature that opens it. */
+export interface SignedDeal extends Deal {
+  readonly providerSignature: string;
 }
 
 export interface StoredPiece {
@@ -69,7 +81,7 @@ export class TooFewProvidersError extends HoldfastError {
 interface Order {
   readonly pieceCid: string;
   readonly commitment: Commitment;
-  readonly payload: Blob;
+  readonly payload: Payload;
   readonly options: StoreOptions;
   readonly tier: Tier;
 }
@@ -150,9 +162,10 @@ export class HoldfastClient {
    * @throws TooFewProvidersError with the deals that are open by then, whatever went wrong with the others
    * @throws ChainError where money is missing or the chain can't be reached, and no deal is open
    */
-  async store(payload: Blob, options: StoreOptions): Promise<StoredPiece> {
+  async store(payload: Payload, options: StoreOptions): Promise<StoredPiece> {
     const tier = this.#checkOptions(options);
-    const { copies = 1, onProgress, urls } = options;
+    const { copies = 1, exclude = [], onProgress, urls } = options;
+    const excluded = new Set(exclude.map((provider) => getAddress(provider)));
     const commitment = await commit(payload.stream());
     const pieceCid = encodePieceCid(commitment).toString();
     onProgress?.({ step: "committed", pieceCid, commitment });
@@ -162,7 +175,8 @@ export class HoldfastClient {
     for (const candidate of await findCandidates(this.#access, commitment.payloadSize, options, urls)) {
       if (deals.length === copies) break;
       // Two copies with one provider, under whatever URLs, would be one.
-      if (deals.some(({ terms }) => terms.provider === candidate.info.provider)) continue;
+      const { provider } = candidate.info;
+      if (excluded.has(provider) || deals.some(({ terms }) => terms.provider === provider)) continue;
       try {
         deals.push(await this.#place(candidate, order));
       } catch (error) {
@@ -190,6 +204,25 @@ export class HoldfastClient {
     options: RetrieveOptions = {},
   ): Promise<Retrieval<unknown>> {
     return retrieve(pieceCid, urls, makeSink, options);
+  }
+
+  /**
+   * Pays for a deal that its provider has signed, and opens it. Where it is open already, this does nothing and costs
+   * nothing: the same terms open once.
+   *
+   * @throws ChainError where money is missing, the terms have expired, or the market refuses them
+   */
+  open({ id, terms, providerSignature }: Omit<SignedDeal, "url">): Promise<void> {
+    return this.#paying.run(async () => {
+      const { contracts, sender } = this.#access;
+      const [deal] = await ask("read a deal", contracts.lens.dealsOf([id]));
+      if (deal !== undefined && Number(deal.stage) >= Stage.Open) return;
+      const call = await contracts.market.open.populateTransaction(terms, "0x", providerSignature);
+      await fund(this.#access, terms.token, escrowOf(terms));
+      // The sender simulates before it sends, so a provider without stake costs no gas. Where somebody else was faster
+      // and opened these terms, as a gift, the deal is this client's all the same: "done".
+      await sender.send(call, "open a deal");
+    });
   }
 
   /** Ends a deal: the period in progress is still owed, the rest comes back at once. */
@@ -253,7 +286,9 @@ export class HoldfastClient {
     options.onProgress?.({ step: "uploaded", url });
     const terms = await check();
     const deal = { id: dealIdOf(dealDomain(deployment.chainId, deployment.market), terms), url, terms };
-    await this.#open(deal, await this.#signature(deal));
+    const signed = { ...deal, providerSignature: await this.#signature(deal) };
+    await options.onSigned?.(signed);
+    await this.open(signed);
     options.onProgress?.({ step: "opened", deal });
     return deal;
   }
@@ -268,17 +303,6 @@ export class HoldfastClient {
       if (await isSignedBy(this.#provider, account, digest, providerSignature)) return providerSignature;
     }
     throw refused(url, `its signature is neither the provider's (${terms.provider}) nor its signer's`);
-  }
-
-  /** The sender simulates before it sends, so a provider without stake costs no gas. */
-  #open({ terms }: Deal, providerSignature: string): Promise<unknown> {
-    return this.#paying.run(async () => {
-      await fund(this.#access, terms.token, escrowOf(terms));
-      const { contracts, sender } = this.#access;
-      const call = await contracts.market.open.populateTransaction(terms, "0x", providerSignature);
-      // Where somebody else opened these terms, as a gift, the deal is this client's all the same: "done".
-      await sender.send(call, "open a deal");
-    });
   }
 }
 

@@ -8,10 +8,12 @@ export { type Deployment, parseDeployment } from "../chain/deployment.js";
 export { ChainError } from "../chain/errors.js";
 export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
+export type { Payload } from "../piece/index.js";
 export {
   type ClientOptions,
   type Deal,
   HoldfastClient,
+  type SignedDeal,
   type StoredPiece,
   type StoreOptions,
   type StoreStep,

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+
+import type { Payload } from "../piece/index.js";
 import {
   type DealAnswer,
   type DealTerms,
@@ -35,17 +37,18 @@ export async function askInfo(url: string, timeoutMs = QUOTE_TIMEOUT_MS): Promis
 /**
  * Hands a piece to a node, unless it has it.
  *
- * @param payload - a Blob backed by a file is read as it is sent
+ * @param payload - read as it is sent, in Node; browsers can't send a stream, and gather one that is no Blob first
  * @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED`
  */
-export async function upload(url: string, pieceCid: string, payload: Blob): Promise<void> {
+export async function upload(url: string, pieceCid: string, payload: Payload): Promise<void> {
   if (await has(url, pieceCid)) return;
   const begun = await call(url, "pdp/piece/uploads", { method: "POST" });
   await begun.body?.cancel();
   const place = begun.headers.get("location");
   if (!place) throw refused(url, "it named no place for the upload");
   const deadline = Math.min(MAX_TIMER_MS, DEAL_TIMEOUT_MS + Math.ceil(payload.size / SLOWEST_UPLOAD));
-  const sent = await request(url, place, { method: "PUT", body: payload, signal: AbortSignal.timeout(deadline) });
+  const signal = AbortSignal.timeout(deadline);
+  const sent = await request(url, place, { method: "PUT", ...(await bodyOf(payload)), signal });
   await sent.body?.cancel();
   const finished = await call(url, place, { method: "POST", ...json({ pieceCid }) });
   await finished.body?.cancel();
@@ -60,6 +63,18 @@ export async function askSignature(url: string, terms: DealTerms): Promise<DealA
 /** The response to a download of a whole piece. @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED` */
 export function download(url: string, pieceCid: string, signal: AbortSignal): Promise<Response> {
   return request(url, `piece/${pieceCid}`, { signal });
+}
+
+/** `duplex` is what fetch wants of a stream. The length lets a provider refuse what is too large at once. */
+async function bodyOf(payload: Payload): Promise<RequestInit & { duplex?: "half" }> {
+  if (payload instanceof Blob) return { body: payload };
+  if (!sendsStreams()) return { body: await new Response(payload.stream()).blob() };
+  return { body: payload.stream(), duplex: "half", headers: { "content-length": String(payload.size) } };
+}
+
+/** Browsers that can send a stream at all do so over HTTP/2 only, which a node does not speak. */
+function sendsStreams(): boolean {
+  return typeof process === "object" && process.versions?.node !== undefined;
 }
 
 /** A node that can't say so gets the bytes. */

@@ -1,6 +1,7 @@
 import { HoldfastError } from "../errors.js";
 import { type Commitment, commitmentOf, MIN_HEIGHT, NODE_SIZE } from "./geometry.js";
 import { TreeLayer } from "./layer.js";
+import { readStream } from "./stream.js";
 import { hashNodes, Subtree, zeroNode, zeroSubtree } from "./tree.js";
 
 /** What {@link commit} reads: bytes at once, in chunks of any size, or as a web stream. */
@@ -193,21 +194,4 @@ export async function commitWithLayer(
 function chunksOf(source: PieceSource): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
   if (source instanceof Uint8Array) return [source];
   return "getReader" in source ? readStream(source) : source;
-}
-
-/** Not every browser can iterate a ReadableStream. */
-async function* readStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  let done = false;
-  try {
-    for (;;) {
-      const next = await reader.read();
-      done = next.done;
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    if (!done) await reader.cancel().catch(() => undefined);
-    reader.releaseLock();
-  }
 }

@@ -27,4 +27,5 @@ export {
 } from "./geometry.js";
 export { TreeLayer } from "./layer.js";
 export { prove, type ReadPayloadRange, sortedDistinct, verifyProof } from "./proof.js";
+export { type Payload, readStream, streamOf } from "./stream.js";
 export { hashNodes, zeroSubtree } from "./tree.js";

@@ -329,6 +329,7 @@ describe("client: storing with providers that lie", () => {
     urls = [await serve({ sign })];
     const { deals } = await store();
     expect(await market.ownerOf(deals[0]?.id as bigint)).to.equal(wallet.address);
-    expect(await client.withdrawAll(net.token)).to.equal(30_000n);
+    // It pays nothing for what is open already.
+    expect(await client.withdrawAll(net.token)).to.equal(0n);
   });
 });
