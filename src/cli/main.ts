@@ -34,6 +34,31 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./fetch.js")).fetchCommand(),
   },
   {
+    path: ["deals"],
+    summary: "list deals",
+    load: async () => (await import("./deals.js")).dealsCommand(),
+  },
+  {
+    path: ["deal", "show"],
+    summary: "print how a deal stands",
+    load: async () => (await import("./deal.js")).dealShowCommand(),
+  },
+  {
+    path: ["deal", "extend"],
+    summary: "pay for more periods of a deal",
+    load: async () => (await import("./deal.js")).dealExtendCommand(),
+  },
+  {
+    path: ["deal", "terminate"],
+    summary: "end a deal",
+    load: async () => (await import("./deal.js")).dealTerminateCommand(),
+  },
+  {
+    path: ["deal", "transfer"],
+    summary: "hand a deal to somebody else",
+    load: async () => (await import("./deal.js")).dealTransferCommand(),
+  },
+  {
     path: ["bench", "piece"],
     summary: "measure how fast piece commitments are computed",
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
@@ -61,7 +86,10 @@ const ENTRIES: readonly Entry[] = [
 ];
 
 /** Summaries of the words that only group commands. */
-const GROUPS: Readonly<Record<string, string>> = { bench: "measure what the figures in the docs promise" };
+const GROUPS: Readonly<Record<string, string>> = {
+  deal: "look at one deal, or change it",
+  bench: "measure what the figures in the docs promise",
+};
 
 function isNamed(entry: Entry, operands: readonly string[]): boolean {
   return entry.path.every((word, i) => word === operands[i]);
