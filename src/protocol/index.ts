@@ -116,3 +116,20 @@ export {
   termsFromJson,
   termsToJson,
 } from "./wire.js";
+export {
+  type AmendmentAnswer,
+  type AmendmentJson,
+  type AmendmentRequest,
+  amendmentAnswerFromJson,
+  amendmentFromJson,
+  amendmentRequestFromJson,
+  amendmentToJson,
+  type MigrationAnswer,
+  type MigrationRequest,
+  migrationAnswerFromJson,
+  migrationRequestFromJson,
+  type PullAnswer,
+  type PullRequest,
+  pullAnswerFromJson,
+  pullRequestFromJson,
+} from "./wire-changes.js";
