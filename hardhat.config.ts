@@ -8,7 +8,12 @@ const require = createRequire(import.meta.url);
 const compiler = {
   version: "0.8.30",
   path: require.resolve("solc/soljson.js"),
-  settings: { evmVersion: "cancun", optimizer: { enabled: true, runs: 200 } },
+  settings: {
+    evmVersion: "cancun",
+    optimizer: { enabled: true, runs: 200 },
+    // For the test that both parts of the market agree on where everything lies.
+    outputSelection: { "*": { "*": ["storageLayout"] } },
+  },
 };
 
 export default defineConfig({

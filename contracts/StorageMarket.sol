@@ -3,16 +3,19 @@ pragma solidity 0.8.30;
 
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {IProofVerifier, Question} from "./interfaces/IProofVerifier.sol";
-import {IStorageMarket, MarketConfig} from "./interfaces/IStorageMarket.sol";
-import {Course, DealLedger, Due, Stage, Status} from "./libraries/DealLedger.sol";
+import {IMarketChanges} from "./interfaces/IMarketChanges.sol";
+import {MarketConfig} from "./interfaces/IMarketConfig.sol";
+import {Question} from "./interfaces/IProofVerifier.sol";
+import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {ConfigCheck} from "./libraries/ConfigCheck.sol";
+import {Course, DealLedger, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
-import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 import {PayoutList, Payouts} from "./libraries/Payouts.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
 import {MarketBase} from "./MarketBase.sol";
+import {MarketChanges} from "./MarketChanges.sol";
+import {MarketViews} from "./MarketViews.sol";
 import {ProofVerifier} from "./ProofVerifier.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
 import {TermsChecker} from "./TermsChecker.sol";
@@ -20,7 +23,7 @@ import {TermsChecker} from "./TermsChecker.sol";
 /// @title The storage market
 /// @notice The entry points. Each acts on the derived status; each but `prove` books the deal before it changes
 /// anything, and a proof needs no booking: totals are the same in one step or in many.
-contract StorageMarket is MarketBase, ReentrancyGuardTransient {
+contract StorageMarket is MarketViews {
     using DealLedger for Course;
     using DealStore for StoredDeal;
     using Payouts for PayoutList;
@@ -36,14 +39,20 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         uint256[] values;
     }
 
-    /// @inheritdoc IStorageMarket
-    address public immutable override termsChecker;
-    /// @inheritdoc IStorageMarket
-    IProofVerifier public immutable override proofVerifier;
+    /// @dev The market's other part: see `MarketChanges`. There is no way to put another in its place.
+    address private immutable _changes;
 
-    constructor(MarketConfig memory config) MarketBase(config) {
-        termsChecker = address(new TermsChecker(config.vault, config.registry, config.stakeToken, config.minStake));
-        proofVerifier = new ProofVerifier();
+    constructor(
+        MarketConfig memory config
+    )
+        MarketBase(
+            config,
+            address(new TermsChecker(config.vault, config.registry, config.stakeToken, config.minStake)),
+            new ProofVerifier()
+        )
+    {
+        ConfigCheck.check(config);
+        _changes = address(new MarketChanges(config, termsChecker, proofVerifier));
     }
 
     // Opening
@@ -54,13 +63,9 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         bytes calldata clientSignature,
         bytes calldata providerSignature
     ) external nonReentrant returns (uint256 id) {
-        id = dealIdOf(terms);
-        _requireFresh(id);
-        // solhint-disable-next-line not-rely-on-time
-        if (block.timestamp > terms.validUntil) revert TermsExpired(terms.validUntil);
-        if (terms.tier >= tierCount) revert UnknownTier(terms.tier);
+        id = _dealIdOf(terms);
         Tier memory tier;
-        _loadTier(tier, terms.tier);
+        _requireOpenable(terms, id, tier);
         bool gift = TermsChecker(termsChecker).check(
             terms,
             id,
@@ -69,41 +74,20 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
             clientSignature,
             providerSignature
         );
-
         address payer = gift ? msg.sender : terms.client;
-        uint256 phase = Schedule.phase(terms.provider, terms.tier, tier.period);
-        uint256 first = Schedule.firstEpoch(block.number + challengeFinality, phase, tier.period);
-        _deals[id].open(terms, first, gift);
-        emit Opened(id, terms.client, terms.provider, terms, payer, gift, first);
-        _mint(terms.client, id);
-
-        uint256 cost = uint256(terms.pricePerPeriod) * terms.periods;
-        _hold(payer, terms.token, cost);
+        _openDeal(terms, id, tier, payer, gift);
+        _hold(payer, terms.token, uint256(terms.pricePerPeriod) * terms.periods);
         _lock(terms.provider, terms.token, terms.collateral);
     }
 
     /// @inheritdoc IStorageMarket
     function cancel(DealTerms memory terms) external {
-        uint256 id = dealIdOf(terms);
+        uint256 id = _dealIdOf(terms);
         _requireFresh(id);
         bool party = msg.sender == terms.client || msg.sender == terms.provider;
         if (!party && msg.sender != registry.signerOf(terms.provider)) revert NotAParty(msg.sender);
         _deals[id].cancel();
         emit Cancelled(id, msg.sender);
-    }
-
-    function _requireFresh(uint256 id) private view {
-        Stage stage = _deals[id].stageOf();
-        if (stage == Stage.Cancelled) revert TermsCancelled(id);
-        if (stage != Stage.None) revert DealExists(id);
-    }
-
-    function _hold(address payer, address token, uint256 amount) private {
-        if (amount > 0) vault.hold(payer, token, amount);
-    }
-
-    function _lock(address provider, address token, uint256 amount) private {
-        if (amount > 0) registry.lock(provider, token, amount);
     }
 
     // Proving. No guard: nothing called here can call back, and a proof moves no money.
@@ -220,126 +204,36 @@ contract StorageMarket is MarketBase, ReentrancyGuardTransient {
         _flush(list);
     }
 
-    /// @dev Books one deal up to this block: brings `r` up to date and adds what moves to `list`. Of the money, the
-    /// bond is read only where something but pay moves.
-    function _book(uint256 id, Reading memory r, address bountyTo, PayoutList memory list) private {
-        Course memory c = r.course;
-        Status status = r.standing.status;
-        if (status == Status.None || c.stage == Stage.Closed) return;
-        StoredDeal storage deal = _deals[id];
-        deal.loadPay(r.money);
-        bool pays = (status == Status.Open || status == Status.Ending) && r.standing.missed == c.slashed;
-        if (!pays) deal.loadBond(r.money);
-        Due memory d = c.due(r.money, r.tier, r.standing, feeBps);
-        if (pays && d.windows == 0) return;
+    // Changing a deal: the other part runs each of these on the storage of this one, with what was sent.
 
-        c.book(d);
-        deal.saveCounts(c);
-        // Where nothing goes to the owner, its slot need not be read.
-        address owner = pays ? address(0) : _ownerOf(id);
-        if (d.misses == 0) bountyTo = address(0);
-        else if (!FilecoinAddress.isAccount(bountyTo)) bountyTo = owner;
-        emit Settled(id, c.paid, c.slashed, d, bountyTo, status);
-        if (d.payment > 0) list.addPay(registry, treasury, c.provider, r.money.token, d.payment, d.fee);
-        if (!pays) _gatherRest(list, r, owner, bountyTo, d);
+    /// @inheritdoc IMarketChanges
+    function extend(uint256, uint32, uint256) external {
+        _forward();
     }
 
-    function _gatherRest(
-        PayoutList memory list,
-        Reading memory r,
-        address owner,
-        address bountyTo,
-        Due memory d
-    ) private pure {
-        address token = r.money.token;
-        address provider = r.course.provider;
-        list.add(address(0), owner, token, d.refund);
-        list.add(provider, bountyTo, token, d.bounty);
-        list.add(provider, owner, token, d.compensation);
-        list.add(provider, address(0), token, d.returned);
+    /// @inheritdoc IMarketChanges
+    function restore(uint256, uint32) external {
+        _forward();
     }
 
-    /// @dev Books one deal, which must exist, and reads all of its money; bounties go to its owner. What moves is in
-    /// the list, for the caller to flush when it has written everything.
-    function _bookAlone(uint256 id) private returns (Reading memory r, PayoutList memory list) {
-        list = Payouts.create(1);
-        r = _read(id);
-        _book(id, r, address(0), list);
-        _deals[id].loadBond(r.money);
+    /// @inheritdoc IMarketChanges
+    function terminate(uint256) external {
+        _forward();
     }
 
-    function _flush(PayoutList memory list) private {
-        list.flush(vault, registry);
-    }
-
-    // Changing a deal
-
-    /// @inheritdoc IStorageMarket
-    function extend(uint256 id, uint32 periods, uint256 maxCost) external nonReentrant {
-        (Reading memory r, PayoutList memory list) = _bookAlone(id);
-        Course memory c = r.course;
-        _requireStatus(id, r.standing.status, false);
-        if (periods == 0) revert ZeroAmount();
-        uint256 lastEpoch = Schedule.epochOf(c.firstEpoch, r.tier.period, c.periods);
-        if (block.number >= lastEpoch) revert TooLate(id, lastEpoch);
-        uint256 total = c.periods + periods;
-        _requireWithin(id, total, r.money.maxPeriods);
-        uint256 cost = periods * r.money.price;
-        if (cost > maxCost) revert CostTooHigh(cost, maxCost);
-
-        c.periods = total;
-        r.money.fundedPeriods += periods;
-        _deals[id].saveCounts(c);
-        _deals[id].saveBond(r.money);
-        emit Extended(id, msg.sender, periods, cost);
-        _flush(list);
-        _hold(msg.sender, r.money.token, cost);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function restore(uint256 id, uint32 n) external nonReentrant {
-        (Reading memory r, PayoutList memory list) = _bookAlone(id);
-        Course memory c = r.course;
-        if (msg.sender != c.provider) revert NotProvider(id, msg.sender);
-        _requireStatus(id, r.standing.status, true);
-        if (n == 0) revert ZeroAmount();
-        uint256 bond = n * DealLedger.share(r.money, r.tier);
-        if (bond == 0) revert NothingToRestore(id);
-        uint256 restored = c.restored + n;
-        _requireWithin(id, restored, r.money.maxPeriods);
-
-        c.restored = restored;
-        _deals[id].saveCounts(c);
-        emit Restored(id, n, bond);
-        _flush(list);
-        _lock(c.provider, r.money.token, bond);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function terminate(uint256 id) external nonReentrant {
-        (Reading memory r, PayoutList memory list) = _bookAlone(id);
-        Course memory c = r.course;
-        address owner = _ownerOf(id);
-        if (msg.sender != owner) revert NotOwner(id, msg.sender);
-        _requireStatus(id, r.standing.status, false);
-        uint256 periods = c.endedPeriods(r.tier, block.number);
-        uint256 refund = (c.periods - periods) * r.money.price;
-
-        c.periods = periods;
-        c.stage = Stage.Ending;
-        _deals[id].saveCounts(c);
-        emit Terminated(id, periods, refund);
-        list.add(address(0), owner, r.money.token, refund);
-        _flush(list);
-    }
-
-    /// @dev Open, or, where that will do, Ending.
-    function _requireStatus(uint256 id, Status status, bool orEnding) private pure {
-        if (status != Status.Open && !(orEnding && status == Status.Ending)) revert WrongStatus(id, status);
-    }
-
-    function _requireWithin(uint256 id, uint256 periods, uint256 maxPeriods) private pure {
-        if (periods > maxPeriods) revert BeyondMaxPeriods(id, periods, maxPeriods);
+    /// @dev Answers, or reverts, as the other part does.
+    function _forward() private {
+        address changes = _changes;
+        assembly {
+            // Nothing of this function comes after: memory is free to use from 0.
+            calldatacopy(0, 0, calldatasize())
+            let done := delegatecall(gas(), changes, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            if done {
+                return(0, returndatasize())
+            }
+            revert(0, returndatasize())
+        }
     }
 
     // Ownership

@@ -2,34 +2,11 @@
 pragma solidity ^0.8.24;
 
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
-import {IRandomness} from "../randomness/IRandomness.sol";
 import {Course, Due, Money, Status} from "../libraries/DealLedger.sol";
 import {DealTerms} from "../libraries/DealTerms.sol";
 import {Tier} from "../libraries/Schedule.sol";
-import {IProofVerifier} from "./IProofVerifier.sol";
-import {IProviderRegistry} from "./IProviderRegistry.sol";
-import {IVault} from "./IVault.sol";
-
-/// @notice What a deployment chooses, for ever.
-/// @param treasury Where the fee goes; may be zero where `feeBps` is.
-/// @param feeBps Fee within each period's price, in hundredths of a percent, at most 100.
-/// @param challengeFinality Least distance in epochs from fixing a commitment to its first challenge.
-/// @param demandWindow Epochs a provider has to answer a forced retrieval.
-/// @param stakeToken Token of `minStake`.
-/// @param minStake What a provider must have provisioned to this market, free or locked, to take a deal.
-/// @param tiers The table; a tier is its index.
-struct MarketConfig {
-    IVault vault;
-    IProviderRegistry registry;
-    IRandomness randomness;
-    address treasury;
-    uint16 feeBps;
-    uint32 challengeFinality;
-    uint32 demandWindow;
-    address stakeToken;
-    uint128 minStake;
-    Tier[] tiers;
-}
+import {IMarketChanges} from "./IMarketChanges.sol";
+import {IMarketConfig, MarketConfig} from "./IMarketConfig.sol";
 
 /// @title The storage market
 /// @notice Deals between clients and providers: escrow for pay, stake for loss, and proofs of possession that decide
@@ -38,7 +15,7 @@ struct MarketConfig {
 /// @dev Time is block numbers. A deal's status is derived, never marked: what is due by the clock is due whether or not
 /// anybody has settled. No call in here can reach foreign code except ERC-1271 signature checks, which are static, and
 /// the receiver hook at the end of an ERC-721 safe transfer.
-interface IStorageMarket is IERC721 {
+interface IStorageMarket is IERC721, IMarketConfig, IMarketChanges {
     /// @notice Terms were opened, with escrow from `payer`.
     event Opened(
         uint256 indexed id,
@@ -64,14 +41,6 @@ interface IStorageMarket is IERC721 {
         address bountyTo,
         Status status
     );
-    event Extended(uint256 indexed id, address indexed payer, uint256 periods, uint256 cost);
-    event Restored(uint256 indexed id, uint256 shares, uint256 bonded);
-    /// @notice The owner ended the deal: it has `periods` windows now, and `refund` went back at once.
-    event Terminated(uint256 indexed id, uint256 periods, uint256 refund);
-
-    // Construction
-    error InvalidTier(uint256 tier);
-    error InvalidConfig(string what);
 
     // Terms
     error DealExists(uint256 id);
@@ -102,15 +71,6 @@ interface IStorageMarket is IERC721 {
     error UnknownDeal(uint256 id);
     /// @notice The deal is not in a status that allows this.
     error WrongStatus(uint256 id, Status status);
-    error NotOwner(uint256 id, address sender);
-    error NotProvider(uint256 id, address sender);
-    /// @notice The last challenge has been drawn: too late to extend.
-    error TooLate(uint256 id, uint256 lastEpoch);
-    error BeyondMaxPeriods(uint256 id, uint256 periods, uint256 maxPeriods);
-    error CostTooHigh(uint256 cost, uint256 maxCost);
-    /// @notice The deal has no collateral, so there is nothing to restore.
-    error NothingToRestore(uint256 id);
-    error ZeroAmount();
     /// @notice The deal is not what the buyer looked at.
     error StateChanged(uint256 id, bytes32 actual, bytes32 expected);
 
@@ -143,16 +103,6 @@ interface IStorageMarket is IERC721 {
     /// @param bountyTo Who gets the bounties; zero or an alias: the owner of each deal.
     function settle(uint256[] calldata ids, address bountyTo) external;
 
-    /// @notice Adds periods, paid by the sender. While block < e_N, and neither ending nor defaulted.
-    /// @param maxCost The most the sender is willing to pay in all, in base units.
-    function extend(uint256 id, uint32 periods, uint256 maxCost) external;
-
-    /// @notice The provider bonds `n` more shares, and as many misses more lead to a default.
-    function restore(uint256 id, uint32 n) external;
-
-    /// @notice The owner ends the deal: the period in progress is still owed, the rest is refunded at once.
-    function terminate(uint256 id) external;
-
     /// @notice As `transferFrom(owner, to, id)`, if the deal still is what `expected` says (see `stateHash`).
     function transferIf(uint256 id, address to, bytes32 expected) external;
 
@@ -161,22 +111,8 @@ interface IStorageMarket is IERC721 {
     /// @notice The id that these terms have here.
     function dealIdOf(DealTerms calldata terms) external view returns (uint256);
     function isCancelled(uint256 id) external view returns (bool);
-    function tierCount() external view returns (uint256);
     /// @notice Reverts `UnknownTier`.
     function tierAt(uint8 tier) external view returns (Tier memory);
-    function vault() external view returns (IVault);
-    function registry() external view returns (IProviderRegistry);
-    function randomness() external view returns (IRandomness);
-    /// @notice What decides whether a proof is right: stateless, deployed by the market.
-    function proofVerifier() external view returns (IProofVerifier);
-    /// @notice What `open` asks before it writes anything: `TermsChecker`, deployed by the market.
-    function termsChecker() external view returns (address);
-    function treasury() external view returns (address);
-    function feeBps() external view returns (uint256);
-    function challengeFinality() external view returns (uint256);
-    function demandWindow() external view returns (uint256);
-    function stakeToken() external view returns (address);
-    function minStake() external view returns (uint256);
     // solhint-disable-next-line func-name-mixedcase
     function DOMAIN_SEPARATOR() external view returns (bytes32);
 
