@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {Course, DealLedger, Money, Stage, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";

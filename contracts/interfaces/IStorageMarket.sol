@@ -6,7 +6,7 @@ import {Course, Due, Money, Status} from "../libraries/DealLedger.sol";
 import {DealTerms} from "../libraries/DealTerms.sol";
 import {Tier} from "../libraries/Schedule.sol";
 import {IMarketChanges} from "./IMarketChanges.sol";
-import {IMarketConfig, MarketConfig} from "./IMarketConfig.sol";
+import {IMarketConfig} from "./IMarketConfig.sol";
 
 /// @title The storage market
 /// @notice Deals between clients and providers: escrow for pay, stake for loss, and proofs of possession that decide

@@ -71,7 +71,9 @@ describe("StorageMarket: its two parts", () => {
     for (const call of [part.extend(1n, 1, 1n), part.restore(1n, 1), part.terminate(1n)]) {
       await expect(call).to.be.revertedWithCustomError(market, "NotAMarket");
     }
-    await expect(market.extend(1n, 1, 1n)).to.be.revertedWithCustomError(market, "UnknownDeal").withArgs(1n);
+    await expect(market.extend(1n, 1, 1n))
+      .to.be.revertedWithCustomError(market, "UnknownDeal")
+      .withArgs(1n);
     await expect(market.restore(1n, 1)).to.be.revertedWithCustomError(market, "UnknownDeal").withArgs(1n);
     await expect(market.terminate(1n)).to.be.revertedWithCustomError(market, "UnknownDeal").withArgs(1n);
   });

@@ -8,7 +8,7 @@ import {ProviderRegistry} from "../../../contracts/ProviderRegistry.sol";
 import {StorageMarket} from "../../../contracts/StorageMarket.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {Profile} from "../../../contracts/interfaces/IProviderRegistry.sol";
-import {MarketConfig} from "../../../contracts/interfaces/IStorageMarket.sol";
+import {MarketConfig} from "../../../contracts/interfaces/IMarketConfig.sol";
 import {Challenge} from "../../../contracts/libraries/Challenge.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
 import {Tier} from "../../../contracts/libraries/Schedule.sol";
