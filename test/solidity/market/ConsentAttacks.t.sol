@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {StorageMarket} from "../../../contracts/StorageMarket.sol";
+import {IMarketChanges} from "../../../contracts/interfaces/IMarketChanges.sol";
 import {IStorageMarket} from "../../../contracts/interfaces/IStorageMarket.sol";
 import {Status, Totals} from "../../../contracts/libraries/DealLedger.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
@@ -192,7 +193,7 @@ contract ConsentAttacks is AttackSetup {
         address[3] memory senders = [other, provider, sponsor];
         for (uint256 i; i < 3; ++i) {
             vm.prank(senders[i]);
-            vm.expectRevert(abi.encodeWithSelector(IStorageMarket.NotOwner.selector, id, senders[i]));
+            vm.expectRevert(abi.encodeWithSelector(IMarketChanges.NotOwner.selector, id, senders[i]));
             market.terminate(id);
         }
     }
