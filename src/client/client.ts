@@ -225,6 +225,15 @@ export class HoldfastClient {
     });
   }
 
+  /**
+   * Voids terms that are not open, so that no transaction, of before or to come, can open them. Where they are open, this
+   * does nothing.
+   */
+  async cancel(terms: DealTerms): Promise<void> {
+    const { contracts, sender } = this.#access;
+    await sender.send(await contracts.market.cancel.populateTransaction(terms), "cancel terms");
+  }
+
   /** Ends a deal: the period in progress is still owed, the rest comes back at once. */
   terminate(id: bigint): Promise<void> {
     return terminateDeal(this.#access, id);

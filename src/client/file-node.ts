@@ -5,6 +5,9 @@ import { open, rename, rm, stat } from "node:fs/promises";
 import { HoldfastError } from "../errors.js";
 import type { Sink } from "./retrieve.js";
 
+export { addToKeyring, keyFromKeyring } from "./replicas/keyring-node.js";
+export { lockManifest, openManifest, readManifest, writeManifest } from "./replicas/manifest-node.js";
+
 /**
  * A file as a Blob that is read as needed, never as a whole. A file that changes afterwards fails to be read.
  *

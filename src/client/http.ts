@@ -66,23 +66,26 @@ function resolve(url: string, path: string): string {
   return target.href;
 }
 
-/** At most the first `limit` bytes, as text. */
-async function readText(response: Response, url: string, limit: number): Promise<string> {
+/** At most the first `limit` bytes of a body. @throws HoldfastError `PROVIDER_UNREACHABLE` where it breaks off */
+export async function readAtMost(response: Response, url: string, limit: number): Promise<Uint8Array> {
   const reader = response.body?.getReader();
-  if (!reader) return "";
-  const decoder = new TextDecoder();
-  let text = "";
+  if (!reader) return new Uint8Array(0);
+  const parts: Uint8Array<ArrayBuffer>[] = [];
   try {
     for (let left = limit; left > 0; ) {
       const { done, value } = await reader.read();
       if (done) break;
-      text += decoder.decode(value.subarray(0, left), { stream: true });
+      parts.push(value.slice(0, left));
       left -= value.length;
     }
-    return text;
   } catch (cause) {
     throw unreachable(url, "broke off", cause);
   } finally {
     await reader.cancel().catch(() => undefined);
   }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+async function readText(response: Response, url: string, limit: number): Promise<string> {
+  return new TextDecoder().decode(await readAtMost(response, url, limit));
 }

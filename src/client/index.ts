@@ -9,6 +9,7 @@ export { ChainError } from "../chain/errors.js";
 export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
 export type { Payload } from "../piece/index.js";
+export { FileKey } from "../replica/index.js";
 export {
   type ClientOptions,
   type Deal,
@@ -39,6 +40,7 @@ export { type ChainAccess, fund } from "./funds.js";
 export { holders, type PastDeal, pastDeals } from "./history.js";
 export { type Candidate, type DealWishes, findCandidates } from "./market.js";
 export { askInfo, askSignature, type ProviderNode, upload } from "./providers.js";
+export * from "./replicas/index.js";
 export { type Failure, memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 export { type ChainSender, walletSender } from "./sender.js";
 export { isSignedBy } from "./signatures.js";

@@ -13,7 +13,7 @@ import {
   providerInfoFromJson,
   termsToJson,
 } from "../protocol/index.js";
-import { readJson, refused, request } from "./http.js";
+import { readAtMost, readJson, refused, request } from "./http.js";
 
 /** A provider's node as a client sees it. */
 export interface ProviderNode {
@@ -75,6 +75,26 @@ async function bodyOf(payload: Payload): Promise<RequestInit & { duplex?: "half"
 /** Browsers that can send a stream at all do so over HTTP/2 only, which a node does not speak. */
 function sendsStreams(): boolean {
   return typeof process === "object" && process.versions?.node !== undefined;
+}
+
+/**
+ * Bytes of a piece, at most `length` of them, from `offset` on. What comes is as good as its sender.
+ *
+ * @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED`
+ */
+export async function downloadRange(
+  url: string,
+  pieceCid: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const headers = { range: `bytes=${offset}-${offset + length - 1}` };
+  const response = await call(url, `piece/${pieceCid}`, { headers });
+  if (response.status !== 206) {
+    await response.body?.cancel();
+    throw refused(url, "it serves no ranges");
+  }
+  return readAtMost(response, url, length);
 }
 
 /** A node that can't say so gets the bytes. */

@@ -109,6 +109,7 @@ export {
   type DealRequest,
   dealAnswerFromJson,
   dealRequestFromJson,
+  fields,
   type ProviderInfo,
   providerInfoFromJson,
   type TermsJson,

@@ -27,6 +27,9 @@ const info = z.object({
   tiers: z.array(tierOffer).max(255),
 });
 
+/** Building blocks for others who read JSON. */
+export const fields = { amount, address, bytes32, count, safe, signature, terms } as const;
+
 /** Terms as they travel: amounts and leafCount as decimal strings, validUntil as a number. */
 export type TermsJson = z.infer<typeof terms>;
 /** What `POST /deals` takes. */

@@ -12,6 +12,7 @@ import {
   type ReadPayloadRange,
   TreeLayer,
 } from "../piece/index.js";
+import { syncFolder } from "./sync-folder.js";
 import type { PieceStore } from "./types.js";
 import { Uploads, type UploadsOptions } from "./uploads.js";
 
@@ -218,15 +219,4 @@ function keyOf(root: Uint8Array, leafCount: bigint): string {
 
 function damaged(name: string, what: string): HoldfastError {
   return new HoldfastError("PIECE_DAMAGED", `piece ${name} is damaged: ${what}`, "restore it, or check the disk");
-}
-
-/** Makes renames in a folder last through a power cut. Windows has no such call. */
-async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const folder = await open(dir);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
