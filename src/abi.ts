@@ -13,6 +13,7 @@ import {
   MarketLens__factory,
   ProviderRegistry__factory,
   StorageMarket__factory,
+  StorageRequests__factory,
   Vault__factory,
 } from "../typechain-types/index.js";
 
@@ -20,6 +21,7 @@ export const vaultAbi = Vault__factory.abi;
 export const providerRegistryAbi = ProviderRegistry__factory.abi;
 export const storageMarketAbi = StorageMarket__factory.abi;
 export const marketLensAbi = MarketLens__factory.abi;
+export const storageRequestsAbi = StorageRequests__factory.abi;
 /** Every source of randomness. */
 export const randomnessAbi = IRandomness__factory.abi;
 /** The source that needs checkpoints. */

@@ -11,6 +11,8 @@ import {
   ProviderRegistry__factory,
   type StorageMarket,
   StorageMarket__factory,
+  type StorageRequests,
+  StorageRequests__factory,
   type Vault,
   Vault__factory,
 } from "../../typechain-types/index.js";
@@ -25,6 +27,7 @@ export interface Contracts {
   readonly randao: IRandaoRandomness | undefined;
   readonly market: StorageMarket;
   readonly lens: MarketLens;
+  readonly requests: StorageRequests;
 }
 
 /**
@@ -46,6 +49,7 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
     randao: randomnessKind === "randao" ? IRandaoRandomness__factory.connect(randomness, runner) : undefined,
     market: StorageMarket__factory.connect(deployment.market, runner),
     lens: MarketLens__factory.connect(deployment.lens, runner),
+    requests: StorageRequests__factory.connect(deployment.requests, runner),
   };
 }
 
@@ -59,11 +63,13 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
 export async function verifyDeployment(provider: Provider, deployment: Deployment): Promise<void> {
   const { chainId } = await provider.getNetwork();
   requireSame("chainId", chainId, BigInt(deployment.chainId));
-  for (const part of ["vault", "registry", "randomness", "market", "lens"] as const) {
+  for (const part of ["vault", "registry", "randomness", "market", "lens", "requests"] as const) {
     if ((await provider.getCode(deployment[part])) === "0x") throw mismatch(part, "no code", deployment[part]);
   }
-  const { market, lens } = connect(provider, deployment);
+  const { market, lens, requests } = connect(provider, deployment);
   requireSame("market of the lens", await lens.market(), deployment.market);
+  requireSame("market of the requests", await requests.market(), deployment.market);
+  requireSame("lens of the requests", await requests.lens(), deployment.lens);
   for (const part of ["vault", "registry", "randomness", "treasury", "stakeToken"] as const) {
     requireSame(part, await market[part](), deployment[part]);
   }

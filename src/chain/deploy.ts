@@ -7,6 +7,7 @@ import {
   ProviderRegistry__factory,
   RandaoRandomness__factory,
   StorageMarket__factory,
+  StorageRequests__factory,
   Vault__factory,
 } from "../../typechain-types/index.js";
 import { HoldfastError } from "../errors.js";
@@ -46,7 +47,7 @@ export function devTiers(): Deployment["tiers"] {
 }
 
 /**
- * Deploys vault, registry, randomness, market and lens, and waits for each.
+ * Deploys vault, registry, randomness, market, lens and requests, and waits for each.
  *
  * @param signer - Pays; gets no privilege in what it deploys. Needs a provider.
  * @returns The deployment, for `connect` and `writeDeployment`.
@@ -78,8 +79,10 @@ export async function deployHoldfast(signer: Signer, options: DeployOptions): Pr
   };
   const market = await addressOf(new StorageMarket__factory(signer).deploy({ vault, registry, randomness, ...config }));
   const lens = await addressOf(new MarketLens__factory(signer).deploy(market));
+  const requests = await addressOf(new StorageRequests__factory(signer).deploy(market, lens));
   const { randomnessKind } = options;
-  return { chainId: Number(chainId), block, vault, registry, randomness, randomnessKind, market, lens, ...config };
+  const contracts = { vault, registry, randomness, randomnessKind, market, lens, requests };
+  return { chainId: Number(chainId), block, ...contracts, ...config };
 }
 
 function randomnessFactory(kind: RandomnessKind, signer: Signer): { deploy(): Promise<BaseContract> } {

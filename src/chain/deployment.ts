@@ -36,6 +36,7 @@ const schema = z.strictObject({
   randomnessKind: z.enum(RANDOMNESS_KINDS),
   market: address,
   lens: address,
+  requests: address,
   feeBps: count.max(100),
   treasury: address,
   challengeFinality: positive,

@@ -8,6 +8,7 @@ import {
   ProviderRegistry__factory,
   RandaoRandomness__factory,
   StorageMarket__factory,
+  StorageRequests__factory,
   Vault__factory,
 } from "../../typechain-types/index.js";
 import { HoldfastError } from "../errors.js";
@@ -51,8 +52,14 @@ export class ChainError extends HoldfastError {
   }
 }
 
-const DONE: ReadonlySet<string> = new Set(["AlreadyProven", "AlreadyRegistered", "DealExists"]);
-const RETRY: ReadonlySet<string> = new Set(["SeedUnavailable", "ReentrancyGuardReentrantCall"]);
+const DONE: ReadonlySet<string> = new Set([
+  ...["AlreadyProven", "AlreadyRegistered", "DealExists"],
+  ...["RequestExists", "AlreadyFilled", "AlreadyCancelled", "NothingToRefund", "ReplicaClosed", "NothingLocked"],
+]);
+const RETRY: ReadonlySet<string> = new Set([
+  ...["SeedUnavailable", "ReentrancyGuardReentrantCall"],
+  ...["TooEarly", "PriceTooHigh", "NotOverYet"],
+]);
 
 /** Every error that any contract of Holdfast declares or passes on, once for each selector. */
 const declared = new Interface(allErrors());
@@ -63,6 +70,7 @@ function allErrors(): JsonFragment[] {
     ProviderRegistry__factory,
     StorageMarket__factory,
     MarketLens__factory,
+    StorageRequests__factory,
     RandaoRandomness__factory,
     DrandRandomness__factory,
   ];

@@ -9,6 +9,7 @@ import { type Deployment, formatDeployment, parseDeployment } from "../../src/ch
 import { readDeployment, writeDeployment } from "../../src/chain/deployment-node.js";
 import { connectChain } from "../../src/chain/provider.js";
 import type { HoldfastError } from "../../src/errors.js";
+import { MarketLens__factory } from "../../typechain-types/index.js";
 import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
 
@@ -79,6 +80,7 @@ describe("deployment", () => {
   for (const [what, change] of [
     ["chainId", { chainId: 1 }],
     ["lens", { lens: TOKEN }],
+    ["requests", { requests: TOKEN }],
     ["feeBps", { feeBps: 99 }],
     ["minStake", { minStake: 1n }],
     ["treasury", { treasury: TOKEN }],
@@ -92,7 +94,7 @@ describe("deployment", () => {
     });
   }
 
-  it("notices the lens of another market", async () => {
+  it("notices the lens or the requests of another market", async () => {
     const account = await chain.account();
     const { vault, registry } = chain.deployment;
     const tiers = devTiers();
@@ -102,6 +104,16 @@ describe("deployment", () => {
     expect(connect(chain.provider, chain.deployment).randao).to.equal(undefined);
     const mixed = { ...chain.deployment, lens: other.lens };
     expect((await failure(verifyDeployment(chain.provider, mixed))).message).to.contain("market of the lens");
+    const strange = { ...chain.deployment, requests: other.requests };
+    expect((await failure(verifyDeployment(chain.provider, strange))).message).to.contain("market of the requests");
+  });
+
+  it("notices requests that read by another lens", async () => {
+    const account = await chain.account();
+    const second = await new MarketLens__factory(account).deploy(chain.deployment.market);
+    await second.waitForDeployment();
+    const mixed = { ...chain.deployment, lens: await second.getAddress() };
+    expect((await failure(verifyDeployment(chain.provider, mixed))).message).to.contain("lens of the requests");
   });
 
   it("is refused by the market where its choices make no sense", async () => {

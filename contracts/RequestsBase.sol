@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {IMarketLens} from "./interfaces/IMarketLens.sol";
+import {IProofVerifier, Question} from "./interfaces/IProofVerifier.sol";
+import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
+import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {IStorageRequests, ReplicaState, RequestState, Slot, StorageRequest} from "./interfaces/IStorageRequests.sol";
+import {IVault} from "./interfaces/IVault.sol";
+import {Challenge} from "./libraries/Challenge.sol";
+import {DealTerms} from "./libraries/DealTerms.sol";
+import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
+import {TermsRules} from "./libraries/TermsRules.sol";
+import {IRandomness} from "./randomness/IRandomness.sol";
+
+/// @title What a request is, and who may fill it
+/// @notice What is stored of requests, all views of them, and all checks. Nothing in here moves anything.
+abstract contract RequestsBase is IStorageRequests {
+    /// @dev A replica that is to be had: an original one, or a slot.
+    /// @param maxPrice What is held in escrow for each of its periods.
+    struct Replica {
+        uint256 postedEpoch;
+        uint256 periods;
+        uint256 maxPrice;
+        uint256 expires;
+    }
+
+    uint256 private constant MAX_REPLICAS = 32;
+    uint256 private constant MAX_REGIONS = 16;
+    uint256 private constant MAX_DATA_URI = 512;
+    /// @dev Beyond it the end of a slot, which lasts as long as its request did, would not fit in 48 bits.
+    uint256 private constant MAX_EXPIRY = type(uint40).max;
+    /// @dev The seed that possession is proven with is of a block whose number is a multiple of this.
+    uint256 private constant POSSESSION_GRID = 64;
+
+    /// @inheritdoc IStorageRequests
+    IStorageMarket public immutable override market;
+    /// @inheritdoc IStorageRequests
+    IMarketLens public immutable override lens;
+    /// @inheritdoc IStorageRequests
+    IVault public immutable override vault;
+    /// @inheritdoc IStorageRequests
+    IProviderRegistry public immutable override registry;
+    IRandomness private immutable _randomness;
+    IProofVerifier private immutable _verifier;
+    uint256 internal immutable _challengeFinality;
+
+    mapping(uint256 id => RequestState) internal _states;
+    mapping(uint256 id => mapping(uint256 slot => Slot)) internal _slots;
+    mapping(uint256 id => mapping(address provider => uint256)) internal _deals;
+    mapping(uint256 dealId => ReplicaState) internal _replicas;
+
+    constructor(IStorageMarket market_, IMarketLens lens_) {
+        if (lens_.market() != market_) revert InvalidConfig("lens");
+        market = market_;
+        lens = lens_;
+        vault = market_.vault();
+        registry = market_.registry();
+        _randomness = market_.randomness();
+        _verifier = market_.proofVerifier();
+        _challengeFinality = market_.challengeFinality();
+    }
+
+    // Views
+
+    /// @inheritdoc IStorageRequests
+    function requestIdOf(StorageRequest calldata request) public view returns (uint256) {
+        return uint256(keccak256(abi.encode(block.chainid, address(this), request)));
+    }
+
+    /// @inheritdoc IStorageRequests
+    function stateOf(uint256 id) external view returns (RequestState memory) {
+        return _states[id];
+    }
+
+    /// @inheritdoc IStorageRequests
+    function slotOf(uint256 id, uint256 slot) external view returns (Slot memory) {
+        return _slots[id][slot];
+    }
+
+    /// @inheritdoc IStorageRequests
+    function dealOf(uint256 id, address provider) external view returns (uint256) {
+        return _deals[id][provider];
+    }
+
+    /// @inheritdoc IStorageRequests
+    function replicaOf(uint256 dealId) external view returns (ReplicaState memory) {
+        return _replicas[dealId];
+    }
+
+    /// @inheritdoc IStorageRequests
+    function priceOf(StorageRequest calldata request, uint256 slot) external view returns (uint256) {
+        (uint256 id, RequestState memory state) = _find(request);
+        return _priceNow(request, _replicaOf(id, state, request, slot));
+    }
+
+    /// @inheritdoc IStorageRequests
+    function challengeOf(
+        StorageRequest calldata request,
+        uint256 slot,
+        address provider
+    ) external view returns (uint256 epoch, uint256[] memory leaves) {
+        (uint256 id, RequestState memory state) = _find(request);
+        epoch = _possessionEpoch(id, state);
+        uint256 seed = _randomness.seed(epoch);
+        uint256 count = market.tierAt(request.tier).challenges;
+        leaves = Challenge.indices(address(this), _questionOf(id, slot, provider), 0, seed, count, request.leafCount);
+    }
+
+    // Finding
+
+    function _find(StorageRequest calldata request) internal view returns (uint256 id, RequestState memory state) {
+        id = requestIdOf(request);
+        state = _states[id];
+        if (state.postedEpoch == 0) revert UnknownRequest(id);
+    }
+
+    /// @dev What is unfilled of `slot`: one original replica, or the one that was posted again.
+    function _replicaOf(
+        uint256 id,
+        RequestState memory state,
+        StorageRequest calldata request,
+        uint256 slot
+    ) internal view returns (Replica memory replica) {
+        if (slot == 0) {
+            if (state.unfilled == 0) revert NothingToFill(id, slot);
+            return Replica(state.postedEpoch, request.periods, request.maxPrice, request.expires);
+        }
+        Slot memory again = _slots[id][slot];
+        if (again.postedEpoch == 0) revert NothingToFill(id, slot);
+        return Replica(again.postedEpoch, again.periods, again.maxPrice, again.expires);
+    }
+
+    function _priceNow(StorageRequest calldata request, Replica memory replica) internal view returns (uint256 price) {
+        price = _startPrice(request, replica.maxPrice);
+        uint256 elapsed = block.number - replica.postedEpoch;
+        if (elapsed >= request.rampEpochs) return replica.maxPrice;
+        price += ((replica.maxPrice - price) * elapsed) / request.rampEpochs;
+    }
+
+    function _startPrice(StorageRequest calldata request, uint256 maxPrice) internal pure returns (uint256) {
+        return request.startPrice < maxPrice ? request.startPrice : maxPrice;
+    }
+
+    function _requireClient(StorageRequest calldata request) internal view {
+        if (msg.sender != request.client) revert NotClient(request.client, msg.sender);
+    }
+
+    // Checks of a posting
+
+    /// @dev That the request is one that can be filled at all, as far as this can be known.
+    function _checkRequest(StorageRequest calldata request) internal view {
+        if (!FilecoinAddress.isAccount(request.client)) revert InvalidClient(request.client);
+        // Reverts where there is no such tier.
+        uint256 maxMisses = market.tierAt(request.tier).maxMisses;
+        TermsRules.requirePiece(request.root, request.leafCount);
+        TermsRules.requireNumbers(request.periods, request.maxPeriods, request.maxPrice, request.collateral, maxMisses);
+        if (request.replicas == 0 || request.replicas > MAX_REPLICAS) revert InvalidReplicas(request.replicas);
+        if (request.startPrice > request.maxPrice) revert InvalidPrices(request.startPrice, request.maxPrice);
+        if (request.rampEpochs == 0) revert InvalidRamp(request.rampEpochs);
+        // solhint-disable-next-line not-rely-on-time
+        if (request.expires <= block.timestamp || request.expires > MAX_EXPIRY) revert InvalidExpiry(request.expires);
+        if (bytes(request.dataUri).length > MAX_DATA_URI) revert DataUriTooLong(bytes(request.dataUri).length);
+        _checkRegions(request.regions);
+    }
+
+    function _checkRegions(bytes6[] calldata regions) private pure {
+        if (regions.length > MAX_REGIONS) revert TooManyRegions(regions.length);
+        for (uint256 i; i < regions.length; ++i) {
+            if (regions[i] == 0) revert InvalidRegion(i);
+        }
+    }
+
+    // Checks of a filling
+
+    /// @dev That it is neither too late for this replica, nor too cheap at this block.
+    function _checkOffer(
+        uint256 id,
+        RequestState memory state,
+        StorageRequest calldata request,
+        uint256 slot,
+        Replica memory replica,
+        DealTerms calldata terms
+    ) internal view {
+        // solhint-disable-next-line not-rely-on-time
+        if (block.timestamp > replica.expires) revert RequestExpired(id, slot, replica.expires);
+        if (state.lastEpoch != 0 && block.number > state.lastEpoch) revert RequestOver(id, state.lastEpoch);
+        uint256 priceNow = _priceNow(request, replica);
+        if (terms.pricePerPeriod > priceNow) revert PriceTooHigh(terms.pricePerPeriod, priceNow);
+        if (terms.egressPricePerGiB > request.maxEgressPricePerGiB) {
+            revert EgressPriceTooHigh(terms.egressPricePerGiB, request.maxEgressPricePerGiB);
+        }
+    }
+
+    /// @dev That the terms are the request's in everything but their prices, provider, time and salt.
+    function _checkTerms(StorageRequest calldata request, DealTerms calldata terms, uint256 periods) internal view {
+        address client = request.repair ? address(this) : request.client;
+        if (terms.client != client) revert TermsMismatch("client");
+        if (terms.root != request.root) revert TermsMismatch("root");
+        if (terms.leafCount != request.leafCount) revert TermsMismatch("leafCount");
+        if (terms.tier != request.tier) revert TermsMismatch("tier");
+        if (terms.periods != periods) revert TermsMismatch("periods");
+        if (terms.maxPeriods != request.maxPeriods) revert TermsMismatch("maxPeriods");
+        if (terms.token != request.token) revert TermsMismatch("token");
+        if (terms.collateral != request.collateral) revert TermsMismatch("collateral");
+    }
+
+    /// @dev That it has no replica of this request, and lies where one is wanted.
+    function _checkProvider(uint256 id, bytes6[] calldata regions, address provider) internal view {
+        if (_deals[id][provider] != 0) revert AlreadyFilled(id, provider);
+        if (regions.length == 0) return;
+        bytes6 region = registry.regionOf(provider);
+        for (uint256 i; i < regions.length; ++i) {
+            if (regions[i] == region) return;
+            bool country = bytes6(regions[i] << 16) == 0;
+            if (country && bytes2(regions[i]) == bytes2(region)) return;
+        }
+        revert RegionNotEligible(provider, region);
+    }
+
+    /// @dev That it holds the piece now: neither the epoch nor anything else in the question is its choice.
+    function _checkPossession(
+        uint256 id,
+        RequestState memory state,
+        StorageRequest calldata request,
+        uint256 slot,
+        address provider,
+        bytes calldata proof
+    ) internal view {
+        Question memory question = Question({
+            root: request.root,
+            leafCount: request.leafCount,
+            market: address(this),
+            dealId: _questionOf(id, slot, provider),
+            window: 0,
+            seed: _randomness.seed(_possessionEpoch(id, state)),
+            challenges: market.tierAt(request.tier).challenges
+        });
+        if (!_verifier.verify(question, proof)) revert InvalidPossession(id, provider);
+    }
+
+    /// @dev The last multiple of the grid before this block, if it is far enough from the posting of the request. A
+    /// slot counts from there, too: its commitment is as old.
+    function _possessionEpoch(uint256 id, RequestState memory state) private view returns (uint256 epoch) {
+        uint256 earliest = state.postedEpoch + _challengeFinality;
+        epoch = block.number - 1 - ((block.number - 1) % POSSESSION_GRID);
+        if (epoch >= earliest) return epoch;
+        uint256 first = ((earliest + POSSESSION_GRID - 1) / POSSESSION_GRID) * POSSESSION_GRID;
+        revert TooEarly(id, first + 1);
+    }
+
+    /// @dev Stands for a deal's id in the challenge: a proof is for one provider, one slot and one request.
+    function _questionOf(uint256 id, uint256 slot, address provider) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(id, slot, provider)));
+    }
+}
