@@ -191,7 +191,8 @@ export async function commitWithLayer(
   return hasher.finishWithLayer();
 }
 
-function chunksOf(source: PieceSource): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+/** The chunks of a source, one after the other. */
+export function chunksOf(source: PieceSource): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
   if (source instanceof Uint8Array) return [source];
   return "getReader" in source ? readStream(source) : source;
 }
