@@ -19,6 +19,8 @@ export function faultOfName(name: string): string | undefined {
   if (name.includes("\0")) return "it holds a NUL";
   // Half of a pair: UTF-8 can't write it.
   if (/\p{Surrogate}/u.test(name)) return "it is not Unicode";
+  // dag-pb decoders in JavaScript leave it out, so the name would come back as another.
+  if (name.startsWith("\ufeff")) return "it begins with a byte order mark";
   const size = encoder.encode(name).length;
   if (size > MAX_NAME_BYTES) return `it has ${size} bytes, over ${MAX_NAME_BYTES}`;
   return undefined;
