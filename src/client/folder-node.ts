@@ -108,13 +108,17 @@ async function* chunksOf(file: FileHandle, path: string, expected: bigint): Asyn
 export async function fileSpool(folder = tmpdir()): Promise<CarSpool> {
   const path = join(folder, `holdfast-${randomUUID()}.car`);
   const file = await open(path, "wx", 0o600).catch((cause) => {
-    throw new HoldfastError("FILE_UNWRITABLE", `${folder} cannot be written to`, "name another folder", { cause });
+    throw unwritable(folder, cause);
   });
   const buffer = new Uint8Array(WRITE_BYTES);
   let buffered = 0;
   const write = async (bytes: Uint8Array, position?: number) => {
-    for (let at = 0; at < bytes.length; ) {
-      at += (await file.write(bytes, at, undefined, position === undefined ? undefined : position + at)).bytesWritten;
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        at += (await file.write(bytes, at, undefined, position === undefined ? undefined : position + at)).bytesWritten;
+      }
+    } catch (cause) {
+      throw unwritable(folder, cause);
     }
   };
   const flush = async () => {
@@ -145,6 +149,11 @@ export async function fileSpool(folder = tmpdir()): Promise<CarSpool> {
 function unreadable(path: string, cause: unknown): HoldfastError {
   const hint = "check the path, and who may read it";
   return new HoldfastError("FILE_UNREADABLE", `${path} cannot be read`, hint, { cause });
+}
+
+function unwritable(folder: string, cause: unknown): HoldfastError {
+  const hint = "make room there, or name another folder (for the commands: TMPDIR)";
+  return new HoldfastError("FILE_UNWRITABLE", `${folder} cannot be written to`, hint, { cause });
 }
 
 function changed(path: string): HoldfastError {

@@ -18,6 +18,9 @@ export interface Unpacked {
   readonly bytes: bigint;
 }
 
+/** The name is taken by one that only differs in case, say, or is too long, or has letters that are not allowed. */
+const NAME_FAULTS: ReadonlySet<string> = new Set(["EEXIST", "ENAMETOOLONG", "EINVAL", "EILSEQ", "ENOENT"]);
+
 const MAX_ITEMS = 1_000_000;
 const MAX_RATIO = 100n;
 const MIN_MAX_BYTES = 1n << 30n;
@@ -61,7 +64,7 @@ async function unpackInto(archive: FolderArchive, stage: string, limits: UnpackL
     if (node.type === "folder") {
       unpacked.folders++;
       await mkdir(place).catch((cause) => {
-        throw collides(path, cause);
+        throw unmakeable(path, cause);
       });
     } else if (node.type === "file") {
       unpacked.files++;
@@ -78,11 +81,16 @@ async function unpackInto(archive: FolderArchive, stage: string, limits: UnpackL
 
 async function writeFile(archive: FolderArchive, node: FileNode, place: string, path: string): Promise<void> {
   const file = await open(place, "wx").catch((cause) => {
-    throw collides(path, cause);
+    throw unmakeable(path, cause);
   });
+  const write = async (chunk: Uint8Array) => {
+    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+  };
   try {
     for await (const chunk of archive.content(node)) {
-      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+      await write(chunk).catch((cause) => {
+        throw unwritable(path, cause);
+      });
     }
   } finally {
     await file.close();
@@ -118,7 +126,13 @@ function tooLarge(maxBytes: bigint): HoldfastError {
 }
 
 function unwritable(path: string, cause: unknown): HoldfastError {
-  return new HoldfastError("FILE_UNWRITABLE", `${path} cannot be written`, "check the folder", { cause });
+  const hint = "check the folder, and the room that is left";
+  return new HoldfastError("FILE_UNWRITABLE", `${path} cannot be written`, hint, { cause });
+}
+
+/** Why a name could not be made: because of the name, or because of the disk. */
+function unmakeable(path: string, cause: NodeJS.ErrnoException): HoldfastError {
+  return NAME_FAULTS.has(cause.code ?? "") ? collides(path, cause) : unwritable(path, cause);
 }
 
 function collides(path: string, cause?: unknown): HoldfastError {
