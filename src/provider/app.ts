@@ -27,6 +27,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   PIECE_TOO_LARGE: 413,
   DEAL_REFUSED: 422,
   TOO_MANY_UPLOADS: 503,
+  SEED_UNAVAILABLE: 503,
   DISK_FULL: 507,
 };
 

@@ -15,6 +15,7 @@ import {
   type TierOffer,
 } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
+import { checkSigner, MAX_VALIDITY_SECONDS, refusal } from "./checks.js";
 
 /** What a provider is willing to sign. */
 export interface Policy {
@@ -40,9 +41,6 @@ export interface DealDeskOptions {
   /** Unix seconds by the chain. */
   readonly now: () => Promise<bigint>;
 }
-
-/** Terms that stay open longer than this would be a free option on the provider's stake. */
-const MAX_VALIDITY_SECONDS = 3_600n;
 
 /** Decides which terms the provider signs: those of its policy, for a piece that it holds and stake that it has. */
 export class DealDesk {
@@ -78,8 +76,8 @@ export class DealDesk {
     await this.#checkValidity(terms);
     await this.#checkPiece(terms, offer);
     await this.#checkStake(terms);
-    await this.#checkSigner();
-    const { deployment, signer } = this.#o;
+    const { contracts, deployment, provider, signer } = this.#o;
+    await checkSigner(contracts, provider, signer);
     const domain = dealDomain(deployment.chainId, deployment.market);
     return {
       dealId: toBeHex(dealIdOf(domain, terms), 32),
@@ -135,19 +133,4 @@ export class DealDesk {
     const all = await contracts.registry.provisionOf(provider, market, stakeToken);
     if (all.free + all.locked < minStake) throw refusal("this provider has less stake than the market asks for");
   }
-
-  /** A key that was replaced signs nothing that the market accepts. */
-  async #checkSigner(): Promise<void> {
-    const { contracts, provider, signer } = this.#o;
-    const address = await signer.getAddress();
-    if (address === provider) return;
-    const registered = await contracts.registry.signerOf(provider);
-    if (registered !== address) {
-      throw refusal("this node's key is not the signer that the provider registered");
-    }
-  }
-}
-
-function refusal(reason: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("DEAL_REFUSED", reason, "ask GET /info for what is offered", { cause });
 }

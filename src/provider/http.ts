@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { dealRequestFromJson, termsFromJson } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
 import { type App, emptyApp, jsonOf, smallBody } from "./app.js";
+import { addChanges, type Changes } from "./change-routes.js";
 import type { DealDesk } from "./deals.js";
 import { addRetrieval } from "./retrieval.js";
 import { addUploads, type UploadLimits } from "./uploads.js";
@@ -16,10 +17,12 @@ export interface NodeOptions extends UploadLimits {
   readonly store: PieceStore;
   readonly desk: Pick<DealDesk, "info" | "accept">;
   readonly logger: Logger;
+  /** Answers for changes of deals; without it, they have no routes. */
+  readonly changes?: Changes;
 }
 
 /** The routes, as a Hono app for `@hono/node-server`. */
-export function createNode({ store, desk, logger, ...limits }: NodeOptions): App {
+export function createNode({ store, desk, logger, changes, ...limits }: NodeOptions): App {
   const app = emptyApp(logger);
   app.get("/pdp/ping", (c) => c.body(null, 200));
   addUploads(app, store, limits);
@@ -29,5 +32,6 @@ export function createNode({ store, desk, logger, ...limits }: NodeOptions): App
     const { terms } = dealRequestFromJson(await jsonOf(c));
     return c.json(await desk.accept(termsFromJson(terms)));
   });
+  if (changes) addChanges(app, changes, limits.jsonMs);
   return app;
 }

@@ -3,9 +3,13 @@
  *
  * @packageDocumentation
  */
+
+export type { Changes } from "./change-routes.js";
 export { DealDesk, type DealDeskOptions, type Policy } from "./deals.js";
 export { createNode, type NodeOptions } from "./http.js";
+export { MigrationDesk, type MigrationDeskOptions } from "./migrations.js";
 export { type ProviderOptions, type RunningProvider, startProvider } from "./provider.js";
+export { PullDesk, type PullDeskOptions } from "./pulls.js";
 export { type ByteRange, parseRange } from "./range.js";
 export { type ListenOptions, type RunningNode, startNode } from "./server.js";
 export type { UploadLimits } from "./uploads.js";

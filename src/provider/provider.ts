@@ -12,6 +12,9 @@ import { chainTime } from "../chain/time.js";
 import { ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
 import { DealDesk, type Policy } from "./deals.js";
+import type { FetchOptions } from "./fetching/index.js";
+import { MigrationDesk } from "./migrations.js";
+import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
 
 export interface ProviderOptions extends ListenOptions {
@@ -29,6 +32,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly proving?: boolean;
   /** Milliseconds between looks at the chain; 1,000 by default. */
   readonly pollMs?: number;
+  /** How pieces are fetched from elsewhere. */
+  readonly fetching?: FetchOptions;
   readonly logger: Logger;
   /** Closes the provider when aborted, or stops its start. */
   readonly signal?: AbortSignal;
@@ -69,11 +74,11 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
 }
 
 async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
-  const { dataDir, policy, logger, host, port, deployment, proving = true } = options;
+  const { dataDir, policy, logger, host, port, deployment, proving = true, fetching = {} } = options;
   const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
   const store = await FilePieceStore.open(dataDir);
-  const desk = new DealDesk({
+  const counter = {
     provider,
     signer,
     deployment,
@@ -81,9 +86,15 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
     store,
     policy: { ...policy, token: getAddress(policy.token) },
     now: () => chainTime(chain.provider),
-  });
+  };
+  const desk = new DealDesk(counter);
+  const { maxPieceBytes } = policy;
+  const pulls = new PullDesk({ provider, contracts: chain.contracts, store, maxPieceBytes, fetching, logger });
+  const head = () => chain.provider.getBlockNumber();
+  const migrations = new MigrationDesk({ ...counter, desk, head });
+  const changes = { migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const node = await startNode({ store, desk, logger, maxPieceBytes: policy.maxPieceBytes, ...listen });
+  const node = await startNode({ store, desk, changes, logger, maxPieceBytes, ...listen });
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
   const sender = new TransactionSender({ provider: chain.provider, signer, logger });
@@ -91,7 +102,7 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const kept = keeper?.run(stop.signal).catch((error) => logger.error({ err: error }, "the keeper has stopped"));
   const close = async () => {
     stop.abort();
-    await Promise.all([node.close(), kept]);
+    await Promise.all([node.close(), pulls.close(), kept]);
     chain.provider.destroy();
   };
   return { url: node.url, keeper, close };

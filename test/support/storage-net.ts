@@ -89,6 +89,7 @@ export async function startStorageNet(): Promise<StorageNet> {
         privateKey: wallet.privateKey,
         policy: testPolicy(token, policy),
         pollMs: 20,
+        fetching: { allowAddress: (address) => address === "127.0.0.1", resumeAfterMs: 10 },
         logger: testLogger(),
       });
       nodes.push(node);

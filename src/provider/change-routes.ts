@@ -1,0 +1,28 @@
+/**
+ * The routes for deals that move here from other providers.
+ *
+ * @packageDocumentation
+ */
+import { migrationRequestFromJson, pullRequestFromJson, termsFromJson } from "../protocol/index.js";
+import { type App, jsonOf, smallBody } from "./app.js";
+import type { MigrationDesk } from "./migrations.js";
+import type { PullDesk } from "./pulls.js";
+
+/** What answers them. */
+export interface Changes {
+  readonly migrations: Pick<MigrationDesk, "accept">;
+  readonly pulls: Pick<PullDesk, "pull">;
+}
+
+/** Adds the routes. @param jsonMs - a body that takes longer is cut off, in milliseconds */
+export function addChanges(app: App, { migrations, pulls }: Changes, jsonMs?: number): void {
+  app.post("/pulls", smallBody(jsonMs), async (c) => {
+    const { dealId } = pullRequestFromJson(await jsonOf(c));
+    const answer = await pulls.pull(BigInt(dealId));
+    return c.json(answer, answer.pieceCid === undefined ? 202 : 200);
+  });
+  app.post("/migrations", smallBody(jsonMs), async (c) => {
+    const { dealId, terms } = migrationRequestFromJson(await jsonOf(c));
+    return c.json(await migrations.accept(BigInt(dealId), termsFromJson(terms)));
+  });
+}
