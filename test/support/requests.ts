@@ -208,3 +208,21 @@ export const escrow = (world: RequestsWorld): Promise<bigint> =>
 /** Claims of `StorageRequests`, in the world's token. */
 export const claims = (world: RequestsWorld): Promise<bigint> =>
   world.vault.balanceOf(world.requestsAddress, claim(world.tokenAddress));
+
+/**
+ * That every unit is where it belongs once all deals of the client's requests have ended: nothing is left with the
+ * contract, and the client has paid what its deals cost, compensation apart.
+ *
+ * @param gifts - what others paid for extensions
+ */
+export async function settledUp(world: RequestsWorld, deals: readonly bigint[], gifts = 0n) {
+  const totals = await Promise.all(deals.map((dealId) => world.lens.totalsOf(dealId)));
+  const expected = totals.reduce((sum, t) => sum - t.funded + t.refunded + t.compensation, START + gifts);
+  return {
+    left: { escrow: await escrow(world), owed: await liabilities(world), claims: await claims(world) },
+    client: (await world.vault.balanceOf(world.client, claim(world.tokenAddress))) - expected,
+  };
+}
+
+/** What `settledUp` says where all is well. */
+export const SETTLED = { left: { escrow: 0n, owed: 0n, claims: 0n }, client: 0n };
