@@ -18,6 +18,7 @@ export interface Deal {
   readonly collateral: bigint;
   readonly firstEpoch: number;
   readonly periods: number;
+  readonly maxPeriods: number;
   readonly lastProven: number;
   readonly paidWindows: number;
   readonly slashedMisses: number;
@@ -82,18 +83,32 @@ export class DealBook {
   }
 
   /** Reads deals as they stand now, in batches; those that do not exist are left out. */
-  async read(ids: readonly bigint[], signal: AbortSignal): Promise<Deal[]> {
-    const deals: Deal[] = [];
-    for (let at = 0; at < ids.length; at += READ_BATCH) {
-      signal.throwIfAborted();
-      const batch = ids.slice(at, at + READ_BATCH);
-      const views = await this.#chain.contracts.lens.dealsOf(batch);
-      for (const [i, view] of views.entries()) {
-        if (Number(view.stage) >= Stages.Open) deals.push(dealOf(batch[i]!, view));
-      }
-    }
-    return deals;
+  read(ids: readonly bigint[], signal: AbortSignal): Promise<Deal[]> {
+    return readDeals(this.#chain, ids, signal);
   }
+}
+
+/**
+ * Reads deals in batches; those that do not exist are left out.
+ *
+ * @param at - `pending`: as they would stand with the transactions that wait for a block, where the node tells
+ */
+export async function readDeals(
+  { contracts }: Chain,
+  ids: readonly bigint[],
+  signal: AbortSignal,
+  at: "latest" | "pending" = "latest",
+): Promise<Deal[]> {
+  const deals: Deal[] = [];
+  for (let from = 0; from < ids.length; from += READ_BATCH) {
+    signal.throwIfAborted();
+    const batch = ids.slice(from, from + READ_BATCH);
+    const views = await contracts.lens.dealsOf(batch, { blockTag: at });
+    for (const [i, view] of views.entries()) {
+      if (Number(view.stage) >= Stages.Open) deals.push(dealOf(batch[i]!, view));
+    }
+  }
+  return deals;
 }
 
 function dealOf(id: bigint, view: DealViewStructOutput): Deal {
@@ -110,6 +125,7 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
     collateral: view.collateral,
     firstEpoch: Number(view.firstEpoch),
     periods: Number(view.periods),
+    maxPeriods: Number(view.maxPeriods),
     lastProven: Number(view.lastProven),
     paidWindows: Number(view.paidWindows),
     slashedMisses: Number(view.slashedMisses),

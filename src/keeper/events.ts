@@ -75,3 +75,29 @@ export interface WatchingEvents {
   /** Deals that could not be settled, and why; they are tried again at the next head. */
   trouble: [{ readonly ids: readonly bigint[]; readonly code: string; readonly message: string }];
 }
+
+export interface ExtendedEvent {
+  readonly id: bigint;
+  /** How many periods were paid for, and what they cost in base units. */
+  readonly periods: number;
+  readonly cost: bigint;
+  /** What this payer has spent on all deals of the keeper, in base units. */
+  readonly spent: bigint;
+  readonly hash: string;
+  readonly block: number;
+}
+
+/** Events of a `FundingKeeper`. */
+export interface FundingEvents {
+  /** A head was looked at, and everything due at it is done. */
+  head: [{ readonly number: number }];
+  extended: [ExtendedEvent];
+  /**
+   * A deal that is not kept alive, and why, once for each reason. `UNKNOWN_DEAL`, `WRONG_TOKEN`, `AT_MAX_PERIODS`, `TOO_LATE`:
+   * it never will be. `BUDGET_EXHAUSTED`: not by this budget. `PRICE_CHANGED`, and codes of the way to the chain: it is tried
+   * again.
+   */
+  trouble: [{ readonly id: bigint; readonly code: string; readonly message: string }];
+  /** A deal is ending or over, and needs no more periods. */
+  ended: [{ readonly id: bigint; readonly status: Status }];
+}

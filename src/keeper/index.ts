@@ -7,12 +7,15 @@ export { type Deal, hasEnded, idText } from "./deals.js";
 export type {
   BatchEvent,
   DutyRef,
+  ExtendedEvent,
+  FundingEvents,
   ProvenEvent,
   ProvingEvents,
   SettledEvent,
   Trouble,
   WatchingEvents,
 } from "./events.js";
+export { FundingKeeper, type FundingKeeperOptions } from "./funding.js";
 export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 export { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";

@@ -4,6 +4,8 @@ import { hexlify, toBeHex, type Wallet, ZeroAddress } from "ethers";
 import { type Chain, openChain } from "../../src/chain/chain.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import {
+  FundingKeeper,
+  type FundingKeeperOptions,
   ProvingKeeper,
   type ProvingKeeperOptions,
   WatchingKeeper,
@@ -191,15 +193,33 @@ export async function startWatching(
   return started(keeper, account, chain);
 }
 
+/** Starts a keeper that keeps deals alive, for an account of its own or `payer`. */
+export async function startFunding(
+  dev: DevChain,
+  options: Omit<FundingKeeperOptions, "chain" | "access" | "logger"> & {
+    payer?: Wallet;
+    chain?: (chain: Chain) => Chain;
+    listen?: (keeper: FundingKeeper) => void;
+  },
+): Promise<Running<FundingKeeper>> {
+  const opened = await serviceChain(dev);
+  const chain = options.chain?.(opened) ?? opened;
+  const signer = (options.payer ?? (await dev.account())).connect(chain.provider);
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 5 });
+  const { deployment, contracts } = chain;
+  const access = { address: signer.address, sender, deployment, contracts };
+  const keeper = new FundingKeeper({ ...options, chain, access, logger: testLogger() });
+  options.listen?.(keeper);
+  return started(keeper, signer, chain);
+}
+
+type AnyKeeper = ProvingKeeper | WatchingKeeper | FundingKeeper;
+
 /**
  * Mines blocks, and waits until every keeper has looked at the last of them and none is busy but with waiting for the
  * next one.
  */
-export async function step(
-  dev: DevChain,
-  blocks: number,
-  ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]
-): Promise<void> {
+export async function step(dev: DevChain, blocks: number, ...keepers: readonly AnyKeeper[]): Promise<void> {
   const target = (await dev.provider.getBlockNumber()) + blocks;
   let looked = 0;
   const unhook = keepers.map((keeper) => {
@@ -225,11 +245,7 @@ async function hasPending(dev: DevChain): Promise<boolean> {
 }
 
 /** Steps until a block number. */
-export async function stepTo(
-  dev: DevChain,
-  block: number,
-  ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]
-): Promise<void> {
+export async function stepTo(dev: DevChain, block: number, ...keepers: readonly AnyKeeper[]): Promise<void> {
   while ((await dev.provider.getBlockNumber()) < block) await step(dev, 1, ...keepers);
 }
 
@@ -238,7 +254,7 @@ export async function stepUntil(
   dev: DevChain,
   isSo: () => boolean,
   blocks: number,
-  ...keepers: readonly (ProvingKeeper | WatchingKeeper)[]
+  ...keepers: readonly AnyKeeper[]
 ): Promise<void> {
   for (let mined = 0; !isSo(); mined += 2) {
     if (mined >= blocks) throw new Error(`not so after ${blocks} blocks`);
