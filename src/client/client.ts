@@ -1,4 +1,4 @@
-import { getAddress, type Provider, type Signer, toBeHex } from "ethers";
+import { type Provider, type Signer, toBeHex } from "ethers";
 import { connect, verifyDeployment } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
 import { ChainError } from "../chain/errors.js";
@@ -9,9 +9,11 @@ import { type Commitment, commit, encodePieceCid, type Payload } from "../piece/
 import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, Stage, type Tier } from "../protocol/index.js";
 import { extendDeal, terminateDeal } from "./deals.js";
 import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
+import { DealHistory } from "./history.js";
 import { refused } from "./http.js";
-import { type Candidate, type DealWishes, findCandidates, termsFor } from "./market.js";
+import { checkWishes, type DealWishes, termsFor } from "./market.js";
 import { askSignature, upload } from "./providers.js";
+import { type Candidate, checkReplicas, type LeftOut, quote } from "./quote.js";
 import { memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 import { type ChainSender, walletSender } from "./sender.js";
 import { isSignedBy } from "./signatures.js";
@@ -21,10 +23,6 @@ export type ClientOptions = ChainAccess;
 export interface StoreOptions extends DealWishes {
   /** How many providers keep the piece; 1 by default. */
   readonly copies?: number;
-  /** Nodes to choose from; all that are registered by default. */
-  readonly urls?: readonly string[];
-  /** Providers, by address, that are not to have it. */
-  readonly exclude?: readonly string[];
   /**
    * Told of a deal that its provider has signed, just before it is paid for. With what it is told, {@link HoldfastClient.open}
    * can finish what a crash cut off, without paying twice. Nothing is paid where it fails.
@@ -66,7 +64,7 @@ export class TooFewProvidersError extends HoldfastError {
   readonly deals: readonly Deal[];
 
   constructor(copies: number, deals: readonly Deal[], failures: readonly string[], cause?: unknown) {
-    const reasons = failures.length > 0 ? `: ${failures.join("; ")}` : "; no provider offers this";
+    const reasons = failures.length > 0 ? `: ${failures.join("; ")}` : "; there is no other provider";
     super(
       "TOO_FEW_PROVIDERS",
       `${deals.length} of ${copies} copies were placed${reasons}`,
@@ -96,6 +94,8 @@ const PROVIDER_FAULTS: ReadonlySet<string> = new Set([
   "AMOUNT_TOO_LARGE",
 ]);
 
+const MOST_REASONS = 5;
+
 /** What the market says where it is the provider that does not keep its side. */
 const PROVIDER_REVERTS: ReadonlySet<string> = new Set([
   "InsufficientStake",
@@ -122,6 +122,7 @@ export class HoldfastClient {
   readonly #provider: Provider;
   /** Two deals must not count on the same money. */
   readonly #paying = new Mutex();
+  readonly #history: DealHistory;
 
   /** @throws HoldfastError `NO_PROVIDER` where the contracts are connected to none */
   constructor(options: ClientOptions) {
@@ -131,6 +132,7 @@ export class HoldfastClient {
     }
     this.#access = options;
     this.#provider = provider;
+    this.#history = new DealHistory(options);
   }
 
   /**
@@ -152,31 +154,32 @@ export class HoldfastClient {
   }
 
   /**
-   * Stores a payload with the cheapest providers that offer it: commits to it here, hands it over, has the terms signed,
+   * Stores a payload with the best providers that offer it, as {@link quote} ranks them: commits to it here, hands it over, has the terms signed,
    * pays into escrow and opens a deal with each.
    *
    * Where a provider fails, the next one is asked. Deals that are open by then stay, and money that was deposited and not
    * used stays in the account's own vault balance.
    *
-   * @throws HoldfastError `EMPTY_PIECE`, `UNKNOWN_TIER`, `INVALID_COPIES`, `INVALID_PERIODS`
+   * @throws HoldfastError `EMPTY_PIECE`, `UNKNOWN_TIER`, `INVALID_COPIES`, `INVALID_PERIODS`, `INVALID_REGION`
    * @throws TooFewProvidersError with the deals that are open by then, whatever went wrong with the others
    * @throws ChainError where money is missing or the chain can't be reached, and no deal is open
    */
   async store(payload: Payload, options: StoreOptions): Promise<StoredPiece> {
-    const tier = this.#checkOptions(options);
-    const { copies = 1, exclude = [], onProgress, urls } = options;
-    const excluded = new Set(exclude.map((provider) => getAddress(provider)));
+    const tier = checkWishes(this.#access.deployment, options);
+    const { copies = 1, onProgress } = options;
+    checkReplicas(copies);
     const commitment = await commit(payload.stream());
     const pieceCid = encodePieceCid(commitment).toString();
     onProgress?.({ step: "committed", pieceCid, commitment });
     const order: Order = { pieceCid, commitment, payload, options, tier };
     const deals: Deal[] = [];
+    const wishes = { ...options, size: commitment.payloadSize };
+    const { candidates, leftOut } = await quote(this.#access, wishes, { history: this.#history });
     const failures: string[] = [];
-    for (const candidate of await findCandidates(this.#access, commitment.payloadSize, options, urls)) {
+    for (const candidate of candidates) {
       if (deals.length === copies) break;
       // Two copies with one provider, under whatever URLs, would be one.
-      const { provider } = candidate.info;
-      if (excluded.has(provider) || deals.some(({ terms }) => terms.provider === provider)) continue;
+      if (deals.some(({ terms }) => terms.provider === candidate.provider)) continue;
       try {
         deals.push(await this.#place(candidate, order));
       } catch (error) {
@@ -185,7 +188,7 @@ export class HoldfastClient {
       }
     }
     if (deals.length === copies) return { pieceCid, commitment, deals };
-    throw new TooFewProvidersError(copies, deals, failures);
+    throw new TooFewProvidersError(copies, deals, [...failures, ...reasonsOf(leftOut)]);
   }
 
   /** Fetches a piece into memory, verified. @throws HoldfastError as {@link retrieve} */
@@ -259,32 +262,12 @@ export class HoldfastClient {
     return this.#paying.run(() => withdrawAll(this.#access, token));
   }
 
-  #checkOptions({ tier: index, periods, maxPeriods = periods, copies = 1 }: StoreOptions): Tier {
-    const tier = this.#access.deployment.tiers[index];
-    if (!tier) {
-      throw new HoldfastError("UNKNOWN_TIER", `the market has no tier ${index}`, "choose a row of the market's table");
-    }
-    if (!Number.isInteger(copies) || copies < 1) {
-      throw new HoldfastError("INVALID_COPIES", `${copies} copies can't be stored`, "store at least one");
-    }
-    if (
-      !Number.isInteger(periods) ||
-      !Number.isInteger(maxPeriods) ||
-      periods < tier.maxMisses ||
-      maxPeriods < periods
-    ) {
-      const hint = `give whole numbers, ${tier.maxMisses} ≤ periods ≤ maxPeriods`;
-      throw new HoldfastError("INVALID_PERIODS", `${periods} periods of at most ${maxPeriods} are not allowed`, hint);
-    }
-    return tier;
-  }
-
   async #place(candidate: Candidate, { pieceCid, commitment, payload, options, tier }: Order): Promise<Deal> {
     const { url } = candidate;
     const { address, deployment } = this.#access;
     const check = async () => {
       const now = await ask("read the time", chainTime(this.#provider));
-      const terms = termsFor(candidate, address, commitment, options, tier, now);
+      const terms = termsFor(candidate, address, commitment, options, now);
       const { vault, registry, market } = deployment;
       checkTerms(terms, tier, { now, protocol: [vault, registry, market] });
       return terms;
@@ -318,6 +301,13 @@ export class HoldfastClient {
 function isProvidersFault(error: unknown): error is HoldfastError {
   if (error instanceof ChainError) return error.revert !== undefined && PROVIDER_REVERTS.has(error.revert.name);
   return error instanceof HoldfastError && PROVIDER_FAULTS.has(error.code);
+}
+
+/** Why there were no more to choose from; the first few will do. */
+function reasonsOf(leftOut: readonly LeftOut[]): string[] {
+  const reasons = leftOut.slice(0, MOST_REASONS).map(({ provider, url, reason }) => `${provider ?? url}: ${reason}`);
+  const more = leftOut.length - reasons.length;
+  return more > 0 ? [...reasons, `and ${more} others`] : reasons;
 }
 
 /** What is paid for must not be lost in an error: the caller could neither fetch nor end it. */

@@ -10,16 +10,20 @@ import type { Commitment } from "../piece/index.js";
 import { Status } from "../protocol/index.js";
 import type { DealReader } from "./deals.js";
 import { ask } from "./funds.js";
-import { isNodeUrl } from "./http.js";
+import { nodeUrl } from "./http.js";
 
-/** A deal as it was opened, and as it stands now. */
-export interface PastDeal {
+/** A deal as its `Opened` event has it. */
+export interface Opening {
   readonly id: bigint;
   readonly provider: string;
   /** Whose escrow it was opened with. */
   readonly payer: string;
   /** Whether the client signed nothing. */
   readonly gift: boolean;
+}
+
+/** A deal as it was opened, and as it stands now. */
+export interface PastDeal extends Opening {
   /** Of the commitment in force, 32 bytes in hex. */
   readonly root: string;
   readonly leafCount: bigint;
@@ -30,48 +34,67 @@ export interface PastDeal {
   readonly missed: number;
 }
 
-type Opening = Pick<PastDeal, "id" | "provider" | "payer" | "gift">;
-
 /** Deals in one call of the lens: some 30,000 gas each, far below what nodes grant a call. */
 const READ_BATCH = 100;
+/** Blocks below the head that are read again the next time: a node may be behind, or the chain be reorganised. */
+const OVERLAP = 64;
 
 /**
- * Every deal that was ever opened, oldest first. One pass over the market's `Opened` events, a page at a time, and one
- * call for each hundred deals.
+ * Every deal that a market ever opened. The first look reads the market's `Opened` events from its deployment on, a page
+ * at a time; later ones read what is new.
  *
- * @throws ChainError where the chain can't be asked
+ * @example
+ * const history = new DealHistory({ contracts, deployment });
+ * const mine = await history.deals(({ provider }) => provider === address);
  */
-export async function pastDeals(reader: DealReader): Promise<PastDeal[]> {
-  const openings = await ask("read the market's events", readOpenings(reader));
-  const deals: PastDeal[] = [];
-  for (let at = 0; at < openings.length; at += READ_BATCH) {
-    const batch = openings.slice(at, at + READ_BATCH);
-    const views = await ask("read deals", reader.contracts.lens.dealsOf(batch.map(({ id }) => id)));
-    for (const [i, { root, leafCount, standing }] of views.entries()) {
-      const status = Number(standing.status) as Status;
-      // An opening that a reorganisation took back is no deal.
-      if (status === Status.None) continue;
-      const [proven, missed] = [Number(standing.provenClosed), Number(standing.missed)];
-      deals.push({ ...(batch[i] as Opening), root, leafCount, status, proven, missed });
-    }
-  }
-  return deals;
-}
+export class DealHistory {
+  readonly #reader: DealReader;
+  readonly #openings = new Map<bigint, Opening>();
+  #from: number;
 
-async function readOpenings({ contracts, deployment }: DealReader): Promise<Opening[]> {
-  const { market } = contracts;
-  const provider = market.runner?.provider as Provider;
-  const topics = [market.interface.getEvent("Opened").topicHash];
-  const openings = new Map<bigint, Opening>();
-  const head = await provider.getBlockNumber();
-  for await (const { logs } of logsBetween(provider, { address: deployment.market, topics }, deployment.block, head)) {
-    for (const log of logs) {
-      const { args } = market.interface.parseLog(log) as unknown as { args: Opening };
-      const { id, provider, payer, gift } = args;
-      openings.set(id, { id, provider, payer, gift });
+  constructor(reader: DealReader) {
+    this.#reader = reader;
+    this.#from = reader.deployment.block;
+  }
+
+  /**
+   * The deals that `wanted` says yes to, as they stand now, oldest first. One call for each hundred of them.
+   *
+   * @throws ChainError where the chain can't be asked
+   */
+  async deals(wanted: (opening: Opening) => boolean): Promise<PastDeal[]> {
+    await ask("read the market's events", this.#sync());
+    const openings = [...this.#openings.values()].filter(wanted);
+    const deals: PastDeal[] = [];
+    for (let at = 0; at < openings.length; at += READ_BATCH) {
+      const batch = openings.slice(at, at + READ_BATCH);
+      const views = await ask("read deals", this.#reader.contracts.lens.dealsOf(batch.map(({ id }) => id)));
+      for (const [i, { root, leafCount, standing }] of views.entries()) {
+        const status = Number(standing.status) as Status;
+        // What a reorganisation has taken back is no deal.
+        if (status === Status.None) continue;
+        const [proven, missed] = [Number(standing.provenClosed), Number(standing.missed)];
+        deals.push({ ...(batch[i] as Opening), root, leafCount, status, proven, missed });
+      }
+    }
+    return deals;
+  }
+
+  async #sync(): Promise<void> {
+    const { contracts, deployment } = this.#reader;
+    const { market } = contracts;
+    const provider = market.runner?.provider as Provider;
+    const filter = { address: deployment.market, topics: [market.interface.getEvent("Opened").topicHash] };
+    const head = await provider.getBlockNumber();
+    for await (const { logs, to } of logsBetween(provider, filter, this.#from, head)) {
+      for (const log of logs) {
+        const opened = market.interface.decodeEventLog("Opened", log.data, log.topics) as unknown as Opening;
+        const { id, provider, payer, gift } = opened;
+        this.#openings.set(id, { id, provider, payer, gift });
+      }
+      this.#from = Math.max(this.#from, Math.min(to, head - OVERLAP) + 1);
     }
   }
-  return [...openings.values()];
 }
 
 /**
@@ -83,10 +106,10 @@ async function readOpenings({ contracts, deployment }: DealReader): Promise<Open
 export async function holders(reader: DealReader, { root, leafCount }: Commitment): Promise<string[]> {
   const { registry } = reader.contracts;
   const isLive = ({ status }: PastDeal) => status === Status.Open || status === Status.Ending;
-  const deals = (await pastDeals(reader))
+  const deals = (await new DealHistory(reader).deals(() => true))
     .filter((deal) => deal.root === hexlify(root) && deal.leafCount === leafCount)
     .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.proven - b.missed - (a.proven - a.missed));
   const providers = [...new Set(deals.map(({ provider }) => provider))];
   const profiles = await ask("read the registry", Promise.all(providers.map((each) => registry.profileOf(each))));
-  return profiles.map(({ url }) => url).filter(isNodeUrl);
+  return profiles.flatMap(({ url }) => nodeUrl(url) ?? []);
 }

@@ -42,9 +42,8 @@ export async function readJson(response: Response, url: string): Promise<unknown
 
 /** What a node said or did that can't be worked with. */
 export function refused(url: string, reason: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("PROVIDER_REFUSED", `${url} refused: ${reason}`, "mend what it names, or try another", {
-    cause,
-  });
+  const message = printable(`${url} refused: ${reason}`);
+  return new HoldfastError("PROVIDER_REFUSED", message, "mend what it names, or try another", { cause });
 }
 
 /** A node that can't be reached, or is not any more. */
@@ -52,13 +51,19 @@ export function unreachable(url: string, what: string, cause?: unknown): Holdfas
   return new HoldfastError("PROVIDER_UNREACHABLE", `${url} ${what}`, "try another provider", { cause });
 }
 
-/** Whether `text` is a URL that a node can be asked at. */
-export function isNodeUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+/** What a provider says can be printed, and gives no orders to a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
+}
+
+/** A URL that a node can be asked at, without a slash at its end and fit to be printed; undefined where it is none. */
+export function nodeUrl(text: string): string | undefined {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) return undefined;
+  return new URL(text).href.replace(/\/$/, "");
 }
 
 function resolve(url: string, path: string): string {
-  if (!isNodeUrl(url)) throw refused(url, "it is no http: or https: URL");
+  if (nodeUrl(url) === undefined) throw refused(url, "it is no http: or https: URL");
   const base = url.endsWith("/") ? url : `${url}/`;
   if (!URL.canParse(path, base)) throw refused(url, "it named a place that is no URL");
   const target = new URL(path, base);

@@ -10,6 +10,7 @@ export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
 export type { Payload } from "../piece/index.js";
 export { FileKey } from "../replica/index.js";
+export type { Offered, QuoteWishes } from "./candidates.js";
 export {
   type ClientOptions,
   type Deal,
@@ -37,9 +38,11 @@ export {
   transferDeal,
 } from "./deals.js";
 export { type ChainAccess, fund } from "./funds.js";
-export { holders, type PastDeal, pastDeals } from "./history.js";
-export { type Candidate, type DealWishes, findCandidates } from "./market.js";
-export { askInfo, askSignature, type ProviderNode, upload } from "./providers.js";
+export { DealHistory, holders, type Opening, type PastDeal } from "./history.js";
+export type { DealWishes } from "./market.js";
+export { askSignature, upload } from "./providers.js";
+export { type Candidate, type LeftOut, type Quote, type QuoteOptions, quote } from "./quote.js";
+export { compareRanked, NO_RECORD, type ProviderRecord, type Ranked, recordFactor } from "./records.js";
 export * from "./replicas/index.js";
 export { type Failure, memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 export { type ChainSender, walletSender } from "./sender.js";

@@ -1,15 +1,14 @@
 /**
- * Finding providers, and agreeing on terms with them.
+ * What a client wants of a deal, and the terms that come of it.
  *
  * @packageDocumentation
  */
-import { getAddress, hexlify, randomBytes } from "ethers";
+import { hexlify, randomBytes } from "ethers";
 import type { Deployment } from "../chain/deployment.js";
+import { HoldfastError } from "../errors.js";
 import type { Commitment } from "../piece/index.js";
-import { collateralFor, type DealTerms, pricePerPeriodUp, type Tier, type TierOffer } from "../protocol/index.js";
-import { ask, type ChainAccess } from "./funds.js";
-import { isNodeUrl } from "./http.js";
-import { askInfo, type ProviderNode } from "./providers.js";
+import type { DealTerms, Tier } from "../protocol/index.js";
+import type { Candidate } from "./quote.js";
 
 /** What a client wants of a deal. */
 export interface DealWishes {
@@ -27,104 +26,60 @@ export interface DealWishes {
   readonly token?: string;
   /** The least stake behind a deal, in periods of its price; 1 by default. */
   readonly minCollateralRatio?: number;
+  /** Where the piece may lie: `DE`, `US-CA`; a country takes its subdivisions. Anywhere by default. */
+  readonly regions?: readonly string[];
+  /** Providers to choose from, by address; all that registered for the tier by default. */
+  readonly providers?: readonly string[];
+  /** Nodes to choose from, by URL, registered or not. */
+  readonly urls?: readonly string[];
+  /** Providers, by address, that are not to have it. */
+  readonly exclude?: readonly string[];
 }
 
-/** A node that offers what was wished for. */
-export interface Candidate extends ProviderNode {
-  readonly offer: TierOffer;
-  /** Base units for a period of this piece. */
-  readonly price: bigint;
-}
-
-/** A node's URL and, where the registry named it, whose it is. */
-interface Listed {
-  readonly url: string;
-  readonly provider?: string;
-}
-
-/** Providers read from the registry, and nodes asked, at once. */
-const PAGE = 32n;
+/** Terms from a client's own hand are open for this long: the upload comes before they are written. */
 const VALIDITY_SECONDS = 1_800n;
 
 /**
- * Nodes whose offer for the payload fulfils the wishes, the cheapest first. Those that don't answer in time are left out.
+ * The tier that is wished for, where a deal like that is possible at all.
  *
- * @param urls - the nodes to ask; all that registered for the tier by default
- * @throws ChainError where the registry can't be read
+ * @throws HoldfastError `UNKNOWN_TIER`, `INVALID_PERIODS`
  */
-export async function findCandidates(
-  access: ChainAccess,
-  payloadSize: bigint,
-  wishes: DealWishes,
-  urls?: readonly string[],
-): Promise<Candidate[]> {
-  const found: Candidate[] = [];
-  for await (const page of urls ? [urls.map((url): Listed => ({ url }))] : registered(access, wishes.tier)) {
-    const asked = await Promise.allSettled(page.map(({ url }) => askInfo(url)));
-    for (const [i, answer] of asked.entries()) {
-      if (answer.status === "rejected") continue;
-      const owner = page[i]?.provider;
-      // Whoever names somebody else's address would fail at the signature, but only after an upload.
-      if (owner !== undefined && owner !== answer.value.info.provider) continue;
-      found.push(...matching(answer.value, access.deployment, payloadSize, wishes));
-    }
+export function checkWishes(
+  { tiers }: Pick<Deployment, "tiers">,
+  { tier: index, periods, maxPeriods = periods }: Pick<DealWishes, "tier" | "periods" | "maxPeriods">,
+): Tier {
+  const tier = tiers[index];
+  if (!tier) {
+    throw new HoldfastError("UNKNOWN_TIER", `the market has no tier ${index}`, "choose a row of the market's table");
   }
-  return found.sort((a, b) => (a.price < b.price ? -1 : a.price > b.price ? 1 : 0));
-}
-
-async function* registered({ contracts }: ChainAccess, tier: number): AsyncGenerator<Listed[]> {
-  const { registry } = contracts;
-  const doing = "read the registry";
-  const count = await ask(doing, registry.providerCount());
-  for (let offset = 0n; offset < count; offset += PAGE) {
-    const providers = await ask(doing, registry.providers(offset, PAGE));
-    const profiles = await ask(doing, Promise.all(providers.map((provider) => registry.profileOf(provider))));
-    yield providers.flatMap((provider, i) => {
-      const { url, tiers } = profiles[i] as (typeof profiles)[number];
-      const serves = ((tiers >> BigInt(tier)) & 1n) === 1n;
-      return serves && isNodeUrl(url) ? [{ url, provider }] : [];
-    });
+  const whole = Number.isInteger(periods) && Number.isInteger(maxPeriods);
+  if (!whole || periods < tier.maxMisses || maxPeriods < periods) {
+    const hint = `give whole numbers, ${tier.maxMisses} ≤ periods ≤ maxPeriods`;
+    throw new HoldfastError("INVALID_PERIODS", `${periods} periods of at most ${maxPeriods} are not allowed`, hint);
   }
-}
-
-function matching(node: ProviderNode, deployment: Deployment, payloadSize: bigint, wishes: DealWishes): Candidate[] {
-  const { info } = node;
-  const offer = info.tiers.find(({ tier }) => tier === wishes.tier);
-  if (!offer) return [];
-  const price = pricePerPeriodUp(payloadSize, BigInt(offer.pricePerGiBPerPeriod));
-  const fits =
-    info.chainId === deployment.chainId &&
-    info.market === deployment.market &&
-    info.token === getAddress(wishes.token ?? deployment.stakeToken) &&
-    BigInt(info.maxPieceBytes) >= payloadSize &&
-    info.maxPeriods >= (wishes.maxPeriods ?? wishes.periods) &&
-    offer.collateralRatio >= (wishes.minCollateralRatio ?? 1) &&
-    (wishes.maxEgressPricePerGiB === undefined || BigInt(offer.egressPricePerGiB) <= wishes.maxEgressPricePerGiB) &&
-    price <= wishes.maxPricePerPeriod;
-  return fits ? [{ ...node, offer, price }] : [];
+  return tier;
 }
 
 /** Terms on what a candidate offers, not signed by anybody yet. @param now - unix seconds by the chain */
 export function termsFor(
-  { info, offer, price }: Candidate,
+  { offer, price, collateral }: Candidate,
   client: string,
   { root, leafCount }: Commitment,
-  wishes: DealWishes,
-  tier: Tier,
+  { tier, periods, maxPeriods = periods }: DealWishes,
   now: bigint,
 ): DealTerms {
   return {
     client,
-    provider: info.provider,
+    provider: offer.provider,
     root: hexlify(root),
     leafCount,
-    tier: wishes.tier,
-    periods: wishes.periods,
-    maxPeriods: wishes.maxPeriods ?? wishes.periods,
-    token: info.token,
+    tier,
+    periods,
+    maxPeriods,
+    token: offer.token,
     pricePerPeriod: price,
-    collateral: collateralFor(price, offer.collateralRatio, tier.maxMisses),
-    egressPricePerGiB: BigInt(offer.egressPricePerGiB),
+    collateral,
+    egressPricePerGiB: offer.egressPricePerGiB,
     validUntil: now + VALIDITY_SECONDS,
     salt: hexlify(randomBytes(32)),
   };

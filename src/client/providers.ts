@@ -5,34 +5,13 @@
  */
 
 import type { Payload } from "../piece/index.js";
-import {
-  type DealAnswer,
-  type DealTerms,
-  dealAnswerFromJson,
-  type ProviderInfo,
-  providerInfoFromJson,
-  termsToJson,
-} from "../protocol/index.js";
+import { type DealAnswer, type DealTerms, dealAnswerFromJson, termsToJson } from "../protocol/index.js";
 import { readAtMost, readJson, refused, request } from "./http.js";
 
-/** A provider's node as a client sees it. */
-export interface ProviderNode {
-  readonly url: string;
-  /** What it says of itself. Only a signature shows that it speaks for `info.provider`. */
-  readonly info: ProviderInfo;
-}
-
-const QUOTE_TIMEOUT_MS = 5_000;
 const DEAL_TIMEOUT_MS = 30_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** An upload slower than this on average, in bytes a millisecond (128 KB/s), is given up. */
 const SLOWEST_UPLOAD = 128;
-
-/** Asks a node what it offers. @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED`, `INVALID_REQUEST` */
-export async function askInfo(url: string, timeoutMs = QUOTE_TIMEOUT_MS): Promise<ProviderNode> {
-  const response = await request(url, "info", { signal: AbortSignal.timeout(timeoutMs) });
-  return { url, info: providerInfoFromJson(await readJson(response, url)) };
-}
 
 /**
  * Hands a piece to a node, unless it has it.

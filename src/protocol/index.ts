@@ -47,7 +47,22 @@ export {
   totals,
   UNREVISED,
 } from "./ledger.js";
+export {
+  MAX_OFFERS,
+  OFFER_TYPES,
+  type Offer,
+  type OfferPage,
+  type OfferPageJson,
+  offerDigest,
+  offerMisfit,
+  offersFromJson,
+  offersToJson,
+  type SignedOffer,
+  type StorageNeed,
+  signOffer,
+} from "./offers.js";
 export { collateralFor, pricePerPeriodUp } from "./pricing.js";
+export { NO_REGION, regionBytes, regionText } from "./region.js";
 export {
   fillQuestionId,
   firstFillBlock,
@@ -93,6 +108,7 @@ export {
 } from "./schedule.js";
 export {
   type CheckOptions,
+  checkPrice,
   checkTerms,
   DEAL_TERMS_TYPES,
   type DealTerms,

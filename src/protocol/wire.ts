@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 import { z } from "zod";
+import { REGION_FORM } from "./region.js";
+import { MAX_REGIONS } from "./requests.js";
 import type { DealTerms } from "./terms.js";
 import { address, amount, bytes32, count, parse, safe, signature, terms } from "./wire-fields.js";
 
@@ -22,8 +24,11 @@ const info = z.object({
   chainId: z.number().int().min(1),
   market: address,
   token: address,
+  minPieceBytes: safe,
   maxPieceBytes: safe.min(1),
+  minPeriods: count,
   maxPeriods: count,
+  regions: z.array(z.string().regex(REGION_FORM, "an ISO 3166 code")).max(MAX_REGIONS),
   tiers: z.array(tierOffer).max(255),
 });
 

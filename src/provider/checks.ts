@@ -15,7 +15,7 @@ export const MAX_VALIDITY_SECONDS = 3_600n;
 
 /** What this provider does not sign, and why. */
 export function refusal(reason: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("DEAL_REFUSED", reason, "ask GET /info for what is offered", { cause });
+  return new HoldfastError("DEAL_REFUSED", reason, "ask GET /offers for what is offered", { cause });
 }
 
 /** A key that was replaced signs nothing that the market accepts. @throws HoldfastError `DEAL_REFUSED` */

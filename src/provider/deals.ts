@@ -9,24 +9,15 @@ import {
   type DealTerms,
   dealDomain,
   dealIdOf,
+  type OfferPageJson,
+  offerMisfit,
   type ProviderInfo,
   pricePerPeriodUp,
   signTerms,
-  type TierOffer,
 } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
 import { checkSigner, MAX_VALIDITY_SECONDS, refusal } from "./checks.js";
-
-/** What a provider is willing to sign. */
-export interface Policy {
-  /** What it is paid in and stakes; zero: the native coin. */
-  readonly token: string;
-  /** Largest piece, in bytes. */
-  readonly maxPieceBytes: number;
-  /** Up to how many periods a deal may be extended. */
-  readonly maxPeriods: number;
-  readonly tiers: readonly TierOffer[];
-}
+import { OfferBook, type Policy, type StandingOffer } from "./offers.js";
 
 export interface DealDeskOptions {
   /** The provider that deals are made for. */
@@ -45,23 +36,36 @@ export interface DealDeskOptions {
 /** Decides which terms the provider signs: those of its policy, for a piece that it holds and stake that it has. */
 export class DealDesk {
   readonly #o: DealDeskOptions;
+  /** What it has published is what it keeps to. */
+  readonly #book: OfferBook;
 
+  /** @throws HoldfastError `INVALID_REGION` where the policy names one that is none */
   constructor(options: DealDeskOptions) {
     this.#o = options;
+    this.#book = new OfferBook(options);
   }
 
-  /** What this provider offers, for `GET /info`. */
+  /** What this provider offers, for `GET /info`: the policy behind the offers, unsigned. */
   info(): ProviderInfo {
     const { provider, deployment, policy } = this.#o;
+    const { token, minPieceBytes = 1, maxPieceBytes, minPeriods = 1, maxPeriods, regions = [], tiers } = policy;
     return {
       provider,
       chainId: deployment.chainId,
       market: deployment.market,
-      token: policy.token,
-      maxPieceBytes: policy.maxPieceBytes,
-      maxPeriods: policy.maxPeriods,
-      tiers: [...policy.tiers],
+      token,
+      minPieceBytes,
+      maxPieceBytes,
+      minPeriods,
+      maxPeriods,
+      regions: [...regions],
+      tiers: tiers.filter(({ tier }) => deployment.tiers[tier] !== undefined),
     };
+  }
+
+  /** The signed offers, for `GET /offers`. @throws what the chain's provider throws where it can't be asked */
+  offers(): Promise<OfferPageJson> {
+    return this.#book.page();
   }
 
   /**
@@ -85,15 +89,15 @@ export class DealDesk {
     };
   }
 
-  #checkOffer(terms: DealTerms): TierOffer {
+  /** The offer that terms are made on; what it says of the piece's size comes when the piece is open. */
+  #checkOffer(terms: DealTerms): StandingOffer {
     const { provider, deployment, policy } = this.#o;
     if (terms.provider !== provider) throw refusal(`the provider here is ${provider}`);
     if (terms.token !== policy.token) throw refusal(`the token here is ${policy.token}`);
-    const offer = policy.tiers.find(({ tier }) => tier === terms.tier);
+    const offer = this.#book.offers.find(({ tier }) => tier === terms.tier);
     const tier = deployment.tiers[terms.tier];
     if (!offer || !tier) throw refusal(`tier ${terms.tier} is not offered`);
-    if (terms.maxPeriods > policy.maxPeriods) throw refusal(`at most ${policy.maxPeriods} periods are offered`);
-    if (terms.egressPricePerGiB < BigInt(offer.egressPricePerGiB)) {
+    if (terms.egressPricePerGiB < offer.egressPricePerGiB) {
       throw refusal(`egress costs ${offer.egressPricePerGiB} a GiB`);
     }
     const most = collateralFor(terms.pricePerPeriod, offer.collateralRatio, tier.maxMisses);
@@ -117,11 +121,13 @@ export class DealDesk {
   }
 
   /** A signature binds the stake to this very root: never for bytes that are not here. */
-  async #checkPiece(terms: DealTerms, offer: TierOffer): Promise<void> {
+  async #checkPiece(terms: DealTerms, offer: StandingOffer): Promise<void> {
     const piece = await this.#o.store.open(getBytes(terms.root), terms.leafCount);
     if (!piece) throw refusal("no piece with this root and leafCount is here; upload it first");
     const { payloadSize } = piece.layer.commitment;
-    const least = pricePerPeriodUp(payloadSize, BigInt(offer.pricePerGiBPerPeriod));
+    const misfit = offerMisfit(offer, { ...terms, size: payloadSize });
+    if (misfit) throw refusal(misfit);
+    const least = pricePerPeriodUp(payloadSize, offer.pricePerGiBPerPeriod);
     if (terms.pricePerPeriod < least) throw refusal(`a period of this piece costs ${least}`);
   }
 

@@ -15,7 +15,7 @@ import { addUploads, type UploadLimits } from "./uploads.js";
 
 export interface NodeOptions extends UploadLimits {
   readonly store: PieceStore;
-  readonly desk: Pick<DealDesk, "info" | "accept">;
+  readonly desk: Pick<DealDesk, "info" | "offers" | "accept">;
   readonly logger: Logger;
   /** Answers for changes of deals; without it, they have no routes. */
   readonly changes?: Changes;
@@ -28,6 +28,7 @@ export function createNode({ store, desk, logger, changes, ...limits }: NodeOpti
   addUploads(app, store, limits);
   addRetrieval(app, store, logger);
   app.get("/info", (c) => c.json(desk.info()));
+  app.get("/offers", async (c) => c.json(await desk.offers()));
   app.post("/deals", smallBody(limits.jsonMs), async (c) => {
     const { terms } = dealRequestFromJson(await jsonOf(c));
     return c.json(await desk.accept(termsFromJson(terms)));

@@ -5,9 +5,10 @@
  */
 
 export type { Changes } from "./change-routes.js";
-export { DealDesk, type DealDeskOptions, type Policy } from "./deals.js";
+export { DealDesk, type DealDeskOptions } from "./deals.js";
 export { createNode, type NodeOptions } from "./http.js";
 export { MigrationDesk, type MigrationDeskOptions } from "./migrations.js";
+export { OfferBook, type OfferBookOptions, type Policy, type StandingOffer } from "./offers.js";
 export { type ProviderOptions, type RunningProvider, startProvider } from "./provider.js";
 export { PullDesk, type PullDeskOptions } from "./pulls.js";
 export { type ByteRange, parseRange } from "./range.js";

@@ -11,9 +11,10 @@ import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
-import { DealDesk, type Policy } from "./deals.js";
+import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { MigrationDesk } from "./migrations.js";
+import type { Policy } from "./offers.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
 
@@ -50,7 +51,7 @@ export interface RunningProvider extends RunningNode {
  * Starts a provider: opens its store, checks that the chain has the deployment, serves, and proves. The provider has to
  * register and provision stake before a client can find it and the market takes its deals.
  *
- * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`
+ * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`
  * @throws the reason of `signal`, and what the file system throws
  * @example
  * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });

@@ -3,26 +3,32 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { hexlify, randomBytes, type Wallet } from "ethers";
+import { chainTime } from "../../src/chain/time.js";
 import { type HoldfastClient, type StoreOptions, TooFewProvidersError } from "../../src/client/index.js";
 import {
   type DealTerms,
   dealDomain,
   dealIdOf,
-  type ProviderInfo,
+  type Offer,
+  type OfferPage,
+  offersFromJson,
+  offersToJson,
+  signOffer,
   signTerms,
   type TermsJson,
   termsFromJson,
 } from "../../src/protocol/index.js";
+import { OfferBook } from "../../src/provider/index.js";
 import { TestToken__factory, Wallet1271__factory } from "../../typechain-types/index.js";
 import { expectError } from "../piece/helpers.js";
 import { removeFolders, type TestPiece, testPiece } from "../support/pieces.js";
-import { type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
+import { STAKE, type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** What a node answers; every member is that of an honest one, but for what a test replaces. */
 interface Script {
-  info: (honest: ProviderInfo) => unknown;
+  offers: (honest: OfferPage) => Promise<unknown> | unknown;
   sign: (terms: DealTerms) => Promise<unknown>;
   begin: Handler;
   put: Handler;
@@ -55,11 +61,12 @@ describe("client: storing with providers that lie", () => {
   const store = (changes: Partial<StoreOptions> = {}) => client.store(new Blob([piece.payload]), wishes(changes));
 
   const serve = async (changes: Partial<Script> = {}, owner = provider): Promise<string> => {
-    const { token, maxPieceBytes, maxPeriods, tiers } = testPolicy(net.token);
-    const { chainId, market } = net.deployment;
-    const honest = { provider: owner.address, chainId, market, token, maxPieceBytes, maxPeriods, tiers: [...tiers] };
+    const policy = testPolicy(net.token);
+    const now = () => chainTime(net.provider);
+    const book = new OfferBook({ provider: owner.address, signer: owner, deployment: net.deployment, policy, now });
+    const honest = async () => offersFromJson(await book.page());
     const script: Script = {
-      info: (info) => info,
+      offers: offersToJson,
       sign: (terms) => answer(terms, owner),
       begin: (_, response) => response.writeHead(201, { location: "/pdp/piece/uploads/1" }).end(),
       put: (_, response) => response.writeHead(204).end(),
@@ -71,11 +78,16 @@ describe("client: storing with providers that lie", () => {
     await once(server, "listening");
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
-  const respond = async (script: Script, honest: ProviderInfo, request: IncomingMessage, response: ServerResponse) => {
+  const respond = async (
+    script: Script,
+    honest: () => Promise<OfferPage>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => {
     const body: Buffer[] = [];
     if (request.method === "PUT") for await (const chunk of request) bytesTaken += (chunk as Buffer).length;
     else for await (const chunk of request) body.push(chunk as Buffer);
-    if (request.url === "/info") return response.end(JSON.stringify(await script.info(honest)));
+    if (request.url === "/offers") return response.end(JSON.stringify(await script.offers(await honest())));
     if (request.url === "/deals") {
       const { terms } = JSON.parse(Buffer.concat(body).toString()) as { terms: TermsJson };
       return response.end(JSON.stringify(await script.sign(termsFromJson(terms))));
@@ -84,6 +96,16 @@ describe("client: storing with providers that lie", () => {
     if (request.url === "/pdp/piece/uploads") return script.begin(request, response);
     return request.method === "PUT" ? script.put(request, response) : script.finish(request, response);
   };
+  /** Offers that are not the honest ones, signed all the same. */
+  const offering =
+    (change: Partial<Offer>, signer = provider): Script["offers"] =>
+    async (page) => {
+      const offers = page.offers.map(async ({ offer }) => {
+        const changed = { ...offer, ...change };
+        return { offer: changed, signature: await signOffer(signer, domain(), changed) };
+      });
+      return offersToJson({ ...page, offers: await Promise.all(offers) });
+    };
   /** Nothing was paid, deposited, approved, or spent on gas. */
   const expectUntouched = async (act: () => Promise<unknown>, reason: RegExp) => {
     const before = [await net.provider.getBalance(wallet.address), await net.tokensOf(wallet.address)];
@@ -164,70 +186,31 @@ describe("client: storing with providers that lie", () => {
     "refuses the bytes": [() => ({ put: (_, response) => response.writeHead(507).end("no space") }), /507 no space/],
     "hangs up on the upload": [() => ({ put: (_, response) => response.destroy() }), /does not answer/],
     "does not want the piece": [() => ({ finish: (_, response) => response.writeHead(400).end("no") }), /400 no/],
-    "asks for a collateral that overflows": [
-      () => ({ info: (info) => ({ ...info, tiers: info.tiers.map((t) => ({ ...t, collateralRatio: 2 ** 32 - 1 })) }) }),
-      /InsufficientStake|don't fit/,
-    ],
-    "asks for an egress price that fits no type": [
-      () => ({
-        info: (info) => ({ ...info, tiers: info.tiers.map((t) => ({ ...t, egressPricePerGiB: "9".repeat(39) })) }),
-      }),
-      /can't be encoded/,
-    ],
   };
   for (const [what, [script, reason]] of Object.entries(lies)) {
     it(`loses nothing to one that ${what}`, async () => {
       urls = [await serve(script())];
-      // Stake that isn't there is only seen by the market, when the money is there: that costs a deposit, not a payment.
-      if (what.includes("collateral")) {
-        await expectError("TOO_FEW_PROVIDERS", () => store());
-        expect(await client.withdrawAll(net.token)).to.equal(6n * 5_000n);
-        return;
-      }
       await expectUntouched(() => store(), reason);
     });
   }
 
-  const unfit: Record<string, (info: ProviderInfo) => unknown> = {
-    "is on another chain": (info) => ({ ...info, chainId: 1 }),
-    "is of another market": (info) => ({ ...info, market: info.token }),
-    "wants another token": (info) => ({ ...info, token: info.market }),
-    "takes smaller pieces only": (info) => ({ ...info, maxPieceBytes: 4_999 }),
-    "takes shorter deals only": (info) => ({ ...info, maxPeriods: 5 }),
-    "does not offer the tier": (info) => ({ ...info, tiers: info.tiers.filter(({ tier }) => tier === 1) }),
-    "stakes nothing": (info) => ({ ...info, tiers: info.tiers.map((t) => ({ ...t, collateralRatio: 0 })) }),
-    "is too dear": (info) => ({
-      ...info,
-      tiers: info.tiers.map((t) => ({ ...t, pricePerGiBPerPeriod: `${2n ** 34n}` })),
-    }),
-    "says nothing that makes sense": () => ({ provider: "me" }),
-    "names no address": (info) => ({ ...info, provider: `${info.provider}00` }),
-  };
-  for (const [what, info] of Object.entries(unfit)) {
-    it(`sends no byte to one that ${what}`, async () => {
-      urls = [await serve({ info })];
-      await expectUntouched(() => store(), /0 of 1 copies were placed; no provider offers this/);
-      expect(bytesTaken).to.equal(0);
-    });
-  }
+  it("sends no byte to one whose offer is not to be had", async () => {
+    urls = [await serve({ offers: offering({ collateralRatio: 2 ** 32 - 1 }) })];
+    await expectUntouched(() => store(), /0 of 1 copies were placed: http.+ of stake is needed/);
+    urls = [await serve({ offers: () => ({ provider: "me" }) })];
+    await expectUntouched(() => store(), /0 of 1 copies were placed: http.+: chainId: /);
+    expect(bytesTaken).to.equal(0);
+  });
 
   it("sends no byte to one whose egress is dearer than was wished", async () => {
-    const info = (honest: ProviderInfo) => ({
-      ...honest,
-      tiers: honest.tiers.map((t) => ({ ...t, egressPricePerGiB: "8" })),
-    });
-    urls = [await serve({ info })];
-    await expectUntouched(() => store({ maxEgressPricePerGiB: 7n }), /no provider offers this/);
+    urls = [await serve({ offers: offering({ egressPricePerGiB: 8n }) })];
+    await expectUntouched(() => store({ maxEgressPricePerGiB: 7n }), /egress costs 8 a GiB, over 7/);
     expect(bytesTaken).to.equal(0);
     expect((await store({ maxEgressPricePerGiB: 8n })).deals[0]?.terms.egressPricePerGiB).to.equal(8n);
   });
 
   it("takes what it was told to take: no stake, a higher price", async () => {
-    const info = (honest: ProviderInfo) => ({
-      ...honest,
-      tiers: honest.tiers.map((t) => ({ ...t, collateralRatio: 0, pricePerGiBPerPeriod: `${2n ** 34n}` })),
-    });
-    urls = [await serve({ info })];
+    urls = [await serve({ offers: offering({ collateralRatio: 0, pricePerGiBPerPeriod: 2n ** 34n }) })];
     const { deals } = await store({ minCollateralRatio: 0, maxPricePerPeriod: 80_000n });
     expect(deals[0]?.terms).to.include({ collateral: 0n, pricePerPeriod: 80_000n });
   });
@@ -268,7 +251,13 @@ describe("client: storing with providers that lie", () => {
 
   it("goes on where a provider has taken back its stake or cancelled the terms", async () => {
     const poor = await net.rich();
-    await net.register(poor, "http://127.0.0.1:3", 1_000n);
+    await net.register(poor, "http://127.0.0.1:3");
+    const registry = net.contracts.registry.connect(poor);
+    const leaves = async (terms: DealTerms) => {
+      const signed = await answer(terms, poor);
+      await (await registry.unprovision(net.deployment.market, net.token, STAKE)).wait();
+      return signed;
+    };
     const honest = await net.addProvider();
     const market = net.contracts.market.connect(provider);
     const cancels = async (terms: DealTerms) => {
@@ -276,7 +265,7 @@ describe("client: storing with providers that lie", () => {
       await (await market.cancel(terms)).wait();
       return signed;
     };
-    urls = [await serve({}, poor), await serve({ sign: cancels }), honest.url];
+    urls = [await serve({ sign: leaves }, poor), await serve({ sign: cancels }), honest.url];
     const { deals } = await store();
     expect(deals.map(({ url }) => url)).to.deep.equal([honest.url]);
     expect(await client.balance(net.token)).to.equal(0n);
@@ -294,12 +283,7 @@ describe("client: storing with providers that lie", () => {
     const owner = await net.rich();
     const contract = await (await new Wallet1271__factory(owner).deploy(owner.address)).waitForDeployment();
     const address = await contract.getAddress();
-    const info = (honest: ProviderInfo) => ({
-      ...honest,
-      provider: address,
-      tiers: honest.tiers.map((t) => ({ ...t, collateralRatio: 0 })),
-    });
-    urls = [await serve({ info }, owner)];
+    urls = [await serve({ offers: offering({ provider: address, collateralRatio: 0 }, owner) }, owner)];
     const { deals } = await store({ minCollateralRatio: 0 });
     expect((await net.contracts.lens.dealOf(deals[0]?.id as bigint)).provider).to.equal(address);
   });
@@ -310,7 +294,7 @@ describe("client: storing with providers that lie", () => {
     const burner = await wallet.sendTransaction({ data: "0x635b60005660e01b60005260046000f3" });
     const address = (await burner.wait())?.contractAddress as string;
     expect(await net.provider.getCode(address)).to.equal("0x5b600056");
-    urls = [await serve({ info: (info) => ({ ...info, provider: address }) }), honest.url];
+    urls = [await serve({ offers: offering({ provider: address, collateralRatio: 0 }) }), honest.url];
     const { deals } = await store({ copies: 2 }).catch((error: TooFewProvidersError) => error);
     expect(deals.map(({ url }) => url)).to.deep.equal([honest.url]);
   });

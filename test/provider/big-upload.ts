@@ -11,7 +11,7 @@ const refuse = () => {
 };
 const node = await startNode({
   store: await FilePieceStore.open(process.argv[2] as string),
-  desk: { info: refuse, accept: refuse },
+  desk: { info: refuse, offers: refuse, accept: refuse },
   logger: pino({ level: "silent" }),
   maxPieceBytes: 1 << 30,
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { type Level, pino } from "pino";
 import { HoldfastError } from "../../src/errors.js";
-import type { DealTerms, ProviderInfo } from "../../src/protocol/index.js";
+import type { DealTerms, OfferPageJson, ProviderInfo } from "../../src/protocol/index.js";
 import { type RunningNode, startNode } from "../../src/provider/index.js";
 import { FilePieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
@@ -22,10 +22,14 @@ const INFO: ProviderInfo = {
   chainId: 1,
   market: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
   token: "0x0000000000000000000000000000000000000000",
+  minPieceBytes: 1,
   maxPieceBytes: MOST,
+  minPeriods: 1,
   maxPeriods: 10,
+  regions: ["DE"],
   tiers: [],
 };
+const OFFERS: OfferPageJson = { chainId: 1, market: INFO.market, offers: [] };
 
 describe("provider: HTTP", () => {
   let dir: string;
@@ -72,7 +76,7 @@ describe("provider: HTTP", () => {
     store = await FilePieceStore.open(dir, { maxUploads: 4 });
     logged = [];
     const logger = pino({ level: "debug" satisfies Level }, { write: (line) => void logged.push(JSON.parse(line)) });
-    const desk = { info: () => INFO, accept: (terms: DealTerms) => accept(terms) };
+    const desk = { info: () => INFO, offers: async () => OFFERS, accept: (terms: DealTerms) => accept(terms) };
     node = await startNode({ store, desk, logger, maxPieceBytes: MOST, stallMs: STALL_MS, jsonMs: STALL_MS });
   });
   afterEach(() => node.close());
@@ -364,6 +368,7 @@ describe("provider: HTTP", () => {
 
     it("says what it offers", async () => {
       expect(await (await fetch(at("/info"))).json()).to.deep.equal(INFO);
+      expect(await (await fetch(at("/offers"))).json()).to.deep.equal(OFFERS);
     });
 
     it("hands terms to the desk as they were written, and its answer back", async () => {
@@ -423,7 +428,7 @@ describe("provider: HTTP", () => {
 
   it("says so when the port is taken", async () => {
     const port = Number(new URL(node.url).port);
-    const desk = { info: () => INFO, accept };
+    const desk = { info: () => INFO, offers: async () => OFFERS, accept };
     const options = { store, desk, logger: pino({ level: "silent" }), maxPieceBytes: MOST, port };
     await expectError("LISTEN_FAILED", () => startNode(options));
   });

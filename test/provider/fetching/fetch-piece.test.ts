@@ -364,7 +364,8 @@ describe("provider: fetching a piece", () => {
 
   it("fetches from another provider, by root and leafCount or by the CID that the client named", async () => {
     const other = await FilePieceStore.open(await tempFolder());
-    const desk = { info: () => expect.fail("not asked"), accept: () => expect.fail("not asked") };
+    const fail = () => expect.fail("not asked");
+    const desk = { info: fail, offers: fail, accept: fail };
     const node = await startNode({ store: other, desk, logger: pino({ level: "silent" }), maxPieceBytes: 8 * MIB });
     try {
       await fetchPiece(other, identity(), [await serve(whole)], LOCAL);
