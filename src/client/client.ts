@@ -14,6 +14,7 @@ import { refused } from "./http.js";
 import { checkWishes, type DealWishes, termsFor } from "./market.js";
 import { askSignature, upload } from "./providers.js";
 import { type Candidate, checkReplicas, type LeftOut, quote } from "./quote.js";
+import { type PostedRequest, postRequest, type RequestWishes } from "./requests.js";
 import { memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 import { type ChainSender, walletSender } from "./sender.js";
 import { isSignedBy } from "./signatures.js";
@@ -250,6 +251,11 @@ export class HoldfastClient {
    */
   extend(id: bigint, periods: number, maxCost: bigint): Promise<void> {
     return this.#paying.run(() => extendDeal(this.#access, id, periods, maxCost));
+  }
+
+  /** Posts a request to the open market. What is missing in the vault is deposited. @throws as `postRequest` */
+  request(what: Payload | Commitment, wishes: RequestWishes): Promise<PostedRequest> {
+    return this.#paying.run(() => postRequest(this.#access, what, wishes));
   }
 
   /** What the account has in the vault, in base units of `token` (zero: the native coin). */

@@ -137,22 +137,36 @@ export async function readDeal(reader: DealReader, id: bigint): Promise<DealInfo
  * @throws HoldfastError `INVALID_DEAL_ID`, `UNKNOWN_DEAL`, `AMBIGUOUS_DEAL` naming the deals that it could be
  * @throws ChainError where the chain can't be asked
  */
-export async function dealIdFrom(reader: DealReader, text: string): Promise<bigint> {
+export function dealIdFrom(reader: DealReader, text: string): Promise<bigint> {
+  return findByPrefix(text, "deal", () => findDeals(reader));
+}
+
+/**
+ * The id that a text names: a whole one, which is taken at its word, or the first digits of exactly one of `known`.
+ *
+ * @param what - what it is the id of, for errors
+ * @throws HoldfastError `INVALID_…_ID`, `UNKNOWN_…`, `AMBIGUOUS_…`
+ */
+export async function findByPrefix(
+  text: string,
+  what: "deal" | "request",
+  known: () => Promise<readonly bigint[]>,
+): Promise<bigint> {
+  const code = what.toUpperCase();
   const [, digits] = /^0x([0-9a-f]{1,64})$/i.exec(text) ?? [];
   if (digits === undefined || digits.length < SHORTEST_ID) {
     const hint = `give 0x and 64 hexadecimal digits, or the first ${SHORTEST_ID} or more of them`;
-    throw new HoldfastError("INVALID_DEAL_ID", `${text} is no deal's id`, hint);
+    throw new HoldfastError(`INVALID_${code}_ID`, `${text.slice(0, 100)} is no ${what}'s id`, hint);
   }
   if (digits.length === 64) return BigInt(text);
-  const all = await findDeals(reader);
-  const found = all.filter((id) => dealIdText(id).startsWith(text.toLowerCase()));
+  const found = (await known()).filter((id) => dealIdText(id).startsWith(text.toLowerCase()));
   if (found.length === 1) return found[0] as bigint;
   if (found.length === 0) {
-    throw new HoldfastError("UNKNOWN_DEAL", `no deal of this market begins with ${text}`, "see `holdfast deals`");
+    throw new HoldfastError(`UNKNOWN_${code}`, `no ${what} of this market begins with ${text}`, "check the id");
   }
   const listed = found.slice(0, MOST_LISTED).map(dealIdText).join(", ");
   const more = found.length > MOST_LISTED ? ` and ${found.length - MOST_LISTED} more` : "";
-  throw new HoldfastError("AMBIGUOUS_DEAL", `${text} could be ${listed}${more}`, "give more digits of the id");
+  throw new HoldfastError(`AMBIGUOUS_${code}`, `${text} could be ${listed}${more}`, "give more digits of the id");
 }
 
 /** A deal with the hash that a transfer of it is bound to. @throws HoldfastError `UNKNOWN_DEAL` */

@@ -39,24 +39,31 @@ export function balanceOf({ contracts, address }: ChainAccess, token: string): P
 }
 
 /**
- * Makes sure that the vault holds at least `amount` of `token` for the account, and lets the market take it into escrow.
+ * Makes sure that the vault holds at least `amount` of `token` for the account, and lets a contract take it into escrow.
  * Deposits what is missing.
  *
+ * @param operator - the contract of the deployment that takes it; the market by default
  * @throws ChainError where wallet or token don't have it
  */
-export async function fund(access: ChainAccess, token: string, amount: bigint): Promise<void> {
-  const { contracts, sender, deployment, address } = access;
+export async function fund(
+  access: ChainAccess,
+  token: string,
+  amount: bigint,
+  operator: string = access.deployment.market,
+): Promise<void> {
+  const { contracts, sender, address } = access;
   const { vault } = contracts;
   const missing = amount - (await balanceOf(access, token));
   if (missing <= 0n) {
-    if (await ask("read an approval", vault.isOperator(address, deployment.market))) return;
-    const call = await vault.setOperator.populateTransaction(deployment.market, true);
-    await sender.send(call, "let the market take escrow");
+    if (await ask("read an approval", vault.isOperator(address, operator))) return;
+    const call = await vault.setOperator.populateTransaction(operator, true);
+    const who = operator === access.deployment.market ? "the market" : operator;
+    await sender.send(call, `let ${who} take escrow`);
     return;
   }
   const native = token === ZeroAddress;
   if (!native) await approve(access, token, missing);
-  const call = await vault.depositAndApprove.populateTransaction(token, missing, deployment.market, {
+  const call = await vault.depositAndApprove.populateTransaction(token, missing, operator, {
     value: native ? missing : 0n,
   });
   await sender.send(call, `deposit ${missing} base units`);

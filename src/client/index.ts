@@ -44,6 +44,25 @@ export { askSignature, upload } from "./providers.js";
 export { type Candidate, type LeftOut, type Quote, type QuoteOptions, quote } from "./quote.js";
 export { compareRanked, NO_RECORD, type ProviderRecord, type Ranked, recordFactor } from "./records.js";
 export * from "./replicas/index.js";
+export {
+  type Fill,
+  findRequests,
+  type KnownRequest,
+  type ReplicaStatus,
+  type RequestStatus,
+  readRequest,
+  requestIdFrom,
+  requestStatus,
+} from "./request-status.js";
+export {
+  actOnReplica,
+  cancelRequest,
+  type PostedRequest,
+  postRequest,
+  type ReplicaAction,
+  type RequestWishes,
+  refundRequest,
+} from "./requests.js";
 export { type Failure, memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 export { type ChainSender, walletSender } from "./sender.js";
 export { isSignedBy } from "./signatures.js";

@@ -2,6 +2,7 @@ import { getBytes, hexlify } from "ethers";
 import type { Contracts } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
 import { chainError } from "../chain/errors.js";
+import { seedAfter } from "../chain/possession.js";
 import { HoldfastError } from "../errors.js";
 import { prove } from "../piece/index.js";
 import {
@@ -64,8 +65,9 @@ export class MigrationDesk {
     const piece = await store.open(getBytes(terms.root), leafCount);
     if (!piece) throw refusal("no piece with this root and leafCount is here any more");
     // One after the latest block is the first that the migration can be in.
-    const epoch = possessionEpoch((await head()) + 1);
-    const seed = await seedOf(contracts, epoch);
+    const latest = await head();
+    const epoch = possessionEpoch(latest + 1);
+    const seed = await seedOf(contracts, epoch, latest);
     const { challenges: count } = deployment.tiers[tier] as Deployment["tiers"][number];
     const question = { chainId, market, dealId: migrationQuestionId(dealId, provider), window: 0 };
     const leaves = challengeIndices({ ...question, seed, count, leafCount });
@@ -73,9 +75,9 @@ export class MigrationDesk {
   }
 }
 
-async function seedOf({ randomness }: Contracts, epoch: number): Promise<bigint> {
+async function seedOf(contracts: Contracts, epoch: number, latest: number): Promise<bigint> {
   try {
-    return await randomness.seed(epoch);
+    return await seedAfter(contracts, epoch, latest);
   } catch (error) {
     const failed = chainError(error, `read the seed of epoch ${epoch}`);
     if (failed.revert?.name !== "SeedUnavailable") throw failed;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { hexlify, randomBytes, type Wallet } from "ethers";
+import { seedAfter } from "../../src/chain/possession.js";
 import { dealIdText, upload } from "../../src/client/index.js";
 import {
   type DealTerms,
@@ -62,10 +63,6 @@ describe("provider: deals that move here", () => {
     [from, to] = [await net.addProvider(), await net.addProvider()];
     owner = await net.rich();
   });
-  beforeEach(async () => {
-    // The seed of a block can be read from the next one on.
-    if ((await net.provider.getBlockNumber()) % 64 === 0) await net.mine();
-  });
   after(async () => {
     await net.stop();
     await removeFolders();
@@ -100,7 +97,7 @@ describe("provider: deals that move here", () => {
       market,
       dealId: migrationQuestionId(id, to.wallet.address),
       window: 0,
-      seed: await net.contracts.randomness.seed(epoch),
+      seed: await seedAfter(net.contracts, epoch, head),
       challenges: net.deployment.tiers[1]!.challenges,
     };
     expect(await verifier.verify(question, proof)).to.equal(true);
@@ -112,6 +109,15 @@ describe("provider: deals that move here", () => {
     ]) {
       expect(await verifier.verify({ ...question, dealId }, proof)).to.equal(false);
     }
+  });
+
+  it("proves with the seed of the latest block, which is readable in the next one", async () => {
+    const { id, terms: old, piece } = await openDeal(7);
+    await upload(to.url, piece.cid, new Blob([piece.payload]));
+    await net.mine(64 - ((await net.provider.getBlockNumber()) % 64));
+    const { status, text } = await migrate(id, termsHere(old));
+    expect(status, text).to.equal(200);
+    expect(migrationAnswerFromJson(JSON.parse(text)).epoch).to.equal(await net.provider.getBlockNumber());
   });
 
   it("refuses without the piece, and says so", async () => {
