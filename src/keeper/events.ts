@@ -1,4 +1,5 @@
 /** What keepers tell while they work: for a demo to narrate, for metrics to count, for alarms to ring. */
+import type { ManifestReplica } from "../client/replicas/manifest.js";
 import type { Due, Status } from "../protocol/index.js";
 
 /** One duty: a window of a deal. */
@@ -100,4 +101,34 @@ export interface FundingEvents {
   trouble: [{ readonly id: bigint; readonly code: string; readonly message: string }];
   /** A deal is ending or over, and needs no more periods. */
   ended: [{ readonly id: bigint; readonly status: Status }];
+}
+
+/** Which file, of those that a `ReplicasKeeper` keeps. */
+export interface FileRef {
+  readonly sha256: string;
+  readonly name?: string;
+}
+
+/** A replica whose deal came to an end. */
+export interface ReplicaEnd {
+  readonly file: FileRef;
+  readonly replica: ManifestReplica;
+  readonly status: Status;
+}
+
+/** Events of a `ReplicasKeeper`. */
+export interface ReplicaEvents {
+  /** A head was looked at, and everything due at it is done or put off. */
+  head: [{ readonly number: number }];
+  /** A deal defaulted, or was ended before its time; the replica will be replaced. */
+  lost: [ReplicaEnd];
+  /** A deal has run its whole time; the replica won't be replaced. */
+  over: [ReplicaEnd];
+  /** A replica is placed. `spent`: what new replicas of all files have cost, in base units. */
+  repaired: [{ readonly file: FileRef; readonly replica: ManifestReplica; readonly spent: bigint }];
+  /**
+   * A file that can't be brought to its number of replicas, and why, once for each reason: `BUDGET_EXHAUSTED`,
+   * `TOO_FEW_PROVIDERS`, `FILE_UNAVAILABLE`, or the code of whatever stood in the way. It is tried again at `retryAt`.
+   */
+  trouble: [{ readonly file: FileRef; readonly code: string; readonly message: string; readonly retryAt: number }];
 }

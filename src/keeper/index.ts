@@ -8,9 +8,12 @@ export type {
   BatchEvent,
   DutyRef,
   ExtendedEvent,
+  FileRef,
   FundingEvents,
   ProvenEvent,
   ProvingEvents,
+  ReplicaEnd,
+  ReplicaEvents,
   SettledEvent,
   Trouble,
   WatchingEvents,
@@ -18,4 +21,5 @@ export type {
 export { FundingKeeper, type FundingKeeperOptions } from "./funding.js";
 export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
+export { type KeptFile, ReplicasKeeper, type ReplicasKeeperOptions } from "./replicas.js";
 export { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";

@@ -26,8 +26,8 @@ const replica = z
     state,
     /** What went into escrow at its opening, in base units. */
     cost: amount,
-    /** The replica whose place it took; with it, the cost counts against a keeper's budget. */
-    replaces: bytes32.optional(),
+    /** Placed by a keeper, whose budget its cost counts against. */
+    repair: z.boolean().optional(),
     /** What can finish the opening. Terms open once, so sending them again never pays twice. */
     opening: z.strictObject({ terms, providerSignature: signature }).optional(),
   })

@@ -51,8 +51,10 @@ export interface Placement {
   readonly periods: number;
   /** The most that a period may cost, in base units. */
   readonly maxPricePerPeriod: bigint;
-  /** Id of the replica whose place it takes. */
-  readonly replaces?: string;
+  /** Up to where the deal may be extended; what the manifest wishes by default. */
+  readonly maxPeriods?: number;
+  /** Whether a keeper places it. */
+  readonly repair?: boolean;
   readonly urls?: readonly string[];
   readonly onProgress?: (step: StoreStep) => void;
 }
@@ -110,12 +112,12 @@ export async function storeUnique(
 export async function placeReplica(
   { client }: ReplicaSession,
   book: ManifestBook,
-  { id, payload, replaces, ...placement }: Placement,
+  { id, payload, repair, ...placement }: Placement,
 ): Promise<ManifestReplica> {
   const replicaId = hexlify(id);
   let opening: ManifestReplica | undefined;
   const onSigned = async (signed: SignedDeal, pieceCid: string) => {
-    opening = { ...openingReplica(replicaId, pieceCid, signed), ...(replaces === undefined ? {} : { replaces }) };
+    opening = { ...openingReplica(replicaId, pieceCid, signed), ...(repair === undefined ? {} : { repair }) };
     await book.put(opening);
   };
   let pieceCid = "";

@@ -340,9 +340,9 @@ describe("replicas: storing and fetching", () => {
     const book = new ManifestBook({ ...manifest, replicas: [{ ...first!, state: "lost" }, second!] }, () => undefined);
     const id = newReplicaId();
     const payload = replicaOf(new Blob([PAYLOAD]), key, id);
-    const placement = { id, payload, periods: 6, maxPricePerPeriod: 10n * BigInt(payload.size), replaces: first!.id };
+    const placement = { id, payload, periods: 6, maxPricePerPeriod: 10n * BigInt(payload.size), repair: true };
     const placed = await placeReplica(session, book, placement);
-    expect(placed).to.include({ provider: nodes[2]!.wallet.address, state: "open", replaces: first!.id });
+    expect(placed).to.include({ provider: nodes[2]!.wallet.address, state: "open", repair: true });
     await expectError("TOO_FEW_PROVIDERS", () => placeReplica(session, book, { ...placement, id: newReplicaId() }));
   });
 });
