@@ -10,6 +10,7 @@ import {IVault} from "./interfaces/IVault.sol";
 import {Challenge} from "./libraries/Challenge.sol";
 import {DealTerms} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
+import {Tier} from "./libraries/Schedule.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
 
@@ -25,6 +26,8 @@ abstract contract RequestsBase is IStorageRequests {
         uint256 expires;
     }
 
+    /// @dev Bytes of a request's 19 members, each in a word or told where it is by one.
+    uint256 private constant REQUEST_HEAD = 19 * 32;
     uint256 private constant MAX_REPLICAS = 32;
     uint256 private constant MAX_REGIONS = 16;
     uint256 private constant MAX_DATA_URI = 512;
@@ -103,16 +106,32 @@ abstract contract RequestsBase is IStorageRequests {
         (uint256 id, RequestState memory state) = _find(request);
         epoch = _possessionEpoch(id, state);
         uint256 seed = _randomness.seed(epoch);
-        uint256 count = market.tierAt(request.tier).challenges;
-        leaves = Challenge.indices(address(this), _questionOf(id, slot, provider), 0, seed, count, request.leafCount);
+        uint256 question = _questionOf(id, slot, provider);
+        leaves = Challenge.indices(address(this), question, 0, seed, state.challenges, request.leafCount);
     }
 
     // Finding
 
     function _find(StorageRequest calldata request) internal view returns (uint256 id, RequestState memory state) {
-        id = requestIdOf(request);
+        id = _idOf(request);
         state = _states[id];
         if (state.postedEpoch == 0) revert UnknownRequest(id);
+    }
+
+    /// @dev As `requestIdOf`, over the bytes as they came, which saves encoding them anew. `post` makes sure that these
+    /// are the same. Later, other bytes have another id, which nobody posted.
+    function _idOf(StorageRequest calldata request) internal view returns (uint256 id) {
+        // A word for each member, then both lengths, the regions, and the text in whole words.
+        uint256 length =
+            REQUEST_HEAD + 64 + 32 * request.regions.length + ((bytes(request.dataUri).length + 31) & ~uint256(31));
+        assembly ("memory-safe") {
+            let encoding := mload(0x40)
+            mstore(encoding, chainid())
+            mstore(add(encoding, 0x20), address())
+            mstore(add(encoding, 0x40), 0x60)
+            calldatacopy(add(encoding, 0x60), request, length)
+            id := keccak256(encoding, add(length, 0x60))
+        }
     }
 
     /// @dev What is unfilled of `slot`: one original replica, or the one that was posted again.
@@ -132,10 +151,14 @@ abstract contract RequestsBase is IStorageRequests {
     }
 
     function _priceNow(StorageRequest calldata request, Replica memory replica) internal view returns (uint256 price) {
-        price = _startPrice(request, replica.maxPrice);
-        uint256 elapsed = block.number - replica.postedEpoch;
-        if (elapsed >= request.rampEpochs) return replica.maxPrice;
-        price += ((replica.maxPrice - price) * elapsed) / request.rampEpochs;
+        uint256 ramp = request.rampEpochs;
+        unchecked {
+            // Posted before this block; prices are below 2^128, the start not above the max, and the ramp is never 0.
+            uint256 elapsed = block.number - replica.postedEpoch;
+            if (elapsed >= ramp) return replica.maxPrice;
+            price = _startPrice(request, replica.maxPrice);
+            price += ((replica.maxPrice - price) * elapsed) / ramp;
+        }
     }
 
     function _startPrice(StorageRequest calldata request, uint256 maxPrice) internal pure returns (uint256) {
@@ -149,12 +172,18 @@ abstract contract RequestsBase is IStorageRequests {
     // Checks of a posting
 
     /// @dev That the request is one that can be filled at all, as far as this can be known.
-    function _checkRequest(StorageRequest calldata request) internal view {
+    /// @return tier Of the market, which reverts where there is no such tier.
+    function _checkRequest(StorageRequest calldata request) internal view returns (Tier memory tier) {
         if (!FilecoinAddress.isAccount(request.client)) revert InvalidClient(request.client);
-        // Reverts where there is no such tier.
-        uint256 maxMisses = market.tierAt(request.tier).maxMisses;
+        tier = market.tierAt(request.tier);
         TermsRules.requirePiece(request.root, request.leafCount);
-        TermsRules.requireNumbers(request.periods, request.maxPeriods, request.maxPrice, request.collateral, maxMisses);
+        TermsRules.requireNumbers(
+            request.periods,
+            request.maxPeriods,
+            request.maxPrice,
+            request.collateral,
+            tier.maxMisses
+        );
         if (request.replicas == 0 || request.replicas > MAX_REPLICAS) revert InvalidReplicas(request.replicas);
         if (request.startPrice > request.maxPrice) revert InvalidPrices(request.startPrice, request.maxPrice);
         if (request.rampEpochs == 0) revert InvalidRamp(request.rampEpochs);
@@ -180,7 +209,7 @@ abstract contract RequestsBase is IStorageRequests {
         StorageRequest calldata request,
         uint256 slot,
         Replica memory replica,
-        DealTerms calldata terms
+        DealTerms memory terms
     ) internal view {
         // solhint-disable-next-line not-rely-on-time
         if (block.timestamp > replica.expires) revert RequestExpired(id, slot, replica.expires);
@@ -193,7 +222,7 @@ abstract contract RequestsBase is IStorageRequests {
     }
 
     /// @dev That the terms are the request's in everything but their prices, provider, time and salt.
-    function _checkTerms(StorageRequest calldata request, DealTerms calldata terms, uint256 periods) internal view {
+    function _checkTerms(StorageRequest calldata request, DealTerms memory terms, uint256 periods) internal view {
         address client = request.repair ? address(this) : request.client;
         if (terms.client != client) revert TermsMismatch("client");
         if (terms.root != request.root) revert TermsMismatch("root");
@@ -234,7 +263,7 @@ abstract contract RequestsBase is IStorageRequests {
             dealId: _questionOf(id, slot, provider),
             window: 0,
             seed: _randomness.seed(_possessionEpoch(id, state)),
-            challenges: market.tierAt(request.tier).challenges
+            challenges: state.challenges
         });
         if (!_verifier.verify(question, proof)) revert InvalidPossession(id, provider);
     }

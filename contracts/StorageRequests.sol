@@ -24,11 +24,13 @@ contract StorageRequests is RequestsBase, ReentrancyGuardTransient {
     /// @inheritdoc IStorageRequests
     function post(StorageRequest calldata request) external nonReentrant returns (uint256 id) {
         _requireClient(request);
-        id = requestIdOf(request);
+        id = _idOf(request);
+        if (id != requestIdOf(request)) revert MalformedRequest();
         if (_states[id].postedEpoch != 0) revert RequestExists(id);
-        _checkRequest(request);
+        // The market keeps a tier's challenges within 8 bits.
+        uint8 challenges = uint8(_checkRequest(request).challenges);
         // solhint-disable-next-line not-rely-on-time
-        _states[id] = RequestState(uint48(block.number), uint48(block.timestamp), request.replicas, 0);
+        _states[id] = RequestState(uint48(block.number), uint48(block.timestamp), request.replicas, 0, challenges);
         emit Posted(id, request.client, request);
         _hold(request.client, request.token, uint256(request.maxPrice) * request.periods * request.replicas);
     }
@@ -37,7 +39,7 @@ contract StorageRequests is RequestsBase, ReentrancyGuardTransient {
     function fill(
         StorageRequest calldata request,
         uint256 slot,
-        DealTerms calldata terms,
+        DealTerms memory terms,
         bytes calldata providerSignature,
         bytes calldata proof
     ) external nonReentrant returns (uint256 dealId) {
@@ -62,7 +64,7 @@ contract StorageRequests is RequestsBase, ReentrancyGuardTransient {
     function _open(
         StorageRequest calldata request,
         Replica memory replica,
-        DealTerms calldata terms,
+        DealTerms memory terms,
         bytes calldata providerSignature
     ) private returns (uint256) {
         if (request.minStake > 0) registry.lock(terms.provider, request.token, request.minStake);

@@ -55,11 +55,13 @@ struct StorageRequest {
 /// @param postedTime Unix seconds of that block.
 /// @param unfilled Replicas never filled and not refunded.
 /// @param lastEpoch Last block in which anything of it can be filled, once it is cancelled; zero: it is not.
+/// @param challenges Leaves that a proof of possession is asked for: the tier's number.
 struct RequestState {
     uint48 postedEpoch;
     uint48 postedTime;
     uint8 unfilled;
     uint48 lastEpoch;
+    uint8 challenges;
 }
 
 /// @notice A replica that was posted again; all zero once it is filled or refunded.
@@ -136,6 +138,8 @@ interface IStorageRequests {
     // Posting. `IStorageMarket` has more: UnknownTier, InvalidLeafCount, InvalidRoot, InvalidPeriods,
     // InvalidCollateral, AmountTooLarge.
     error RequestExists(uint256 id);
+    /// @notice The call's data are not the request as `abi.encode` has it.
+    error MalformedRequest();
     /// @notice Requests are posted by their client.
     error NotClient(address client, address sender);
     /// @notice An alias of a Filecoin id address could never be paid.

@@ -35,7 +35,7 @@ describe("StorageRequests: post", () => {
     const request = requestFor(world, await makePiece(500), { regions: [DE, US_CA], repair: true, minStake: 5n });
     const id = requestIdOf(CHAIN_ID, world.requestsAddress, request);
     expect(await requests.requestIdOf(toSolidity(request))).to.equal(id);
-    expect(plain(await requests.stateOf(id))).to.deep.equal([0n, 0n, 0n, 0n]);
+    expect(plain(await requests.stateOf(id))).to.deep.equal([0n, 0n, 0n, 0n, 0n]);
     await expect(requests.connect(client).post(toSolidity(request))).to.emit(requests, "Posted");
     const [posted] = await requests.queryFilter(requests.filters.Posted(id, client.address));
     const asked = posted?.args.request as unknown as Result | undefined;
@@ -48,7 +48,7 @@ describe("StorageRequests: post", () => {
     expect(await liabilities(world)).to.equal(18_000n);
     expect(await claims(world)).to.equal(0n);
     const time = BigInt(await networkHelpers.time.latest());
-    expect(plain(await requests.stateOf(id))).to.deep.equal([BigInt(await latest()), time, 3n, 0n]);
+    expect(plain(await requests.stateOf(id))).to.deep.equal([BigInt(await latest()), time, 3n, 0n, 3n]);
   });
 
   it("has another id for each salt, contract and chain", async () => {
@@ -94,6 +94,26 @@ describe("StorageRequests: post", () => {
     await expect(world.requests.connect(world.stranger).post({ ...call, salt: ZeroHash }))
       .to.be.revertedWithCustomError(world.requests, "NotClient")
       .withArgs(request.client, world.stranger.address);
+  });
+
+  it("is taken only as it is encoded everywhere: each request has one id", async () => {
+    const world = await fixture();
+    const { requests, client } = world;
+    const call = toSolidity(requestFor(world, await makePiece(500)));
+    const data = requests.interface.encodeFunctionData("post", [call]);
+    // One byte in the padding of dataUri: the same request to a reader, other bytes.
+    const dirty = `${data.slice(0, -2)}01`;
+    expect(requests.interface.decodeFunctionData("post", dirty)[0].dataUri).to.equal(call.dataUri);
+    await expect(client.sendTransaction({ to: world.requestsAddress, data: dirty })).to.be.revertedWithCustomError(
+      requests,
+      "MalformedRequest",
+    );
+    await client.sendTransaction({ to: world.requestsAddress, data });
+    const id = await requests.requestIdOf(call);
+    const refund = requests.interface.encodeFunctionData("refund", [call]);
+    const elsewhere = client.sendTransaction({ to: world.requestsAddress, data: `${refund.slice(0, -2)}01` });
+    await expect(elsewhere).to.be.revertedWithCustomError(requests, "UnknownRequest");
+    expect((await requests.stateOf(id)).unfilled).to.equal(3n);
   });
 
   it("needs the client's approval in the vault, and its money", async () => {

@@ -75,7 +75,7 @@ describe("StorageRequests: cancel, expiry, refund", () => {
     await expect(requests.connect(client).cancel(posted.call))
       .to.emit(requests, "RequestCancelled")
       .withArgs(posted.id, last);
-    expect(plain(await requests.stateOf(posted.id)).slice(2)).to.deep.equal([3n, BigInt(last)]);
+    expect(plain(await requests.stateOf(posted.id)).slice(2, 4)).to.deep.equal([3n, BigInt(last)]);
     await expect(requests.connect(client).cancel(posted.call))
       .to.be.revertedWithCustomError(requests, "AlreadyCancelled")
       .withArgs(posted.id);

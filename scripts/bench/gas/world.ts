@@ -21,7 +21,7 @@ export const TIERS = [
 export const TIER = 1;
 export const { period: PERIOD, window: WINDOW, challenges: CHALLENGES } = TIERS[TIER];
 
-const CHALLENGE_FINALITY = 2;
+export const CHALLENGE_FINALITY = 2;
 const FEE_BPS = 100;
 const MIN_STAKE = parseEther("100");
 const DEPOSIT = parseEther("100000");
