@@ -2,7 +2,6 @@
 pragma solidity 0.8.30;
 
 import {IMarketLens} from "./interfaces/IMarketLens.sol";
-import {IProofVerifier, Question} from "./interfaces/IProofVerifier.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {IStorageRequests, ReplicaState, RequestState, Slot, StorageRequest} from "./interfaces/IStorageRequests.sol";
@@ -10,6 +9,7 @@ import {IVault} from "./interfaces/IVault.sol";
 import {Challenge} from "./libraries/Challenge.sol";
 import {DealTerms} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
+import {PieceTree} from "./libraries/PieceTree.sol";
 import {Tier} from "./libraries/Schedule.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
@@ -45,7 +45,6 @@ abstract contract RequestsBase is IStorageRequests {
     /// @inheritdoc IStorageRequests
     IProviderRegistry public immutable override registry;
     IRandomness private immutable _randomness;
-    IProofVerifier private immutable _verifier;
     uint256 internal immutable _challengeFinality;
 
     mapping(uint256 id => RequestState) internal _states;
@@ -60,7 +59,6 @@ abstract contract RequestsBase is IStorageRequests {
         vault = market_.vault();
         registry = market_.registry();
         _randomness = market_.randomness();
-        _verifier = market_.proofVerifier();
         _challengeFinality = market_.challengeFinality();
     }
 
@@ -104,10 +102,7 @@ abstract contract RequestsBase is IStorageRequests {
         address provider
     ) external view returns (uint256 epoch, uint256[] memory leaves) {
         (uint256 id, RequestState memory state) = _find(request);
-        epoch = _possessionEpoch(id, state);
-        uint256 seed = _randomness.seed(epoch);
-        uint256 question = _questionOf(id, slot, provider);
-        leaves = Challenge.indices(address(this), question, 0, seed, state.challenges, request.leafCount);
+        return _challenge(id, state, slot, provider, request.leafCount);
     }
 
     // Finding
@@ -256,16 +251,23 @@ abstract contract RequestsBase is IStorageRequests {
         address provider,
         bytes calldata proof
     ) internal view {
-        Question memory question = Question({
-            root: request.root,
-            leafCount: request.leafCount,
-            market: address(this),
-            dealId: _questionOf(id, slot, provider),
-            window: 0,
-            seed: _randomness.seed(_possessionEpoch(id, state)),
-            challenges: state.challenges
-        });
-        if (!_verifier.verify(question, proof)) revert InvalidPossession(id, provider);
+        (, uint256[] memory leaves) = _challenge(id, state, slot, provider, request.leafCount);
+        bool holds = PieceTree.verify(request.root, PieceTree.height(request.leafCount), leaves, proof);
+        if (!holds) revert InvalidPossession(id, provider);
+    }
+
+    function _challenge(
+        uint256 id,
+        RequestState memory state,
+        uint256 slot,
+        address provider,
+        uint256 leafCount
+    ) internal view returns (uint256 epoch, uint256[] memory leaves) {
+        epoch = _possessionEpoch(id, state);
+        // Stands for a deal's id: a proof is for one provider, one slot and one request. No deal has a window 0.
+        uint256 question = uint256(keccak256(abi.encode(id, slot, provider)));
+        uint256 seed = _randomness.seed(epoch);
+        leaves = Challenge.indices(address(this), question, 0, seed, state.challenges, leafCount);
     }
 
     /// @dev The last multiple of the grid before this block, if it is far enough from the posting of the request. A
@@ -276,10 +278,5 @@ abstract contract RequestsBase is IStorageRequests {
         if (epoch >= earliest) return epoch;
         uint256 first = ((earliest + POSSESSION_GRID - 1) / POSSESSION_GRID) * POSSESSION_GRID;
         revert TooEarly(id, first + 1);
-    }
-
-    /// @dev Stands for a deal's id in the challenge: a proof is for one provider, one slot and one request.
-    function _questionOf(uint256 id, uint256 slot, address provider) private pure returns (uint256) {
-        return uint256(keccak256(abi.encode(id, slot, provider)));
     }
 }

@@ -19,6 +19,8 @@ export const TARGETS: readonly Target[] = [
   { op: "settle.batch50", gas: 50 * 24_000 },
   { op: "request.post.3", gas: 250_000 },
   { op: "request.fill.h20", gas: 400_000 },
+  { op: "request.fill.stake", gas: 400_000 },
+  { op: "request.fill.repair", gas: 400_000 },
 ];
 
 /** The targets that `rows` break, a sentence each. */
