@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IMarketConfig, MarketConfig} from "./interfaces/IMarketConfig.sol";
 import {IProofVerifier} from "./interfaces/IProofVerifier.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {IVault} from "./interfaces/IVault.sol";
-import {Course, DealLedger, Money, Standing, Status} from "./libraries/DealLedger.sol";
+import {Course, DealLedger, Money, Revision, Standing, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
-import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
+import {RevisionStore, StoredRevision} from "./libraries/RevisionStore.sol";
 import {Tier} from "./libraries/Schedule.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
 
 /// @title What the market knows
 /// @notice The deployment's choices and the deals. Nothing in here moves anything.
-/// @dev All storage of a market is declared here and in the base contracts of this one: `MarketChanges` runs on it.
-abstract contract MarketBase is ERC721, EIP712, IMarketConfig {
+/// @dev Both parts of a market start with this contract, so that they find the deals in the same place.
+abstract contract MarketBase is IMarketConfig {
     using DealLedger for Course;
     using DealLedger for Standing;
     using DealStore for StoredDeal;
+    using RevisionStore for Revision;
+    using RevisionStore for StoredRevision;
 
-    /// @dev A deal as it is at this block. `money` is left empty where nobody asked for it.
+    /// @dev A deal as it is stored, and where it stands at this block. `money`, and of `revision` what `loadRest` loads,
+    /// are left empty where nobody asked for them.
     struct Reading {
         Course course;
         Money money;
         Tier tier;
         Standing standing;
+        Revision revision;
     }
-
-    string internal constant DOMAIN_NAME = "Holdfast Storage Market";
-    string internal constant DOMAIN_VERSION = "1";
 
     /// @inheritdoc IMarketConfig
     IVault public immutable override vault;
@@ -65,13 +64,11 @@ abstract contract MarketBase is ERC721, EIP712, IMarketConfig {
     uint256 private immutable _tiers67;
 
     mapping(uint256 id => StoredDeal) internal _deals;
+    mapping(uint256 id => StoredRevision) internal _revisions;
+    mapping(uint256 id => uint256) internal _successors;
 
     /// @dev Of a config that has been checked.
-    constructor(
-        MarketConfig memory config,
-        address termsChecker_,
-        IProofVerifier proofVerifier_
-    ) ERC721("", "") EIP712(DOMAIN_NAME, DOMAIN_VERSION) {
+    constructor(MarketConfig memory config, address termsChecker_, IProofVerifier proofVerifier_) {
         vault = config.vault;
         registry = config.registry;
         randomness = config.randomness;
@@ -107,10 +104,6 @@ abstract contract MarketBase is ERC721, EIP712, IMarketConfig {
         tier.maxMisses = uint32(row >> 96);
     }
 
-    function _dealIdOf(DealTerms memory terms) internal view returns (uint256) {
-        return uint256(_hashTypedDataV4(DealTermsLib.hash(terms)));
-    }
-
     /// @dev Reverts where there is no such deal.
     function _read(uint256 id) internal view returns (Reading memory r) {
         r = _tryRead(id);
@@ -122,10 +115,20 @@ abstract contract MarketBase is ERC721, EIP712, IMarketConfig {
         _readInto(r, id);
     }
 
-    /// @dev Fills all of `r` but the money, over what was there.
+    /// @dev Fills all of `r` but the money and the rest of a revision, over what was there.
     function _readInto(Reading memory r, uint256 id) internal view {
         _deals[id].load(r.course);
         _loadTier(r.tier, r.course.tier);
         r.standing.update(r.course, r.tier, block.number);
+        if (r.course.amended) _revisions[id].loadHead(r.revision);
+        else r.revision.clear();
+    }
+
+    function _hold(address payer, address token, uint256 amount) internal {
+        if (amount > 0) vault.hold(payer, token, amount);
+    }
+
+    function _lock(address provider, address token, uint256 amount) internal {
+        if (amount > 0) registry.lock(provider, token, amount);
     }
 }

@@ -1,25 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {MarketConfig} from "./interfaces/IMarketConfig.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
-import {Course, DealLedger, Due, Stage, Status} from "./libraries/DealLedger.sol";
+import {ConfigCheck} from "./libraries/ConfigCheck.sol";
+import {Course, DealLedger, Due, Revision, Stage, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
-import {DealTerms} from "./libraries/DealTerms.sol";
+import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 import {PayoutList, Payouts} from "./libraries/Payouts.sol";
+import {Revisions, Step} from "./libraries/Revisions.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
 import {MarketBase} from "./MarketBase.sol";
+import {MarketChanges} from "./MarketChanges.sol";
+import {ProofVerifier} from "./ProofVerifier.sol";
+import {TermsChecker} from "./TermsChecker.sol";
 
-/// @title What every entry point is made of
-/// @notice Opening and booking a deal, and moving its money. Shared by the market's two parts, so it has no entry point
-/// and no storage of its own.
-abstract contract MarketCore is MarketBase, ReentrancyGuardTransient {
+/// @title What the entry points are made of
+/// @notice Opening and booking a deal, and moving its money.
+abstract contract MarketCore is MarketBase, ERC721, EIP712, ReentrancyGuardTransient {
     using DealLedger for Course;
     using DealStore for StoredDeal;
     using Payouts for PayoutList;
+    using Revisions for Revision;
+
+    string internal constant DOMAIN_NAME = "Holdfast Storage Market";
+    string internal constant DOMAIN_VERSION = "1";
+
+    /// @dev The market's other part: see `MarketChanges`. There is no way to put another in its place.
+    address private immutable _changes;
+
+    constructor(
+        MarketConfig memory config
+    )
+        MarketBase(
+            config,
+            address(new TermsChecker(config.vault, config.registry, config.stakeToken, config.minStake)),
+            new ProofVerifier()
+        )
+        ERC721("", "")
+        EIP712(DOMAIN_NAME, DOMAIN_VERSION)
+    {
+        ConfigCheck.check(config);
+        _changes = address(new MarketChanges(config, termsChecker, proofVerifier));
+    }
 
     // Opening
+
+    function _dealIdOf(DealTerms memory terms) internal view returns (uint256) {
+        return uint256(_hashTypedDataV4(DealTermsLib.hash(terms)));
+    }
 
     /// @dev Fills `tier` with that of terms that can be opened now, as far as time, table and their history go.
     function _requireOpenable(DealTerms memory terms, uint256 id, Tier memory tier) internal view {
@@ -55,9 +89,10 @@ abstract contract MarketCore is MarketBase, ReentrancyGuardTransient {
         if (status == Status.None || c.stage == Stage.Closed) return;
         StoredDeal storage deal = _deals[id];
         deal.loadPay(r.money);
+        if (r.revision.from != 0) _advance(id, r);
         bool pays = (status == Status.Open || status == Status.Ending) && r.standing.missed == c.slashed;
         if (!pays) deal.loadBond(r.money);
-        Due memory d = c.due(r.money, r.tier, r.standing, feeBps);
+        Due memory d = c.due(r.money, r.revision, r.tier, r.standing, feeBps);
         if (pays && d.windows == 0) return;
 
         c.book(d);
@@ -86,24 +121,27 @@ abstract contract MarketCore is MarketBase, ReentrancyGuardTransient {
         list.add(provider, address(0), token, d.returned);
     }
 
-    /// @dev Books one deal, which must exist, and reads all of its money; bounties go to its owner. What moves is in
-    /// the list, for the caller to flush when it has written everything.
-    function _bookAlone(uint256 id) internal returns (Reading memory r, PayoutList memory list) {
-        list = Payouts.create(1);
-        r = _read(id);
-        _book(id, r, address(0), list);
-        _deals[id].loadBond(r.money);
+    /// @dev Takes the step that the clock asks for where an amendment waits, and reads the deal again.
+    function _advance(uint256 id, Reading memory r) private {
+        if (r.revision.stepOf(r.course, r.standing) == Step.None) return;
+        _delegate(abi.encodeCall(MarketChanges.advance, (id)));
+        _readInto(r, id);
+        _deals[id].loadPay(r.money);
+    }
+
+    /// @dev Books one deal, which must exist, and moves its money; bounties go to its owner.
+    function _settleOne(uint256 id) internal {
+        PayoutList memory list = Payouts.create(1);
+        _book(id, _read(id), address(0), list);
+        _flush(list);
     }
 
     function _flush(PayoutList memory list) internal {
         list.flush(vault, registry);
     }
 
-    function _hold(address payer, address token, uint256 amount) internal {
-        if (amount > 0) vault.hold(payer, token, amount);
-    }
-
-    function _lock(address provider, address token, uint256 amount) internal {
-        if (amount > 0) registry.lock(provider, token, amount);
+    /// @dev Has the other part run `call`; reverts as it does.
+    function _delegate(bytes memory call) internal {
+        Address.functionDelegateCall(_changes, call);
     }
 }

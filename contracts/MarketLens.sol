@@ -4,18 +4,21 @@ pragma solidity 0.8.30;
 import {DealView, IMarketLens} from "./interfaces/IMarketLens.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {Challenge} from "./libraries/Challenge.sol";
-import {Course, DealLedger, Due, Money, Stage, Standing, Status, Totals} from "./libraries/DealLedger.sol";
+import {Course, DealLedger, Due, Money, Revision, Stage, Standing, Status, Totals} from "./libraries/DealLedger.sol";
+import {Revisions} from "./libraries/Revisions.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
 
 /// @title Reading a market
 contract MarketLens is IMarketLens {
     using DealLedger for Course;
+    using Revisions for Revision;
 
     /// @dev A deal with everything that its arithmetic needs.
     struct Reading {
         bytes32 root;
         Course course;
         Money money;
+        Revision revision;
         Tier tier;
         Standing standing;
     }
@@ -31,7 +34,8 @@ contract MarketLens is IMarketLens {
 
     /// @inheritdoc IMarketLens
     function dealOf(uint256 id) external view returns (DealView memory) {
-        return _view(id, _read(id));
+        (Reading memory r, ) = _current(id);
+        return _view(id, r);
     }
 
     /// @inheritdoc IMarketLens
@@ -39,37 +43,44 @@ contract MarketLens is IMarketLens {
         views = new DealView[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
             (Reading memory r, bool found) = _tryRead(ids[i]);
-            if (found) views[i] = _view(ids[i], r);
+            if (!found) continue;
+            _advance(r);
+            views[i] = _view(ids[i], r);
         }
     }
 
     /// @inheritdoc IMarketLens
     function standingOf(uint256 id) external view returns (Standing memory) {
-        return _read(id).standing;
+        (Reading memory r, ) = _current(id);
+        return r.standing;
     }
 
     /// @inheritdoc IMarketLens
-    function dueOf(uint256 id) external view returns (Due memory) {
-        Reading memory r = _read(id);
-        return r.course.due(r.money, r.tier, r.standing, _feeBps);
+    function dueOf(uint256 id) external view returns (Due memory due) {
+        (Reading memory r, Due memory moved) = _current(id);
+        due = r.course.due(r.money, r.revision, r.tier, r.standing, _feeBps);
+        due.windows += moved.windows;
+        due.payment += moved.payment;
+        due.fee += moved.fee;
+        due.refund += moved.refund;
     }
 
     /// @inheritdoc IMarketLens
     function totalsOf(uint256 id) external view returns (Totals memory) {
         Reading memory r = _read(id);
-        return r.course.totals(r.money, r.tier, _feeBps);
+        return r.course.totals(r.money, r.revision, r.tier, _feeBps);
     }
 
     /// @inheritdoc IMarketLens
     function totalsNow(uint256 id) external view returns (Totals memory) {
-        Reading memory r = _read(id);
-        r.course.book(r.course.due(r.money, r.tier, r.standing, _feeBps));
-        return r.course.totals(r.money, r.tier, _feeBps);
+        (Reading memory r, ) = _current(id);
+        r.course.book(r.course.due(r.money, r.revision, r.tier, r.standing, _feeBps));
+        return r.course.totals(r.money, r.revision, r.tier, _feeBps);
     }
 
     /// @inheritdoc IMarketLens
     function windowOf(uint256 id, uint256 k) external view returns (uint256 epoch, uint256 lastBlock) {
-        Reading memory r = _read(id);
+        (Reading memory r, ) = _current(id);
         if (k == 0 || k > r.course.periods) revert NoSuchWindow(id, k);
         epoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, k);
         lastBlock = epoch + r.tier.window;
@@ -77,7 +88,7 @@ contract MarketLens is IMarketLens {
 
     /// @inheritdoc IMarketLens
     function challengeOf(uint256 id) external view returns (uint256 window, uint256 epoch, uint256[] memory leaves) {
-        Reading memory r = _read(id);
+        (Reading memory r, ) = _current(id);
         window = r.standing.open;
         if (window == 0 || r.standing.status == Status.Defaulted) revert NoOpenWindow(id);
         epoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, window);
@@ -87,23 +98,25 @@ contract MarketLens is IMarketLens {
 
     /// @inheritdoc IMarketLens
     function terminationOf(uint256 id) external view returns (uint256 periods, uint256 refund) {
-        Reading memory r = _read(id);
+        (Reading memory r, ) = _current(id);
         if (r.standing.status != Status.Open) return (r.course.periods, 0);
         periods = r.course.endedPeriods(r.tier, block.number);
-        refund = (r.course.periods - periods) * r.money.price;
+        uint256 dropped;
+        (refund, dropped) = r.revision.cut(r.course, r.money, periods);
+        refund += dropped;
     }
 
     /// @inheritdoc IMarketLens
-    function extensionOf(uint256 id) external view returns (uint256 lastBlock, uint256 room) {
-        Reading memory r = _read(id);
+    function extensionOf(uint256 id) external view returns (uint256 lastBlock, uint256 room, uint256 price) {
+        (Reading memory r, ) = _current(id);
         uint256 lastEpoch = Schedule.epochOf(r.course.firstEpoch, r.tier.period, r.course.periods);
-        if (r.standing.status != Status.Open || block.number >= lastEpoch) return (0, 0);
-        return (lastEpoch - 1, r.money.maxPeriods - r.course.periods);
+        if (r.standing.status != Status.Open || block.number >= lastEpoch) return (0, 0, 0);
+        return (lastEpoch - 1, r.money.maxPeriods - r.course.periods, r.revision.lastPrice(r.money));
     }
 
     /// @inheritdoc IMarketLens
     function restorationOf(uint256 id) external view returns (uint256 share, uint256 room) {
-        Reading memory r = _read(id);
+        (Reading memory r, ) = _current(id);
         bool live = r.standing.status == Status.Open || r.standing.status == Status.Ending;
         share = DealLedger.share(r.money, r.tier);
         if (share == 0 || !live) return (0, 0);
@@ -116,9 +129,22 @@ contract MarketLens is IMarketLens {
         if (!found) revert UnknownDeal(id);
     }
 
+    /// @dev The deal with the step taken that the clock asks for, as if it were settled, and what that moves.
+    function _current(uint256 id) private view returns (Reading memory r, Due memory moved) {
+        r = _read(id);
+        moved = _advance(r);
+    }
+
+    function _advance(Reading memory r) private view returns (Due memory moved) {
+        bytes32 root;
+        (, root, moved) = r.revision.advance(r.course, r.money, r.tier, r.standing, _feeBps, block.number);
+        if (root != 0) r.root = root;
+    }
+
     function _tryRead(uint256 id) private view returns (Reading memory r, bool found) {
         (r.root, r.course, r.money) = market.recordOf(id);
         if (r.course.stage < Stage.Open) return (r, false);
+        if (r.course.amended) r.revision = market.revisionOf(id);
         r.tier = market.tierAt(uint8(r.course.tier));
         r.standing = r.course.standing(r.tier, block.number);
         found = true;
@@ -149,5 +175,7 @@ contract MarketLens is IMarketLens {
         v.gift = c.gift;
         v.stage = c.stage;
         v.standing = r.standing;
+        v.revision = r.revision;
+        if (c.migrated) v.successor = market.successorOf(id);
     }
 }

@@ -2,10 +2,12 @@
 pragma solidity 0.8.30;
 
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
-import {Course, DealLedger, Money, Stage, Status} from "./libraries/DealLedger.sol";
+import {Course, DealLedger, Money, Revision, Stage, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms} from "./libraries/DealTerms.sol";
 import {PieceTree} from "./libraries/PieceTree.sol";
+import {Revisions, Step} from "./libraries/Revisions.sol";
+import {RevisionStore, StoredRevision} from "./libraries/RevisionStore.sol";
 import {Tier} from "./libraries/Schedule.sol";
 import {MarketCore} from "./MarketCore.sol";
 
@@ -14,6 +16,8 @@ import {MarketCore} from "./MarketCore.sol";
 abstract contract MarketViews is IStorageMarket, MarketCore {
     using DealLedger for Course;
     using DealStore for StoredDeal;
+    using Revisions for Revision;
+    using RevisionStore for StoredRevision;
 
     // Names, in code: what the base contracts keep for texts of any length is not needed
 
@@ -83,33 +87,64 @@ abstract contract MarketViews is IStorageMarket, MarketCore {
     }
 
     /// @inheritdoc IStorageMarket
+    function revisionOf(uint256 id) external view returns (Revision memory revision) {
+        _revisions[id].loadHead(revision);
+        _revisions[id].loadRest(revision);
+    }
+
+    /// @inheritdoc IStorageMarket
+    function successorOf(uint256 id) external view returns (uint256) {
+        return _successors[id];
+    }
+
+    /// @inheritdoc IStorageMarket
     function statusOf(uint256 id) external view returns (Status) {
         return _tryRead(id).standing.status;
     }
 
     /// @inheritdoc IStorageMarket
     function pieceIdOf(uint256 id) external view returns (bytes32) {
-        return _pieceId(id, _tryRead(id).course);
+        (Reading memory r, bytes32 root) = _current(id);
+        return PieceTree.pieceId(root, r.course.leafCount);
     }
 
     /// @inheritdoc IStorageMarket
     function isProven(uint256 id, bytes32 pieceId) external view returns (bool) {
-        Reading memory r = _tryRead(id);
+        (Reading memory r, bytes32 root) = _current(id);
         bool live = r.standing.status == Status.Open || r.standing.status == Status.Ending;
-        return live && r.course.lastClosedProven(r.standing) && _pieceId(id, r.course) == pieceId;
+        if (!live || !r.course.lastClosedProven(r.revision, r.standing)) return false;
+        return PieceTree.pieceId(root, r.course.leafCount) == pieceId;
     }
 
     /// @inheritdoc IStorageMarket
     function stateHash(uint256 id) public view returns (bytes32) {
-        Reading memory r = _read(id);
-        _deals[id].loadPay(r.money);
-        _deals[id].loadBond(r.money);
-        bytes32 fixedPart = keccak256(abi.encode(id, _pieceId(id, r.course), r.money));
-        return
-            keccak256(abi.encode(fixedPart, r.course.periods, r.course.restored, r.standing.missed, r.standing.status));
+        (Reading memory r, bytes32 root) = _current(id);
+        Course memory c = r.course;
+        Money memory m = r.money;
+        Revision memory v = r.revision;
+        if (r.standing.status == Status.None) revert UnknownDeal(id);
+        _deals[id].loadPay(m);
+        _deals[id].loadBond(m);
+        if (c.amended) _revisions[id].loadRest(v);
+        // What was agreed on last, in force or not: it does not matter when it comes into force.
+        if (v.from != 0) (root, c.leafCount, m.price) = (v.root, v.leafCount, v.price);
+        bytes32 piece = PieceTree.pieceId(root, c.leafCount);
+        bytes32 fixedPart = keccak256(abi.encode(id, piece, m.token, m.price, m.collateral, m.maxPeriods, v.nonce));
+        return keccak256(abi.encode(fixedPart, c.periods, c.restored, r.standing.missed, r.standing.status));
     }
 
-    function _pieceId(uint256 id, Course memory c) private view returns (bytes32) {
-        return PieceTree.pieceId(_deals[id].root, c.leafCount);
+    /// @dev The deal and its root with the step taken that the clock asks for, as far as commitment and periods go. Of
+    /// status None where there is no such deal.
+    function _current(uint256 id) private view returns (Reading memory r, bytes32 root) {
+        r = _tryRead(id);
+        root = _deals[id].root;
+        Revision memory v = r.revision;
+        Step step = v.stepOf(r.course, r.standing);
+        if (step == Step.Turn) {
+            v.since = v.from - 1;
+            (root, r.course.leafCount) = (_revisions[id].root, v.leafCount);
+        } else if (step == Step.Drop) {
+            (r.course.periods, v.from) = (v.from - 1, 0);
+        }
     }
 }

@@ -7,16 +7,14 @@ import {IMarketChanges} from "./interfaces/IMarketChanges.sol";
 import {MarketConfig} from "./interfaces/IMarketConfig.sol";
 import {Question} from "./interfaces/IProofVerifier.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
-import {ConfigCheck} from "./libraries/ConfigCheck.sol";
+import {Amendment} from "./libraries/Amendments.sol";
 import {Course, DealLedger, Status} from "./libraries/DealLedger.sol";
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
 import {PayoutList, Payouts} from "./libraries/Payouts.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
-import {MarketBase} from "./MarketBase.sol";
-import {MarketChanges} from "./MarketChanges.sol";
+import {MarketCore} from "./MarketCore.sol";
 import {MarketViews} from "./MarketViews.sol";
-import {ProofVerifier} from "./ProofVerifier.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
 import {TermsChecker} from "./TermsChecker.sol";
 
@@ -39,21 +37,7 @@ contract StorageMarket is MarketViews {
         uint256[] values;
     }
 
-    /// @dev The market's other part: see `MarketChanges`. There is no way to put another in its place.
-    address private immutable _changes;
-
-    constructor(
-        MarketConfig memory config
-    )
-        MarketBase(
-            config,
-            address(new TermsChecker(config.vault, config.registry, config.stakeToken, config.minStake)),
-            new ProofVerifier()
-        )
-    {
-        ConfigCheck.check(config);
-        _changes = address(new MarketChanges(config, termsChecker, proofVerifier));
-    }
+    constructor(MarketConfig memory config) MarketCore(config) {}
 
     // Opening
 
@@ -90,13 +74,14 @@ contract StorageMarket is MarketViews {
         emit Cancelled(id, msg.sender);
     }
 
-    // Proving. No guard: nothing called here can call back, and a proof moves no money.
+    // Proving. No guard: nothing called here can call back, and a proof moves no money but where an amendment waited.
 
     /// @inheritdoc IStorageMarket
     function prove(uint256 id, bytes calldata proof) external {
         Reading memory r;
         _readInto(r, id);
         bytes4 fault = _faultOf(r);
+        if (fault == 0) _turnFirst(id, r);
         if (fault == 0) fault = _take(id, r, randomness.seed(_openEpoch(r)), proof);
         if (fault != 0) _refuse(id, r, fault);
     }
@@ -111,6 +96,7 @@ contract StorageMarket is MarketViews {
             (proof, at) = _nextProof(proofs, at);
             _readInto(r, ids[i]);
             bytes4 fault = _faultOf(r);
+            if (fault == 0) _turnFirst(ids[i], r);
             if (fault == 0) fault = _take(ids[i], r, _seedOf(seeds, _openEpoch(r)), proof);
             if (fault == 0) ++proven;
             else emit ProofSkipped(ids[i], fault);
@@ -124,6 +110,14 @@ contract StorageMarket is MarketViews {
         uint256 end = start + uint256(uint16(bytes2(proofs[at:start]))) * NODE_BYTES;
         if (end > proofs.length) revert MalformedBatch();
         return (proofs[start:end], end);
+    }
+
+    /// @dev Settles a deal whose open window is under a commitment that waited: what was proven before counts under the
+    /// old one, what is proven from now on under the new.
+    function _turnFirst(uint256 id, Reading memory r) private {
+        if (r.revision.from == 0 || r.revision.from > r.standing.open) return;
+        _settleOne(id);
+        _readInto(r, id);
     }
 
     /// @dev Takes the proof for the open window, or says which error keeps it from being taken. A seed of zero is none.
@@ -204,36 +198,46 @@ contract StorageMarket is MarketViews {
         _flush(list);
     }
 
-    // Changing a deal: the other part runs each of these on the storage of this one, with what was sent.
+    // Changing a deal: it is settled, then the other part runs the call as it came, on the storage of this one.
 
     /// @inheritdoc IMarketChanges
-    function extend(uint256, uint32, uint256) external {
-        _forward();
+    function extend(uint256 id, uint32, uint256) external nonReentrant {
+        _settleOne(id);
+        _delegate(msg.data);
     }
 
     /// @inheritdoc IMarketChanges
-    function restore(uint256, uint32) external {
-        _forward();
+    function restore(uint256 id, uint32) external nonReentrant {
+        _settleOne(id);
+        _delegate(msg.data);
     }
 
     /// @inheritdoc IMarketChanges
-    function terminate(uint256) external {
-        _forward();
+    function terminate(uint256 id) external nonReentrant {
+        _settleOne(id);
+        _delegate(msg.data);
     }
 
-    /// @dev Answers, or reverts, as the other part does.
-    function _forward() private {
-        address changes = _changes;
-        assembly {
-            // Nothing of this function comes after: memory is free to use from 0.
-            calldatacopy(0, 0, calldatasize())
-            let done := delegatecall(gas(), changes, 0, calldatasize(), 0, 0)
-            returndatacopy(0, 0, returndatasize())
-            if done {
-                return(0, returndatasize())
-            }
-            revert(0, returndatasize())
-        }
+    /// @inheritdoc IMarketChanges
+    function amend(Amendment calldata amendment, bytes calldata, bytes calldata) external nonReentrant {
+        _settleOne(amendment.dealId);
+        _delegate(msg.data);
+    }
+
+    /// @inheritdoc IMarketChanges
+    function migrate(
+        uint256 id,
+        DealTerms memory newTerms,
+        bytes calldata,
+        bytes calldata,
+        bytes calldata
+    ) external nonReentrant returns (uint256 successor) {
+        successor = _dealIdOf(newTerms);
+        Tier memory tier;
+        _requireOpenable(newTerms, successor, tier);
+        _settleOne(id);
+        _delegate(msg.data);
+        _openDeal(newTerms, successor, tier, newTerms.client, false);
     }
 
     // Ownership
@@ -254,8 +258,7 @@ contract StorageMarket is MarketViews {
     /// @notice As ERC-721; what is due by now is booked to the owner before.
     function transferFrom(address from, address to, uint256 id) public override(ERC721, IERC721) nonReentrant {
         if (!DealTermsLib.isReceiver(to, address(vault), address(registry), address(this))) revert InvalidAccount(to);
-        (, PayoutList memory list) = _bookAlone(id);
-        _flush(list);
+        _settleOne(id);
         super.transferFrom(from, to, id);
     }
 }

@@ -5,11 +5,12 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {Amendment} from "./libraries/Amendments.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 
-/// @title What a market asks of terms before it opens them
-/// @notice The part of opening that only reads: whether terms are possible, and whether both parties agreed to them.
+/// @title What a market asks of terms before it opens them, and of their changes
+/// @notice The part that only reads: whether terms or changes are possible, and whether both parties agreed to them.
 /// The market deploys it in its constructor and holds no other; it has no state, and nobody needs to trust it with
 /// anything. Its errors are the market's.
 /// @dev A contract of its own because of the limit on code size.
@@ -41,16 +42,61 @@ contract TermsChecker {
         bytes calldata clientSignature,
         bytes calldata providerSignature
     ) external view returns (bool gift) {
+        _requirePossible(terms, maxMisses);
+        gift = clientSignature.length == 0 && sender != terms.client;
+        if (!gift) _requireClient(terms.client, id, sender, clientSignature);
+        _requireProvider(terms.provider, id, sender, providerSignature);
+        _requireMinStake(terms.provider);
+    }
+
+    /// @notice Reverts unless `sender` may move a deal to these terms with these signatures.
+    /// @param id The EIP-712 digest of the terms.
+    /// @param consent That of the owner's consent.
+    /// @param maxMisses Of the tier that they name.
+    function checkMigration(
+        DealTerms memory terms,
+        uint256 id,
+        uint256 consent,
+        uint256 maxMisses,
+        address sender,
+        bytes calldata ownerSignature,
+        bytes calldata providerSignature
+    ) external view {
+        _requirePossible(terms, maxMisses);
+        _requireClient(terms.client, consent, sender, ownerSignature);
+        _requireProvider(terms.provider, id, sender, providerSignature);
+        _requireMinStake(terms.provider);
+    }
+
+    /// @notice Reverts unless `sender` may amend a deal like this with these signatures.
+    /// @param id The EIP-712 digest of the amendment.
+    /// @param maxPeriods Of the deal, as are the next two.
+    function checkAmendment(
+        Amendment calldata amendment,
+        uint256 id,
+        uint256 maxPeriods,
+        address owner,
+        address provider,
+        address sender,
+        bytes calldata ownerSignature,
+        bytes calldata providerSignature
+    ) external view {
+        TermsRules.requirePiece(amendment.root, amendment.leafCount);
+        TermsRules.requirePrice(amendment.pricePerPeriod, maxPeriods);
+        _requireClient(owner, id, sender, ownerSignature);
+        _requireProvider(provider, id, sender, providerSignature);
+    }
+
+    function _requirePossible(DealTerms memory terms, uint256 maxMisses) private view {
         _requireReceiver(terms.client);
         _requireReceiver(terms.provider);
         TermsRules.requirePiece(terms.root, terms.leafCount);
         TermsRules.requireNumbers(terms.periods, terms.maxPeriods, terms.pricePerPeriod, terms.collateral, maxMisses);
-        gift = clientSignature.length == 0 && sender != terms.client;
-        if (!gift && sender != terms.client && !_signed(terms.client, id, clientSignature)) {
-            revert IStorageMarket.InvalidClientSignature(terms.client);
-        }
-        _requireProvider(terms.provider, id, sender, providerSignature);
-        _requireMinStake(terms.provider);
+    }
+
+    function _requireClient(address client, uint256 id, address sender, bytes calldata signature) private view {
+        if (sender == client || _signed(client, id, signature)) return;
+        revert IStorageMarket.InvalidClientSignature(client);
     }
 
     function _requireReceiver(address account) private view {

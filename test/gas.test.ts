@@ -8,7 +8,7 @@ import { brokenTargets, TARGETS } from "../scripts/bench/gas/targets.js";
 /** EIP-170. */
 const CODE_LIMIT = 24_576;
 /** Leaves both parts of the market room for what they are to learn. */
-const MARKET_LIMIT = 20_000;
+const MARKET_LIMIT = 22_000;
 const MARKET = /:(StorageMarket|MarketChanges)$/;
 
 const row = (op: string, gas: number, floor = gas): GasRow => ({ op, gas, calldataBytes: 0, calldataFloor: floor });

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
-import {Course, Due, Money, Status} from "../libraries/DealLedger.sol";
+import {Course, Due, Money, Revision, Status} from "../libraries/DealLedger.sol";
 import {DealTerms} from "../libraries/DealTerms.sol";
 import {Tier} from "../libraries/Schedule.sol";
 import {IMarketChanges} from "./IMarketChanges.sol";
@@ -15,7 +15,7 @@ import {IMarketConfig} from "./IMarketConfig.sol";
 /// @dev Time is block numbers. A deal's status is derived, never marked: what is due by the clock is due whether or not
 /// anybody has settled. No call in here can reach foreign code except ERC-1271 signature checks, which are static, and
 /// the receiver hook at the end of an ERC-721 safe transfer.
-interface IStorageMarket is IERC721, IMarketConfig, IMarketChanges {
+interface IStorageMarket is IMarketConfig, IMarketChanges, IERC721 {
     /// @notice Terms were opened, with escrow from `payer`.
     event Opened(
         uint256 indexed id,
@@ -118,15 +118,22 @@ interface IStorageMarket is IERC721, IMarketConfig, IMarketChanges {
 
     // Views: deals. More of them, for reading and not for the chain's own use, are in `MarketLens`.
 
-    /// @notice A deal as it is stored; all zero where there is none.
+    /// @notice A deal as it is stored; all zero where there is none. Of amended deals see `revisionOf`, too.
     function recordOf(uint256 id) external view returns (bytes32 root, Course memory course, Money memory money);
+    /// @notice What an amended deal has stored beyond that, all zero in others. An amendment that waits counts from the
+    /// clock, whether or not anybody has settled: until somebody has, it is found here, and the old one in `recordOf`.
+    function revisionOf(uint256 id) external view returns (Revision memory revision);
+    /// @notice The deal that this one was moved to by `migrate`; 0: none.
+    function successorOf(uint256 id) external view returns (uint256);
     /// @notice The derived status now; None where there is no such deal.
     function statusOf(uint256 id) external view returns (Status);
-    /// @notice keccak256(root, leafCount) of the commitment asked for now: the identity of the data.
+    /// @notice keccak256(root, leafCount) of the commitment in force, that of the first window not closed yet: the
+    /// identity of the data.
     function pieceIdOf(uint256 id) external view returns (bytes32);
-    /// @notice Whether the deal is live, is for this very piece, and its last closed window was proven.
+    /// @notice Whether the deal is live, is for this very piece, and its last closed window was proven for it.
     function isProven(uint256 id, bytes32 pieceId) external view returns (bool);
-    /// @notice Hash of everything a buyer of the deal relies on. Proving and settling do not change it; ending,
-    /// extending, restoring, a miss, a default and the end do. Reverts `UnknownDeal`.
+    /// @notice Hash of everything a buyer of the deal relies on. Proving and settling do not change it, nor that an
+    /// amendment takes effect; amending, ending, migrating, extending, restoring, a miss, a default and the end do.
+    /// Reverts `UnknownDeal`.
     function stateHash(uint256 id) external view returns (bytes32);
 }

@@ -35,6 +35,8 @@ enum Stage {
 /// @param slashed Misses already slashed.
 /// @param gift The client did not sign.
 /// @param provenBefore The window before `lastProven` was proven too.
+/// @param amended It has a `Revision`.
+/// @param migrated Its owner moved it to another provider.
 struct Course {
     address provider;
     uint256 leafCount;
@@ -50,16 +52,44 @@ struct Course {
     Stage stage;
     bool gift;
     bool provenBefore;
+    bool amended;
+    bool migrated;
 }
 
 /// @notice The part of a deal that prices it. Amounts are below 2^128.
-/// @param fundedPeriods All periods ever paid in: at the opening and by extensions.
+/// @param fundedPeriods All periods ever paid in: at the opening and by extensions. Of an amended deal: those of the
+/// current commitment, at its price.
 struct Money {
     address token;
     uint256 maxPeriods;
     uint256 fundedPeriods;
     uint256 price;
     uint256 collateral;
+}
+
+/// @notice What only a deal has that was amended: the commitment that waits, and the books of those that were replaced.
+/// All zero in others. Amounts are below 2^192.
+/// @param nonce Amendments accepted so far.
+/// @param from k*, the first window of the commitment that waits; 0: none does, and the next three are zero as well.
+/// @param root The commitment that waits.
+/// @param leafCount Its leaves.
+/// @param price What a window of it costs.
+/// @param since The last window of the commitment before the current one, 0 if there was none.
+/// @param lapsed Windows up to `since` that were missed.
+/// @param paid Paid to the provider for windows up to `since`.
+/// @param fee Fees of these.
+/// @param refunded Given back for these, and for windows that moved to a lower price or were dropped.
+struct Revision {
+    uint256 nonce;
+    uint256 from;
+    bytes32 root;
+    uint256 leafCount;
+    uint256 price;
+    uint256 since;
+    uint256 lapsed;
+    uint256 paid;
+    uint256 fee;
+    uint256 refunded;
 }
 
 /// @notice Where a deal stands at a block, all of it derived.
@@ -137,13 +167,13 @@ library DealLedger {
     function _status(Course memory c, Standing memory s) private pure returns (Status) {
         if (c.stage < Stage.Open) return Status.None;
         if (s.missed == s.allowance) return Status.Defaulted;
-        if (s.closed == c.periods) return Status.Completed;
+        if (s.closed == c.periods) return c.migrated ? Status.Migrated : Status.Completed;
         return c.stage == Stage.Ending ? Status.Ending : Status.Open;
     }
 
-    /// @notice Whether the last closed window was proven.
-    function lastClosedProven(Course memory c, Standing memory s) internal pure returns (bool) {
-        if (s.closed == 0) return false;
+    /// @notice Whether the last closed window was proven, and under the current commitment.
+    function lastClosedProven(Course memory c, Revision memory v, Standing memory s) internal pure returns (bool) {
+        if (s.closed <= v.since) return false;
         return c.lastProven == s.closed || (c.lastProven == s.closed + 1 && c.provenBefore);
     }
 
@@ -187,28 +217,30 @@ library DealLedger {
         return (amount * BOUNTY_BPS) / BPS;
     }
 
-    /// @notice What is still to be moved for a deal that stands at `s`; all zero once it is closed.
+    /// @notice What is still to be moved for a deal that stands at `s`, with no revision due (see `Revisions`); all zero
+    /// once it is closed.
     /// @dev A default pays every proven window, also one still open. The refund at the end is all that is left of the
     /// escrow: payment for missed windows and, after a default, for those that will never come.
     function due(
         Course memory c,
         Money memory m,
+        Revision memory v,
         Tier memory tier,
         Standing memory s,
         uint256 feeBps
     ) internal pure returns (Due memory d) {
         if (c.stage < Stage.Open || c.stage == Stage.Closed) return d;
         bool defaulted = s.status == Status.Defaulted;
-        d.closes = defaulted || s.status == Status.Completed;
+        d.closes = s.status >= Status.Completed;
         uint256 payable_ = defaulted ? c.proven : s.provenClosed;
         unchecked {
-            // paid ≤ provenClosed ≤ proven ≤ periods and slashed ≤ missed: none of them ever falls. The market keeps
-            // price × maxPeriods, and all stake that a deal can have, below 2^128.
+            // paid ≤ provenClosed ≤ proven ≤ periods − lapsed and slashed ≤ missed: none of them ever falls. The market
+            // keeps price × maxPeriods, and all stake that a deal can have, below 2^128.
             d.windows = payable_ - c.paid;
             d.misses = s.missed - c.slashed;
             d.fee = d.windows * feeDown(m.price, feeBps);
             d.payment = d.windows * m.price - d.fee;
-            if (d.closes) d.refund = (c.periods - payable_) * m.price;
+            if (d.closes) d.refund = (c.periods - payable_ - v.lapsed) * m.price;
             if (d.misses == 0 && !d.closes) return d;
             (uint256 before, uint256 bountyBefore) = slashedFor(c, m, tier, c.slashed);
             (uint256 slashed, uint256 bounty) = slashedFor(c, m, tier, s.missed);
@@ -232,19 +264,35 @@ library DealLedger {
     function totals(
         Course memory c,
         Money memory m,
+        Revision memory v,
         Tier memory tier,
         uint256 feeBps
     ) internal pure returns (Totals memory t) {
         bool closed = c.stage == Stage.Closed;
-        t.funded = m.fundedPeriods * m.price;
-        t.fee = c.paid * feeDown(m.price, feeBps);
-        t.paid = c.paid * m.price - t.fee;
-        t.refunded = (m.fundedPeriods - (closed ? c.paid : c.periods)) * m.price;
-        t.escrow = t.funded - t.paid - t.fee - t.refunded;
+        _totalPay(t, c, m, v, feeBps);
         t.bonded = bonded(c, m, tier);
         (t.slashed, t.bounty) = slashedFor(c, m, tier, c.slashed);
         t.compensation = t.slashed - t.bounty;
         if (closed) t.returned = t.bonded - t.slashed;
         t.stake = t.bonded - t.slashed - t.returned;
+    }
+
+    /// @dev The current commitment has the windows from since + 1 to `last`; the books of those before are closed.
+    function _totalPay(
+        Totals memory t,
+        Course memory c,
+        Money memory m,
+        Revision memory v,
+        uint256 feeBps
+    ) private pure {
+        uint256 last = v.from == 0 ? c.periods : v.from - 1;
+        uint256 paid = c.paid - (v.since - v.lapsed);
+        uint256 kept = c.stage == Stage.Closed ? paid : last - v.since;
+        t.funded = v.paid + v.fee + v.refunded + m.fundedPeriods * m.price + (c.periods - last) * v.price;
+        uint256 fee = paid * feeDown(m.price, feeBps);
+        t.fee = v.fee + fee;
+        t.paid = v.paid + paid * m.price - fee;
+        t.refunded = v.refunded + (m.fundedPeriods - kept) * m.price;
+        t.escrow = t.funded - t.paid - t.fee - t.refunded;
     }
 }

@@ -8,7 +8,7 @@ import {DealTerms} from "./DealTerms.sol";
 /// @param root The commitment.
 /// @param place firstEpoch 48, the upper 32 bits of price in 48, provider 160.
 /// @param counts periods 28, proven 28, lastProven 28, restored 28, demandMisses 28, paid 28, slashed 28, leafCount 48,
-/// tier 4, stage 4, gift 2, provenBefore 2. It is all that proofs, time and the parties move while a deal lives.
+/// tier 4, stage 4, gift 1, amended 1, provenBefore 1, migrated 1. It is all that proofs, time and the parties move while a deal lives.
 /// @param pay The lower 96 bits of price, token 160.
 /// @param bond collateral 128, maxPeriods 32, fundedPeriods 32.
 struct StoredDeal {
@@ -56,7 +56,9 @@ library DealStore {
             mstore(add(c, 0x140), and(shr(244, counts), 0xf)) // tier
             mstore(add(c, 0x160), and(shr(248, counts), 0xf)) // stage
             mstore(add(c, 0x180), and(shr(252, counts), 1)) // gift
-            mstore(add(c, 0x1a0), shr(254, counts)) // provenBefore
+            mstore(add(c, 0x1a0), and(shr(254, counts), 1)) // provenBefore
+            mstore(add(c, 0x1c0), and(shr(253, counts), 1)) // amended
+            mstore(add(c, 0x1e0), shr(255, counts)) // migrated
         }
     }
 
@@ -102,8 +104,17 @@ library DealStore {
             counts := or(counts, shl(248, mload(add(c, 0x160)))) // stage
             counts := or(counts, shl(252, mload(add(c, 0x180)))) // gift
             counts := or(counts, shl(254, mload(add(c, 0x1a0)))) // provenBefore
+            counts := or(counts, shl(253, mload(add(c, 0x1c0)))) // amended
+            counts := or(counts, shl(255, mload(add(c, 0x1e0)))) // migrated
         }
         deal.counts = counts;
+    }
+
+    /// @notice Writes another commitment's root and price; its leaves are among the counts.
+    function saveCommitment(StoredDeal storage deal, bytes32 root, uint256 price) internal {
+        deal.root = root;
+        deal.place = (deal.place & ~(uint256(0xffffffff) << 48)) | ((price >> 96) << 48);
+        deal.pay = (deal.pay & ~uint256(type(uint96).max)) | uint96(price);
     }
 
     /// @notice Writes what was paid for and what is staked.

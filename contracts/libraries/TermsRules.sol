@@ -29,10 +29,18 @@ library TermsRules {
             revert IStorageMarket.InvalidPeriods(periods, maxPeriods);
         }
         if (collateral != 0 && collateral < maxMisses) revert IStorageMarket.InvalidCollateral(collateral);
+        requirePrice(price, maxPeriods);
         unchecked {
-            // price and collateral are below 2^128, maxPeriods is at most 2^24, and maxMisses is never 0
-            _requireAmount(price * maxPeriods);
+            // collateral is below 2^128, maxPeriods is at most 2^24, and maxMisses is never 0
             _requireAmount(collateral + maxPeriods * (collateral / maxMisses));
+        }
+    }
+
+    /// @notice Reverts where a price, below 2^128, overflows 128 bits at `maxPeriods`, which is at most 2^24.
+    function requirePrice(uint256 price, uint256 maxPeriods) internal pure {
+        unchecked {
+            // below 2^152
+            _requireAmount(price * maxPeriods);
         }
     }
 

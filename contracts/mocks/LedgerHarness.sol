@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Challenge} from "../libraries/Challenge.sol";
-import {Course, DealLedger, Due, Money, Standing, Totals} from "../libraries/DealLedger.sol";
+import {Course, DealLedger, Due, Money, Revision, Standing, Totals} from "../libraries/DealLedger.sol";
 import {DealTerms, DealTermsLib} from "../libraries/DealTerms.sol";
 import {Schedule, Tier} from "../libraries/Schedule.sol";
 
@@ -28,6 +28,7 @@ struct ScheduleAnswer {
 struct LedgerCase {
     Course course;
     Money money;
+    Revision revision;
     Tier tier;
     uint256 at;
     uint256 feeBps;
@@ -97,16 +98,16 @@ contract LedgerHarness {
     function _ledger(LedgerCase memory c) private pure returns (LedgerAnswer memory a) {
         Course memory course = c.course;
         a.standing = course.standing(c.tier, c.at);
-        a.lastClosedProven = course.lastClosedProven(a.standing);
+        a.lastClosedProven = course.lastClosedProven(c.revision, a.standing);
         a.endedPeriods = course.endedPeriods(c.tier, c.at);
         a.share = DealLedger.share(c.money, c.tier);
         a.fee = DealLedger.feeDown(c.money.price, c.feeBps);
         a.bonded = course.bonded(c.money, c.tier);
         (a.slashed, a.bounty) = course.slashedFor(c.money, c.tier, c.misses);
-        a.due = course.due(c.money, c.tier, a.standing, c.feeBps);
-        a.totals = course.totals(c.money, c.tier, c.feeBps);
+        a.due = course.due(c.money, c.revision, c.tier, a.standing, c.feeBps);
+        a.totals = course.totals(c.money, c.revision, c.tier, c.feeBps);
         course.book(a.due);
         a.booked = course;
-        a.totalsBooked = course.totals(c.money, c.tier, c.feeBps);
+        a.totalsBooked = course.totals(c.money, c.revision, c.tier, c.feeBps);
     }
 }

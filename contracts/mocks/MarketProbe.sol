@@ -70,7 +70,7 @@ contract MarketProbe {
         shot.isProven = _market.isProven(id, _market.pieceIdOf(id));
         shot.stateHash = _market.stateHash(id);
         (shot.endedPeriods, shot.endedRefund) = _lens.terminationOf(id);
-        (shot.extendLast, shot.extendRoom) = _lens.extensionOf(id);
+        (shot.extendLast, shot.extendRoom, ) = _lens.extensionOf(id);
         (shot.share, shot.restoreRoom) = _lens.restorationOf(id);
     }
 

@@ -204,13 +204,13 @@ export async function terminateDeal(access: ChainAccess, id: bigint): Promise<vo
  */
 export async function extendDeal(access: ChainAccess, id: bigint, periods: number, maxCost: bigint): Promise<void> {
   const { lens, market } = access.contracts;
-  const { token, pricePerPeriod } = await readDeal(access, id);
-  const cost = pricePerPeriod * BigInt(periods);
+  const { token } = await readDeal(access, id);
+  const { room, price } = await ask("read a deal", lens.extensionOf(id));
+  const cost = price * BigInt(periods);
   if (cost > maxCost) {
     const hint = "allow more, or extend by fewer periods";
     throw new HoldfastError("COST_TOO_HIGH", `${periods} periods cost ${cost} base units, over ${maxCost}`, hint);
   }
-  const { room } = await ask("read a deal", lens.extensionOf(id));
   // Nothing is deposited for what the market won't take; its own refusal says why.
   if (BigInt(periods) <= room) await fund(access, token, cost);
   await access.sender.send(await market.extend.populateTransaction(id, periods, maxCost), "extend a deal");

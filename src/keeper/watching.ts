@@ -194,7 +194,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
 /** What {@link Due} would not be zero for, told from the counters alone. */
 function hasSomethingDue({ stage, standing, paidWindows, slashedMisses }: Deal): boolean {
   if (stage === Stage.Closed) return false;
-  const ends = standing.status === Statuses.Defaulted || standing.status === Statuses.Completed;
+  const ends = standing.status >= Statuses.Completed;
   return ends || standing.provenClosed > paidWindows || standing.missed > slashedMisses;
 }
 

@@ -42,6 +42,10 @@ export interface Course {
   readonly gift: boolean;
   /** The window before `lastProven` was proven too. */
   readonly provenBefore: boolean;
+  /** It was amended, so it has a {@link Revision}. */
+  readonly amended: boolean;
+  /** Its owner moved it to another provider. */
+  readonly migrated: boolean;
 }
 
 /** The part of a deal that prices it. Amounts in base units of `token`. */
@@ -177,7 +181,7 @@ export function standing(course: Course, tier: Tier, at: number): Standing {
 function statusOf(course: Course, closed: number, defaulted: boolean): Status {
   if (course.stage < Stage.Open) return Status.None;
   if (defaulted) return Status.Defaulted;
-  if (closed === course.periods) return Status.Completed;
+  if (closed === course.periods) return course.migrated ? Status.Migrated : Status.Completed;
   return course.stage === Stage.Ending ? Status.Ending : Status.Open;
 }
 
@@ -290,7 +294,7 @@ export function due(
   revision: Revision = UNREVISED,
 ): Due {
   if (course.stage < Stage.Open || course.stage === Stage.Closed) return NOTHING;
-  const closes = now.status === Status.Defaulted || now.status === Status.Completed;
+  const closes = now.status >= Status.Completed;
   const payable = now.status === Status.Defaulted ? course.proven : now.provenClosed;
   const windows = payable - course.paid;
   const misses = now.missed - course.slashed;

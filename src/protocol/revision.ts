@@ -209,6 +209,7 @@ export function amended(record: DealRecord, from: number, next: Commitment): Cha
   return {
     record: {
       ...record,
+      course: { ...course, amended: true },
       money: { ...money, fundedPeriods: money.fundedPeriods - moving },
       revision: {
         ...revision,

@@ -23,7 +23,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
       const world = await fixture();
       const deal = await openDeal(world);
       const lastEpoch = epoch(deal, 6);
-      expect(plain(await world.lens.extensionOf(deal.id))).to.deep.equal([BigInt(lastEpoch - 1), 6n]);
+      expect(plain(await world.lens.extensionOf(deal.id))).to.deep.equal([BigInt(lastEpoch - 1), 6n, 1_000n]);
       const before = await balance(world, world.stranger);
       await expect(world.market.connect(world.stranger).extend(deal.id, 4, 4_000n))
         .to.emit(world.market, "Extended")
@@ -56,7 +56,7 @@ describe("StorageMarket: extend, restore, terminate", () => {
         .to.be.revertedWithCustomError(world.market, "TooLate")
         .withArgs(deal.id, BigInt(epoch(deal, 4)));
       await networkHelpers.mine();
-      expect(plain(await world.lens.extensionOf(deal.id))).to.deep.equal([0n, 0n]);
+      expect(plain(await world.lens.extensionOf(deal.id))).to.deep.equal([0n, 0n, 0n]);
     });
 
     it("does not revive a deal that is ending, completed or defaulted", async () => {

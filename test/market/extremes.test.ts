@@ -119,6 +119,8 @@ describe("StorageMarket: extremes", () => {
       stage: 2n,
       gift: true,
       provenBefore: false,
+      amended: false,
+      migrated: false,
       token: world.tokenAddress,
       maxPeriods: BigInt(MAX_PERIODS),
       fundedPeriods: BigInt(MAX_PERIODS),

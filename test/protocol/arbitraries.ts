@@ -6,9 +6,11 @@ import {
   type DealTerms,
   type Money,
   openAt,
+  type Revision,
   Stage,
   startedAt,
   type Tier,
+  UNREVISED,
   windowOf,
 } from "../../src/protocol/index.js";
 
@@ -39,6 +41,7 @@ export function blockNear(first: number, t: Tier, periods: number): fc.Arbitrary
 export interface LedgerCase {
   readonly course: Course;
   readonly money: Money;
+  readonly revision: Revision;
   readonly tier: Tier;
   readonly at: number;
   readonly feeBps: bigint;
@@ -69,7 +72,7 @@ export const ledgerCase: fc.Arbitrary<LedgerCase> = tier
       restored: fc.oneof(fc.constant(0), nat(4)),
       demandMisses: fc.oneof(fc.constant(0), nat(2)),
       stage: fc.constantFrom(...Object.values(Stage)),
-      flags: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
+      flags: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean(), fc.boolean()),
       parties: fc.tuple(address, address),
       leafCount: fc.bigInt({ min: 1n, max: 1n << 40n }),
       price: fc.oneof(fc.bigInt({ min: 0n, max: 1_000n }), fc.bigInt({ min: 0n, max: (1n << 103n) - 1n })),
@@ -124,6 +127,8 @@ function reachable(draw: Draw): LedgerCase {
       stage: draw.stage,
       gift: draw.flags[1] as boolean,
       provenBefore: draw.flags[2] as boolean,
+      amended: false,
+      migrated: draw.flags[3] as boolean,
     },
     money: {
       token: draw.parties[1] as string,
@@ -132,6 +137,7 @@ function reachable(draw: Draw): LedgerCase {
       price: draw.price,
       collateral: draw.collateral,
     },
+    revision: UNREVISED,
     tier: t,
     at,
     feeBps: draw.feeBps,

@@ -54,8 +54,17 @@ describe("protocol: ledger", () => {
       }),
       { numRuns: runs(100) },
     );
-    const { None, Open, Ending, Completed, Defaulted } = Status;
-    const kinds = [None, Open, `${Open} slashes`, Ending, `${Ending} slashes`, Completed, `${Completed} closes`];
+    const { None, Open, Ending, Completed, Defaulted, Migrated } = Status;
+    const kinds = [
+      None,
+      Open,
+      `${Open} slashes`,
+      Ending,
+      `${Ending} slashes`,
+      Completed,
+      `${Completed} closes`,
+      Migrated,
+    ];
     for (const kind of [...kinds, `${Completed} closes slashes`, Defaulted, `${Defaulted} closes slashes`]) {
       expect(seen.get(`${kind}`) ?? 0, `records of kind ${kind}`).to.be.greaterThan(5);
     }

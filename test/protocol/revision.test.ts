@@ -146,6 +146,8 @@ const start = (tier: Tier, periods: number, price: bigint): DealRecord => {
     stage: Stage.Open,
     gift: false,
     provenBefore: false,
+    amended: false,
+    migrated: false,
   };
   const collateral = BigInt(tier.maxMisses) * 7n + 1n;
   const money: Money = { token: ZeroAddress, maxPeriods: 60, fundedPeriods: periods, price, collateral };

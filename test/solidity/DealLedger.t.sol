@@ -7,6 +7,7 @@ import {
     DealLedger,
     Due,
     Money,
+    Revision,
     Stage,
     Standing,
     Status,
@@ -44,16 +45,16 @@ contract DealLedgerTest is Test {
         _proveUpTo(c, tier, all, at);
         _bookAt(c, m, tier, at, d.feeBps);
         if (c.stage != Stage.Closed) _proveUpTo(c, tier, all, later);
-        Totals memory before = c.totals(m, tier, d.feeBps);
+        Totals memory before = c.totals(m, _never(), tier, d.feeBps);
         _bookAt(c, m, tier, later, d.feeBps);
-        Totals memory twice = c.totals(m, tier, d.feeBps);
+        Totals memory twice = c.totals(m, _never(), tier, d.feeBps);
         assertGe(twice.paid, before.paid);
         assertGe(twice.slashed, before.slashed);
 
         Course memory alone = _copy(c);
         (alone.paid, alone.slashed, alone.stage) = (0, 0, Stage.Open);
         _bookAt(alone, m, tier, later, d.feeBps);
-        assertEq(keccak256(abi.encode(alone.totals(m, tier, d.feeBps))), keccak256(abi.encode(twice)));
+        assertEq(keccak256(abi.encode(alone.totals(m, _never(), tier, d.feeBps))), keccak256(abi.encode(twice)));
         assertEq(twice.paid + twice.fee + twice.refunded + twice.escrow, twice.funded);
         assertEq(twice.bounty + twice.compensation + twice.returned + twice.stake, twice.bonded);
     }
@@ -123,8 +124,11 @@ contract DealLedgerTest is Test {
         c.provenBefore = c.proven > 1;
     }
 
+    /// @dev That of a deal which was never amended.
+    function _never() private pure returns (Revision memory) {}
+
     function _bookAt(Course memory c, Money memory m, Tier memory tier, uint256 at, uint256 feeBps) private pure {
-        Due memory due = c.due(m, tier, c.standing(tier, at), feeBps);
+        Due memory due = c.due(m, _never(), tier, c.standing(tier, at), feeBps);
         c.book(due);
     }
 

@@ -39,8 +39,7 @@ contract DealStoreTest is Test {
         DealTerms memory t,
         uint256[9] memory draw,
         uint256 stage,
-        bool gift,
-        bool provenBefore
+        bool[4] memory flags
     ) public {
         _deals[1].open(t, 1, false);
         bytes32 money = keccak256(abi.encode(_money(1)));
@@ -57,8 +56,10 @@ contract DealStoreTest is Test {
             slashed: bound(draw[7], 0, MOST),
             tier: bound(draw[8], 0, 7),
             stage: Stage(bound(stage, 0, uint256(type(Stage).max))),
-            gift: gift,
-            provenBefore: provenBefore
+            gift: flags[0],
+            provenBefore: flags[1],
+            amended: flags[2],
+            migrated: flags[3]
         });
         _deals[1].saveCounts(c);
         assertEq(abi.encode(_course(1)), abi.encode(c));
