@@ -22,8 +22,8 @@ abstract contract MarketBase is IMarketConfig {
     using RevisionStore for Revision;
     using RevisionStore for StoredRevision;
 
-    /// @dev A deal as it is stored, and where it stands at this block. `money`, and of `revision` what `loadRest` loads,
-    /// are left empty where nobody asked for them.
+    /// @dev A deal as it is stored, and where it stands at this block. `money`, and of `revision` what `loadRest`
+    /// loads, are left empty where nobody asked for them.
     struct Reading {
         Course course;
         Money money;

@@ -261,8 +261,8 @@ contract MarketChanges is IMarketChanges, MarketBase {
         return refund + dropped;
     }
 
-    /// @dev Pays for the new deal and locks its stake. `refund`, in `token`, is the old one's; in the new one's token it
-    /// stays in escrow, as far as it is needed.
+    /// @dev Pays for the new deal and locks its stake. `refund`, in `token`, is the old one's; in the new one's token
+    /// it stays in escrow, as far as it is needed.
     function _fund(DealTerms memory newTerms, address token, uint256 refund) private {
         uint256 cost = uint256(newTerms.pricePerPeriod) * newTerms.periods;
         if (newTerms.token == token) {

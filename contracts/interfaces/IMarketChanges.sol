@@ -24,8 +24,8 @@ interface IMarketChanges {
         uint256 cost,
         uint256 refund
     );
-    /// @notice The commitment that waited is current now. The books of the one before are closed: window `since` was its
-    /// last one, `paidWindows` are paid in all, `refund` is what its missed windows gave back to the owner.
+    /// @notice The commitment that waited is current now. The books of the one before are closed: window `since` was
+    /// its last one, `paidWindows` are paid in all, `refund` is what its missed windows gave back to the owner.
     event RevisionTurned(
         uint256 indexed id,
         uint256 since,
@@ -34,10 +34,11 @@ interface IMarketChanges {
         uint256 fee,
         uint256 refund
     );
-    /// @notice The commitment that waited never comes: its windows are gone, `periods` are left, and `refund` went back.
+    /// @notice The commitment that waited never comes: its windows are gone, `periods` are left, and `refund` went
+    /// back.
     event RevisionDropped(uint256 indexed id, uint256 periods, uint256 refund);
-    /// @notice The owner moved the deal to `provider`. The old one has `periods` windows now; `refund` of its escrow was
-    /// there to pay for `successor`.
+    /// @notice The owner moved the deal to `provider`. The old one has `periods` windows now; `refund` of its escrow
+    /// was there to pay for `successor`.
     event Migrated(
         uint256 indexed id,
         uint256 indexed successor,
@@ -76,13 +77,13 @@ interface IMarketChanges {
     /// @notice The provider bonds `n` more shares, and as many misses more lead to a default.
     function restore(uint256 id, uint32 n) external;
 
-    /// @notice The owner ends the deal: the period in progress is still owed, the rest is refunded at once. An amendment
-    /// that lies beyond is dropped.
+    /// @notice The owner ends the deal: the period in progress is still owed, the rest is refunded at once. An
+    /// amendment that lies beyond is dropped.
     function terminate(uint256 id) external;
 
-    /// @notice Puts another commitment and price in the place of the deal's, from the first window on whose challenge is
-    /// at least challengeFinality away. Until the window before has closed, nothing else can be amended. Anyone submits
-    /// it; the signature of the sender, or of the account it may act for, may be empty.
+    /// @notice Puts another commitment and price in the place of the deal's, from the first window on whose challenge
+    /// is at least challengeFinality away. Until the window before has closed, nothing else can be amended. Anyone
+    /// submits it; the signature of the sender, or of the account it may act for, may be empty.
     /// @dev A higher price takes the difference for all windows concerned from the owner's vault account at once, a
     /// lower one gives it back. Collateral stays as it is.
     /// @param ownerSignature Of the deal's present owner over the amendment.
@@ -94,12 +95,12 @@ interface IMarketChanges {
     ) external;
 
     /// @notice Moves the deal to a provider that proves in this call that it has the piece. The old deal ends as by
-    /// `terminate`, and is Migrated where it would be Completed; what that gives back pays for a new one. Anyone submits
-    /// it; the signature of the sender, or of the account it may act for, may be empty.
+    /// `terminate`, and is Migrated where it would be Completed; what that gives back pays for a new one. Anyone
+    /// submits it; the signature of the sender, or of the account it may act for, may be empty.
     /// @dev In the same token only the difference moves: a surplus to the owner, what is missing from the owner's vault
     /// account. The challenge's seed is that of the last block before this one whose number is a multiple of 64. It is
-    /// bound to keccak256(abi.encode(keccak256("Holdfast migration"), id, provider)) in the place of a deal's id, and to
-    /// window 0, which no deal has.
+    /// bound to keccak256(abi.encode(keccak256("Holdfast migration"), id, provider)) in the place of a deal's id, and
+    /// to window 0, which no deal has.
     /// @param newTerms For the same piece as the old deal's now, with its present owner as client. They name the new
     /// provider, which may ask for another price, tier, token or collateral.
     /// @param ownerSignature Over `Migration(uint256 dealId,uint256 successor)`.

@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {Due, Revision, Stage, Standing, Totals} from "../libraries/DealLedger.sol";
 import {IStorageMarket} from "./IStorageMarket.sol";
 
-/// @notice A deal as it is now, where it stands, and who owns it. An amendment whose time has come counts, whether or not
-/// anybody has settled.
+/// @notice A deal as it is now, where it stands, and who owns it. An amendment whose time has come counts, whether or
+/// not anybody has settled.
 /// @param revision The amendment that waits (`from` is 0 where none does), and the books of those before.
 /// @param successor The deal that this one was moved to, 0: none.
 struct DealView {
@@ -63,8 +63,8 @@ interface IMarketLens {
     function challengeOf(uint256 id) external view returns (uint256 window, uint256 epoch, uint256[] memory leaves);
     /// @notice What the owner's ending the deal now would leave, in periods, and give back at once.
     function terminationOf(uint256 id) external view returns (uint256 periods, uint256 refund);
-    /// @notice The last block at which the deal can be extended (0: not now), the periods that still fit, and the price of
-    /// each.
+    /// @notice The last block at which the deal can be extended (0: not now), the periods that still fit, and the
+    /// price of each.
     function extensionOf(uint256 id) external view returns (uint256 lastBlock, uint256 room, uint256 price);
     /// @notice What one share costs to restore, and how many still fit; zero, zero if it can't be restored now.
     function restorationOf(uint256 id) external view returns (uint256 share, uint256 room);

@@ -217,8 +217,8 @@ library DealLedger {
         return (amount * BOUNTY_BPS) / BPS;
     }
 
-    /// @notice What is still to be moved for a deal that stands at `s`, with no revision due (see `Revisions`); all zero
-    /// once it is closed.
+    /// @notice What is still to be moved for a deal that stands at `s`, with no revision due (see `Revisions`); all
+    /// zero once it is closed.
     /// @dev A default pays every proven window, also one still open. The refund at the end is all that is left of the
     /// escrow: payment for missed windows and, after a default, for those that will never come.
     function due(

@@ -8,7 +8,8 @@ import {DealTerms} from "./DealTerms.sol";
 /// @param root The commitment.
 /// @param place firstEpoch 48, the upper 32 bits of price in 48, provider 160.
 /// @param counts periods 28, proven 28, lastProven 28, restored 28, demandMisses 28, paid 28, slashed 28, leafCount 48,
-/// tier 4, stage 4, gift 1, amended 1, provenBefore 1, migrated 1. It is all that proofs, time and the parties move while a deal lives.
+/// tier 4, stage 4, gift 1, amended 1, provenBefore 1, migrated 1. It is all that proofs, time and the parties move
+/// while a deal lives.
 /// @param pay The lower 96 bits of price, token 160.
 /// @param bond collateral 128, maxPeriods 32, fundedPeriods 32.
 struct StoredDeal {

@@ -17,11 +17,12 @@ struct StoredRevision {
 
 /// @title How a revision lies in storage
 /// @notice A proof or a settlement of an amended deal reads `head`, and no more until its commitment is replaced.
-/// @dev Windows stay below 2^26 and leafCount is at most 2^40, as in `DealStore`. Paid and fee are of at most maxPeriods
-/// windows, each at a price with which maxPeriods of them fit in 128 bits. Each amendment gives back less than 2^128,
-/// and there are fewer than 2^33 of them: their nonce is signed for in 32 bits.
+/// @dev Windows stay below 2^26 and leafCount is at most 2^40, as in `DealStore`. Paid and fee are of at most
+/// maxPeriods windows, each at a price with which maxPeriods of them fit in 128 bits. Each amendment gives back less
+/// than 2^128, and there are fewer than 2^33 of them: their nonce is signed for in 32 bits.
 library RevisionStore {
-    /// @notice Fills what the clock acts on: the commitment that waits but for its root, and where the current one began.
+    /// @notice Fills what the clock acts on: the commitment that waits but for its root, and where the current one
+    /// began.
     function loadHead(StoredRevision storage revision, Revision memory v) internal view {
         uint256 head = revision.head;
         v.price = uint128(head);

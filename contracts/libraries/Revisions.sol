@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {Course, DealLedger, Due, Money, Revision, Stage, Standing, Status} from "./DealLedger.sol";
 import {Schedule, Tier} from "./Schedule.sol";
 
-/// @notice What the clock asks for where an amendment waits. Turn: it replaces the current commitment, whose last window
-/// has closed. Drop: the deal defaulted by that window, and the amendment never comes.
+/// @notice What the clock asks for where an amendment waits. Turn: it replaces the current commitment, whose last
+/// window has closed. Drop: the deal defaulted by that window, and the amendment never comes.
 enum Step {
     None,
     Turn,
@@ -13,10 +13,10 @@ enum Step {
 }
 
 /// @title The arithmetic of an amended deal
-/// @notice Pure functions as those of `DealLedger`. Let s = from − 1 be the last window of the current commitment, p its
-/// price, p' that of the one that waits. Windows up to s are proven and paid under the current one. As soon as window s
-/// has closed its books are closed whole: what was proven is paid at p, what was missed is given back at p. All of it
-/// follows from the clock, so that totals are the same for any pattern of settlements.
+/// @notice Pure functions as those of `DealLedger`. Let s = from − 1 be the last window of the current commitment, p
+/// its price, p' that of the one that waits. Windows up to s are proven and paid under the current one. As soon as
+/// window s has closed its books are closed whole: what was proven is paid at p, what was missed is given back at p.
+/// All of it follows from the clock, so that totals are the same for any pattern of settlements.
 /// @dev While an amendment waits, fundedPeriods is s − since: the windows beyond s are funded at p'.
 library Revisions {
     using DealLedger for Standing;
