@@ -11,9 +11,10 @@ import {
 } from "../client/index.js";
 import { escrowOf } from "../protocol/index.js";
 import { type ChainFlags, chainCommand, printResult, type Session, tell, withClient } from "./context.js";
+import { isFolder, type PackFlags, withPackedFolder } from "./folders.js";
 import { parseAddress, parseAmount, parseCount, tierIndex } from "./values.js";
 
-interface StoreFlags extends ChainFlags {
+interface StoreFlags extends ChainFlags, PackFlags {
   readonly tier: string;
   readonly periods: number;
   readonly maxPeriods?: number;
@@ -41,9 +42,13 @@ export interface DealReport {
 export interface StoreReport {
   /** Absolute path. */
   readonly file: string;
+  /** Of the piece. */
   readonly bytes: number;
   readonly pieceCid: string;
   readonly deals: readonly DealReport[];
+  /** Where it is a folder: the CID of the folder itself, and how many files are in it. */
+  readonly rootCid?: string;
+  readonly files?: number;
 }
 
 /** More than any period can cost: a limit that is none. */
@@ -87,9 +92,10 @@ export function reportDeals(deals: readonly Deal[]): DealReport[] {
 }
 
 /** A report for a person: what it is known by, and where it is. */
-export function storeLines({ pieceCid, deals }: Pick<StoreReport, "pieceCid" | "deals">): string[] {
+export function storeLines({ pieceCid, deals, rootCid, files }: Omit<StoreReport, "file" | "bytes">): string[] {
   return [
     `pieceCid  ${pieceCid}`,
+    ...(rootCid === undefined ? [] : [`folder    ${rootCid}  ${files} files`]),
     ...deals.map(({ id, url, cost, periods }) => `deal      ${id}  ${url}  ${cost} base units for ${periods} periods`),
   ];
 }
@@ -112,16 +118,32 @@ function withWishes(command: Command): Command {
     );
 }
 
-/** `holdfast store FILE --periods N [--tier T] [--replicas N] [--max-price AMOUNT] …`. */
+/** `holdfast store PATH --periods N [--tier T] [--replicas N] [--max-price AMOUNT] …`. */
 export function storeCommand(): Command {
   return withWishes(chainCommand("store"))
-    .description("store a file: choose providers, hand them the bytes, and pay into escrow")
-    .argument("<file>", "the file to store")
+    .description("store a file, or a folder as one piece: choose providers, hand them the bytes, and pay into escrow")
+    .argument("<path>", "the file or folder to store")
     .option("--max-price <amount>", "the most that a period may cost at one provider, in base units", parseAmount)
+    .option("--skip-links", "leave symbolic links in a folder out, where they would be an error")
     .action(async (path: string, flags: StoreFlags) => {
-      const payload = await fileBlob(path);
-      const { pieceCid, deals } = await withClient(flags, (session) => storePayload(session, payload, flags));
-      const report = { file: resolve(path), bytes: payload.size, pieceCid, deals: reportDeals(deals) };
+      const report = (await isFolder(path)) ? await storeFolder(path, flags) : await storeFile(path, flags);
       printResult<StoreReport>(flags, report, storeLines);
     });
+}
+
+async function storeFile(path: string, flags: StoreFlags): Promise<StoreReport> {
+  const payload = await fileBlob(path);
+  const { pieceCid, deals } = await withClient(flags, (session) => storePayload(session, payload, flags));
+  return { file: resolve(path), bytes: payload.size, pieceCid, deals: reportDeals(deals) };
+}
+
+/** Packs within the session: a key or a chain that is missing is known before a folder is read. */
+function storeFolder(path: string, flags: StoreFlags): Promise<StoreReport> {
+  return withClient(flags, (session) =>
+    withPackedFolder(path, flags, async ({ root, car, files }) => {
+      const { pieceCid, deals } = await storePayload(session, car, flags);
+      const folder = { rootCid: root.toString(), files };
+      return { file: resolve(path), bytes: car.size, pieceCid, deals: reportDeals(deals), ...folder };
+    }),
+  );
 }

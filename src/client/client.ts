@@ -5,9 +5,11 @@ import { ChainError } from "../chain/errors.js";
 import { Mutex } from "../chain/mutex.js";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
+import { type FolderSource, packFolder } from "../piece/car/index.js";
 import { type Commitment, commit, encodePieceCid, type Payload } from "../piece/index.js";
 import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, Stage, type Tier } from "../protocol/index.js";
 import { extendDeal, terminateDeal } from "./deals.js";
+import { type StoredFolder, type StoreFolderOptions, storedFolder, withPacked } from "./folders.js";
 import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
 import { DealHistory } from "./history.js";
 import { refused } from "./http.js";
@@ -190,6 +192,21 @@ export class HoldfastClient {
     }
     if (deals.length === copies) return { pieceCid, commitment, deals };
     throw new TooFewProvidersError(copies, deals, [...failures, ...reasonsOf(leftOut)]);
+  }
+
+  /**
+   * Stores a folder as one piece: a CAR, of which any file can be had by its path. Each file is read once.
+   *
+   * @param source - paths and contents, in any order; of a folder on disk: `readFolder` of `holdfast/node`
+   * @param options - with `spool`, where the CAR lies meanwhile; in memory by default
+   * @throws as {@link store} and {@link packFolder}
+   */
+  storeFolder(source: FolderSource, options: StoreFolderOptions): Promise<StoredFolder> {
+    return withPacked(
+      (packing) => packFolder(source, packing),
+      options,
+      async (packed) => storedFolder(packed, await this.store(packed.car, options)),
+    );
   }
 
   /** Fetches a piece into memory, verified. @throws HoldfastError as {@link retrieve} */

@@ -1,12 +1,14 @@
-/** Files as payloads and as the place of downloads, in Node. */
+/** Files and folders as payloads and as the place of downloads, in Node. */
 import { randomUUID } from "node:crypto";
 import { openAsBlob } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { HoldfastError } from "../errors.js";
 import type { Sink } from "./retrieve.js";
 
+export { fileSpool, type ReadFolderOptions, readFolder } from "./folder-node.js";
 export { addToKeyring, keyFromKeyring } from "./replicas/keyring-node.js";
 export { lockManifest, openManifest, readManifest, writeManifest } from "./replicas/manifest-node.js";
+export { type Unpacked, type UnpackOptions, unpackFolder } from "./unpack-node.js";
 
 /**
  * A file as a Blob that is read as needed, never as a whole. A file that changes afterwards fails to be read.

@@ -37,6 +37,13 @@ export {
   terminateDeal,
   transferDeal,
 } from "./deals.js";
+export {
+  type FetchedFolder,
+  folderSink,
+  type StoredFolder,
+  type StoreFolderOptions,
+  withPacked,
+} from "./folders.js";
 export { type ChainAccess, fund } from "./funds.js";
 export { DealHistory, holders, type Opening, type PastDeal } from "./history.js";
 export type { DealWishes } from "./market.js";

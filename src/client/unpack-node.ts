@@ -5,7 +5,9 @@ import { basename, join, resolve } from "node:path";
 import { HoldfastError } from "../errors.js";
 import type { FileNode, FolderArchive } from "../piece/car/index.js";
 
-export interface UnpackLimits {
+export interface UnpackOptions {
+  /** Only what is in this folder of the archive; all by default. */
+  readonly path?: string;
   /** The most bytes to write; 100 times the CAR, and at least 1 GiB, by default. */
   readonly maxBytes?: bigint;
   /** The most files and folders to make; a million by default. */
@@ -26,7 +28,7 @@ const MAX_RATIO = 100n;
 const MIN_MAX_BYTES = 1n << 30n;
 
 /**
- * Writes all of a folder to `target`, which must not exist, and appears only when everything is there and verified.
+ * Writes a folder to `target`, which must not exist, and appears only when everything is there and verified.
  *
  * Everything is made anew in a folder of this call's own, by names that are single steps: so nothing that was packed, and
  * nothing that lies about, can lead out of it. What is not a file or a folder is refused.
@@ -37,7 +39,7 @@ const MIN_MAX_BYTES = 1n << 30n;
 export async function unpackFolder(
   archive: FolderArchive,
   target: string,
-  limits: UnpackLimits = {},
+  options: UnpackOptions = {},
 ): Promise<Unpacked> {
   await checkAbsent(target);
   const stage = `${resolve(target)}.${randomUUID()}.part`;
@@ -45,7 +47,7 @@ export async function unpackFolder(
     throw unwritable(target, cause);
   });
   try {
-    const unpacked = await unpackInto(archive, stage, limits);
+    const unpacked = await unpackInto(archive, stage, options);
     await rename(stage, target).catch((cause) => {
       throw unwritable(target, cause);
     });
@@ -56,10 +58,10 @@ export async function unpackFolder(
   }
 }
 
-async function unpackInto(archive: FolderArchive, stage: string, limits: UnpackLimits): Promise<Unpacked> {
-  const { maxItems = MAX_ITEMS, maxBytes = defaultMaxBytes(archive) } = limits;
+async function unpackInto(archive: FolderArchive, stage: string, options: UnpackOptions): Promise<Unpacked> {
+  const { path: from = "", maxItems = MAX_ITEMS, maxBytes = defaultMaxBytes(archive) } = options;
   const unpacked = { files: 0, folders: 0, bytes: 0n };
-  for await (const { path, node } of archive.walk(maxItems)) {
+  for await (const { path, node } of archive.walk(maxItems, from)) {
     const place = placeOf(stage, path);
     if (node.type === "folder") {
       unpacked.folders++;

@@ -138,13 +138,14 @@ export class FolderArchive {
   }
 
   /**
-   * Everything below the root, a folder before what is in it.
+   * Everything in a folder and below, a folder before what is in it. Paths begin at that folder.
    *
    * @param maxItems - after which it stops: a few blocks can describe more than any disk holds
+   * @param from - path of the folder; the root by default
    * @throws HoldfastError `FOLDER_TOO_LARGE`, `FOLDER_MALFORMED` for folders too deep within each other, and as {@link list}
    */
-  async *walk(maxItems: number): AsyncGenerator<WalkedItem> {
-    yield* this.#below(await this.folder(""), "", 1, { left: maxItems, maxItems });
+  async *walk(maxItems: number, from = ""): AsyncGenerator<WalkedItem> {
+    yield* this.#below(await this.folder(from), "", 1, { left: maxItems, maxItems });
   }
 
   /**
