@@ -64,6 +64,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
   },
   {
+    path: ["bench", "folder"],
+    summary: "measure storing a folder of small files",
+    load: async () => (await import("./bench-folder.js")).benchFolderCommand(),
+  },
+  {
     path: ["bench", "gas"],
     summary: "measure the gas of every entry point",
     load: async () => (await import("./bench-gas.js")).benchGasCommand(),
