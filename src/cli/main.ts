@@ -24,6 +24,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./piece.js")).pieceCommand(),
   },
   {
+    path: ["quote"],
+    summary: "ask all providers what storing would cost",
+    load: async () => (await import("./quote.js")).quoteCommand(),
+  },
+  {
     path: ["store"],
     summary: "store a file with providers, and pay for it",
     load: async () => (await import("./store.js")).storeCommand(),

@@ -1,27 +1,13 @@
 import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { fileBlob } from "../client/file-node.js";
-import {
-  type Deal,
-  dealIdText,
-  type StoredPiece,
-  type StoreOptions,
-  type StoreStep,
-  TooFewProvidersError,
-} from "../client/index.js";
+import { type Deal, dealIdText, type StoredPiece, type StoreStep, TooFewProvidersError } from "../client/index.js";
 import { escrowOf } from "../protocol/index.js";
-import { type ChainFlags, chainCommand, printResult, type Session, tell, withClient } from "./context.js";
+import { chainCommand, printResult, type Session, tell, withClient } from "./context.js";
 import { isFolder, type PackFlags, withPackedFolder } from "./folders.js";
-import { parseAddress, parseAmount, parseCount, tierIndex } from "./values.js";
+import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
-interface StoreFlags extends ChainFlags, PackFlags {
-  readonly tier: string;
-  readonly periods: number;
-  readonly maxPeriods?: number;
-  readonly replicas: number;
-  readonly maxPrice?: bigint;
-  readonly token?: string;
-}
+type StoreFlags = WishFlags & PackFlags;
 
 /** A deal in what `holdfast store --json` prints. Amounts in base units of `token`. */
 export interface DealReport {
@@ -58,23 +44,13 @@ const ANY_PRICE = (1n << 128n) - 1n;
  * Stores a payload as the flags say, and tells of each step.
  *
  * @throws TooFewProvidersError after the deals that are open all the same were told
- * @throws HoldfastError `UNKNOWN_TIER`, and what `HoldfastClient.store` throws
+ * @throws what {@link wishesFrom} and `HoldfastClient.store` throw
  */
-export async function storePayload(
-  { client, access }: Session,
-  payload: Blob,
-  flags: StoreFlags,
-): Promise<StoredPiece> {
+export async function storePayload({ client, chain }: Session, payload: Blob, flags: WishFlags): Promise<StoredPiece> {
+  const { wishes } = await wishesFrom(flags, chain);
+  const options = { maxPricePerPeriod: ANY_PRICE, ...wishes, copies: flags.replicas, onProgress: tellStep };
   try {
-    return await client.store(payload, {
-      tier: tierIndex(flags.tier, access.deployment),
-      periods: flags.periods,
-      copies: flags.replicas,
-      maxPricePerPeriod: flags.maxPrice ?? ANY_PRICE,
-      ...(flags.maxPeriods === undefined ? {} : { maxPeriods: flags.maxPeriods }),
-      ...(flags.token === undefined ? {} : { token: flags.token }),
-      onProgress: tellStep,
-    } satisfies StoreOptions);
+    return await client.store(payload, options);
   } catch (error) {
     if (!(error instanceof TooFewProvidersError)) throw error;
     // They are paid for: whoever called has to know what can be fetched, and ended.
@@ -106,24 +82,11 @@ function tellStep(step: StoreStep): void {
   else tell(`deal ${dealIdText(step.deal.id)} with ${step.deal.terms.provider} is open`);
 }
 
-/** Adds the options that say what a deal is to be like. */
-function withWishes(command: Command): Command {
-  return command
-    .option("--tier <tier>", "tier of the market's table, by index or name", "0")
-    .requiredOption("--periods <n>", "periods paid now", parseCount)
-    .option("--max-periods <n>", "up to where the deal may be extended; as many as are paid by default", parseCount)
-    .option("--replicas <n>", "how many providers keep it", parseCount, 1)
-    .addOption(
-      new Option("--token <address>", "what to pay with; the market's own by default").argParser(parseAddress),
-    );
-}
-
-/** `holdfast store PATH --periods N [--tier T] [--replicas N] [--max-price AMOUNT] …`. */
+/** `holdfast store PATH --periods N [--tier T] [--replicas N] [--region CODE] [--provider ADDRESS] [--max-price AMOUNT]`. */
 export function storeCommand(): Command {
   return withWishes(chainCommand("store"))
     .description("store a file, or a folder as one piece: choose providers, hand them the bytes, and pay into escrow")
     .argument("<path>", "the file or folder to store")
-    .option("--max-price <amount>", "the most that a period may cost at one provider, in base units", parseAmount)
     .option("--skip-links", "leave symbolic links in a folder out, where they would be an error")
     .action(async (path: string, flags: StoreFlags) => {
       const report = (await isFolder(path)) ? await storeFolder(path, flags) : await storeFile(path, flags);

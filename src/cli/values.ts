@@ -8,7 +8,6 @@ import { getAddress, isAddress } from "ethers";
 import type { Deployment } from "../chain/deployment.js";
 import { HoldfastError } from "../errors.js";
 
-const MAX_UINT128 = (1n << 128n) - 1n;
 const MAX_COUNT = 2 ** 32 - 1;
 
 /** Tiers that have a name, with the shape that tells them (PROTOCOL section 4); how long they last depends on the chain. */
@@ -32,12 +31,6 @@ export function parseSize(text: string): bigint {
 export function parseCount(text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_COUNT) return Number(text);
   throw new InvalidArgumentError(`It has to be a whole number from 1 to ${MAX_COUNT}.`);
-}
-
-/** Base units of a token, below 2^128. */
-export function parseAmount(text: string): bigint {
-  if (/^\d{1,39}$/.test(text) && BigInt(text) <= MAX_UINT128) return BigInt(text);
-  throw new InvalidArgumentError("It has to be a whole number of base units, below 2^128.");
 }
 
 /** An address; where it has capitals, its checksum has to be right. Gives the checksummed form. */

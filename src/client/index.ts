@@ -48,7 +48,7 @@ export { type ChainAccess, fund } from "./funds.js";
 export { DealHistory, holders, type Opening, type PastDeal } from "./history.js";
 export type { DealWishes } from "./market.js";
 export { askSignature, upload } from "./providers.js";
-export { type Candidate, type LeftOut, type Quote, type QuoteOptions, quote } from "./quote.js";
+export { type Candidate, type LeftOut, paysToSettle, type Quote, type QuoteOptions, quote } from "./quote.js";
 export { compareRanked, NO_RECORD, type ProviderRecord, type Ranked, recordFactor } from "./records.js";
 export * from "./replicas/index.js";
 export {

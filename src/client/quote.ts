@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { getAddress, type Provider } from "ethers";
+import { getAddress, type Provider, ZeroAddress } from "ethers";
 import { ChainError } from "../chain/errors.js";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
@@ -64,6 +64,8 @@ const ASKED_AT_ONCE = 32;
 const NODE_MS = 5_000;
 const ALL_MS = 20_000;
 const MAX_REPLICAS = 255;
+/** Wei of a whole native coin. */
+const COIN = 10n ** 18n;
 
 type Answer = { readonly offered: Offered } | { readonly leftOut: LeftOut };
 
@@ -98,6 +100,23 @@ export async function quote(reader: DealReader, wishes: QuoteWishes, options: Qu
     settleCost: SETTLE_GAS * (await ask("read the gas price", gasPrice(inquiry.chain))),
     recordsMissing,
   };
+}
+
+/**
+ * Whether the bounty for a miss pays for the gas of its settlement, at the present price of gas. Where it doesn't, nobody
+ * but owner and provider will settle (PROTOCOL section 6).
+ *
+ * @param coinPrice - base units of the quote's token that a whole native coin (10^18 wei) is worth; not needed where that
+ *   is the token
+ * @returns undefined where it can't be known without `coinPrice`
+ */
+export function paysToSettle(
+  { bounty }: Pick<Candidate, "bounty">,
+  { token, settleCost }: Pick<Quote, "token" | "settleCost">,
+  coinPrice?: bigint,
+): boolean | undefined {
+  const price = token === ZeroAddress ? COIN : coinPrice;
+  return price === undefined ? undefined : bounty * COIN >= settleCost * price;
 }
 
 async function prepare(reader: DealReader, wishes: QuoteWishes): Promise<Inquiry> {

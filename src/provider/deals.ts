@@ -39,7 +39,7 @@ export class DealDesk {
   /** What it has published is what it keeps to. */
   readonly #book: OfferBook;
 
-  /** @throws HoldfastError `INVALID_REGION` where the policy names one that is none */
+  /** @throws HoldfastError `INVALID_REGION`, `INVALID_POLICY` where no offer can be made of the policy */
   constructor(options: DealDeskOptions) {
     this.#o = options;
     this.#book = new OfferBook(options);

@@ -1,7 +1,10 @@
-import type { Signer } from "ethers";
+import { type Signer, TypedDataEncoder } from "ethers";
 import type { Deployment } from "../chain/deployment.js";
+import { HoldfastError } from "../errors.js";
 import {
   dealDomain,
+  MAX_REGIONS,
+  OFFER_TYPES,
   type Offer,
   type OfferPageJson,
   offersToJson,
@@ -54,9 +57,11 @@ const LOOK_MS = 1_000;
  * What a policy offers, one offer for each of its tiers that the market has.
  *
  * @throws HoldfastError `INVALID_REGION`
+ * @throws RangeError, SyntaxError where a number is none that an offer can have
  */
 export function standingOffers({ provider, deployment, policy }: OfferBookOptions): StandingOffer[] {
   const { token, tiers, minPieceBytes = 1, maxPieceBytes, minPeriods = 1, maxPeriods, regions = [] } = policy;
+  if (regions.length > MAX_REGIONS) throw new RangeError(`${regions.length} regions, of ${MAX_REGIONS} at most`);
   return tiers
     .filter(({ tier }) => deployment.tiers[tier] !== undefined)
     .map(({ tier, pricePerGiBPerPeriod, egressPricePerGiB, collateralRatio }) => ({
@@ -84,10 +89,19 @@ export class OfferBook {
   #looked: Promise<OfferPageJson> | undefined;
   #lookedAt = 0;
 
-  /** @throws HoldfastError `INVALID_REGION` where the policy names one that is none */
+  /** @throws HoldfastError `INVALID_REGION`, `INVALID_POLICY` where no offer can be made of the policy */
   constructor(options: OfferBookOptions) {
     this.#o = options;
-    this.offers = standingOffers(options);
+    try {
+      this.offers = standingOffers(options);
+      for (const offer of this.offers) TypedDataEncoder.hashStruct("Offer", OFFER_TYPES, { ...offer, validUntil: 0n });
+    } catch (cause) {
+      if (cause instanceof HoldfastError) throw cause;
+      const message = `no offer can be made of the policy: ${cause instanceof Error ? cause.message : cause}`;
+      throw new HoldfastError("INVALID_POLICY", message, "give whole numbers that fit the members of an offer", {
+        cause,
+      });
+    }
   }
 
   /** For `GET /offers`. @throws what the chain's provider throws where it can't be asked */

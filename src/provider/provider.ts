@@ -51,7 +51,8 @@ export interface RunningProvider extends RunningNode {
  * Starts a provider: opens its store, checks that the chain has the deployment, serves, and proves. The provider has to
  * register and provision stake before a client can find it and the market takes its deals.
  *
- * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`
+ * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`,
+ *   `INVALID_POLICY`
  * @throws the reason of `signal`, and what the file system throws
  * @example
  * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });

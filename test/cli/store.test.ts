@@ -69,7 +69,7 @@ describe("cli: store and fetch", () => {
   });
 
   it("stores with several, and says what it cost", async () => {
-    const { status, stdout } = await store("--replicas", "2", "--max-price", "30000");
+    const { status, stdout } = await store("--replicas", "2", "--max-price", "0.03 TUSD");
     expect(status).to.equal(0);
     for (const line of [piece.cid, "120000 base units for 6 periods", "180000 base units for 6 periods"]) {
       expect(stdout).to.include(line);
