@@ -1,25 +1,27 @@
 import { type Provider, type Signer, toBeHex } from "ethers";
 import { connect, verifyDeployment } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
-import { ChainError } from "../chain/errors.js";
 import { Mutex } from "../chain/mutex.js";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
 import { type FolderSource, packFolder } from "../piece/car/index.js";
 import { type Commitment, commit, encodePieceCid, type Payload } from "../piece/index.js";
 import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, Stage, type Tier } from "../protocol/index.js";
+import { type Amended, type AmendOptions, amendDeal } from "./amend.js";
 import { extendDeal, terminateDeal } from "./deals.js";
+import { isProvidersFault } from "./faults.js";
 import { type StoredFolder, type StoreFolderOptions, storedFolder, withPacked } from "./folders.js";
 import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
 import { DealHistory } from "./history.js";
 import { refused } from "./http.js";
 import { checkWishes, type DealWishes, termsFor } from "./market.js";
+import { type MigratedDeal, type MigrateOptions, migrateDeal } from "./migrate.js";
 import { askSignature, upload } from "./providers.js";
 import { type Candidate, checkReplicas, type LeftOut, quote } from "./quote.js";
 import { type PostedRequest, postRequest, type RequestWishes } from "./requests.js";
 import { memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 import { type ChainSender, walletSender } from "./sender.js";
-import { isSignedBy } from "./signatures.js";
+import { checkAgreed } from "./signatures.js";
 
 export type ClientOptions = ChainAccess;
 
@@ -87,27 +89,7 @@ interface Order {
   readonly tier: Tier;
 }
 
-/** What another provider may do better: this one does not answer, refuses, or answers nonsense. */
-const PROVIDER_FAULTS: ReadonlySet<string> = new Set([
-  "PROVIDER_UNREACHABLE",
-  "PROVIDER_REFUSED",
-  "INVALID_REQUEST",
-  // Its offer holds amounts that no terms can have.
-  "INVALID_TERMS",
-  "AMOUNT_TOO_LARGE",
-]);
-
 const MOST_REASONS = 5;
-
-/** What the market says where it is the provider that does not keep its side. */
-const PROVIDER_REVERTS: ReadonlySet<string> = new Set([
-  "InsufficientStake",
-  "StakeBelowMinimum",
-  "InvalidProviderSignature",
-  "NotRegistered",
-  "TermsCancelled",
-  "TermsExpired",
-]);
 
 /**
  * What a dapp uses: store a file in one call, get it back verified.
@@ -270,6 +252,21 @@ export class HoldfastClient {
     return this.#paying.run(() => extendDeal(this.#access, id, periods, maxCost));
   }
 
+  /**
+   * Gives a deal another piece, from the first window on whose challenge is far enough away.
+   *
+   * @param what - the payload, or the PieceCID of one that the deal's provider has already
+   * @throws as `amendDeal`
+   */
+  amend(id: bigint, what: Payload | string, options: AmendOptions): Promise<Amended> {
+    return amendDeal(this.#access, id, what, options, this.#paying);
+  }
+
+  /** Moves a deal to another provider, who shows that it has the piece. @throws as `migrateDeal` */
+  migrate(id: bigint, options: MigrateOptions): Promise<MigratedDeal> {
+    return migrateDeal(this.#access, id, options, this.#paying);
+  }
+
   /** Posts a request to the open market. What is missing in the vault is deposited. @throws as `postRequest` */
   request(what: Payload | Commitment, wishes: RequestWishes): Promise<PostedRequest> {
     return this.#paying.run(() => postRequest(this.#access, what, wishes));
@@ -312,18 +309,9 @@ export class HoldfastClient {
   async #signature({ id, url, terms }: Deal): Promise<string> {
     const { dealId, providerSignature } = await askSignature(url, terms);
     if (BigInt(dealId) !== id) throw refused(url, `it signed another deal, ${dealId}`);
-    const digest = toBeHex(id, 32);
-    const signer = await ask("read the registry", this.#access.contracts.registry.signerOf(terms.provider));
-    for (const account of [terms.provider, signer]) {
-      if (await isSignedBy(this.#provider, account, digest, providerSignature)) return providerSignature;
-    }
-    throw refused(url, `its signature is neither the provider's (${terms.provider}) nor its signer's`);
+    await checkAgreed(this.#access, url, terms.provider, toBeHex(id, 32), providerSignature);
+    return providerSignature;
   }
-}
-
-function isProvidersFault(error: unknown): error is HoldfastError {
-  if (error instanceof ChainError) return error.revert !== undefined && PROVIDER_REVERTS.has(error.revert.name);
-  return error instanceof HoldfastError && PROVIDER_FAULTS.has(error.code);
 }
 
 /** Why there were no more to choose from; the first few will do. */

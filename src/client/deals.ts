@@ -27,6 +27,8 @@ export interface DealInfo {
   readonly token: string;
   readonly pricePerPeriod: bigint;
   readonly collateral: bigint;
+  /** e_1, the block of the first challenge. */
+  readonly firstEpoch: number;
   /** N, the windows that the deal has. */
   readonly periods: number;
   /** Up to where anybody may extend. */
@@ -41,8 +43,23 @@ export interface DealInfo {
   readonly allowance: number;
   /** The last block of the last window that is paid for. */
   readonly paidUntil: number;
+  /** Amendments that it has accepted: the nonce of the next one. */
+  readonly amendments: number;
+  /** The amendment that waits for its first window; undefined where none does. */
+  readonly pending: PendingAmendment | undefined;
+  /** The deal that this one was moved to; undefined where it was not. */
+  readonly successor: bigint | undefined;
   /** As they would be if the deal were settled now. */
   readonly totals: Totals;
+}
+
+/** What a deal will be from a window on. */
+export interface PendingAmendment {
+  /** k*, the first window under it. */
+  readonly from: number;
+  readonly root: string;
+  readonly leafCount: bigint;
+  readonly pricePerPeriod: bigint;
 }
 
 /** Whose deals to look for; both: those of one owner with one provider. */
@@ -169,6 +186,23 @@ export async function findByPrefix(
   throw new HoldfastError(`AMBIGUOUS_${code}`, `${text} could be ${listed}${more}`, "give more digits of the id");
 }
 
+/**
+ * A deal that `access` owns and that is open.
+ *
+ * @throws HoldfastError `UNKNOWN_DEAL`, `NOT_OWNER`, `DEAL_NOT_OPEN`
+ * @throws ChainError where the chain can't be asked
+ */
+export async function readOwnOpenDeal(access: ChainAccess, id: bigint): Promise<DealInfo> {
+  const deal = await readDeal(access, id);
+  const text = dealIdText(id);
+  if (deal.owner !== access.address) {
+    throw new HoldfastError("NOT_OWNER", `deal ${text} is owned by ${deal.owner}`, "act with the owner's key");
+  }
+  if (deal.status === Status.Open) return deal;
+  const message = `deal ${text} is not open any more: ${statusName(deal.status)}`;
+  throw new HoldfastError("DEAL_NOT_OPEN", message, "open a new one");
+}
+
 /** A deal with the hash that a transfer of it is bound to. @throws HoldfastError `UNKNOWN_DEAL` */
 export async function readState(reader: DealReader, id: bigint): Promise<DealState> {
   // The hash first: where the deal changes in between, the transfer fails instead of handing over what nobody saw.
@@ -262,7 +296,7 @@ function infoOf(
   view: DealViewStructOutput,
   totals: TotalsStructOutput,
 ): DealInfo {
-  const { owner, provider, root, leafCount, token, price, collateral, standing } = view;
+  const { owner, provider, root, leafCount, token, price, collateral, standing, revision, successor } = view;
   const [tier, periods] = [Number(view.tier), Number(view.periods)];
   const row = deployment.tiers[tier];
   if (!row) throw new HoldfastError("UNKNOWN_TIER", `the deployment has no tier ${tier}`, "use this chain's file");
@@ -276,6 +310,7 @@ function infoOf(
     token,
     pricePerPeriod: price,
     collateral,
+    firstEpoch: Number(view.firstEpoch),
     periods,
     maxPeriods: Number(view.maxPeriods),
     status: Number(standing.status) as Status,
@@ -284,8 +319,15 @@ function infoOf(
     missed: Number(standing.missed),
     allowance: Number(standing.allowance),
     paidUntil: windowOf(Number(view.firstEpoch), row, periods).lastBlock,
+    amendments: Number(revision.nonce),
+    pending: pendingIn(revision),
+    successor: successor === 0n ? undefined : successor,
     totals: totalsFrom(totals),
   };
+}
+
+function pendingIn({ from, root, leafCount, price }: DealViewStructOutput["revision"]): PendingAmendment | undefined {
+  return from === 0n ? undefined : { from: Number(from), root, leafCount, pricePerPeriod: price };
 }
 
 function totalsFrom(totals: TotalsStructOutput): Totals {

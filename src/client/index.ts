@@ -10,6 +10,7 @@ export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
 export type { Payload } from "../piece/index.js";
 export { FileKey } from "../replica/index.js";
+export { type Amended, type AmendOptions, type AmendStep, amendDeal } from "./amend.js";
 export type { Offered, QuoteWishes } from "./candidates.js";
 export {
   type ClientOptions,
@@ -30,6 +31,7 @@ export {
   dealIdText,
   extendDeal,
   findDeals,
+  type PendingAmendment,
   readDeal,
   readDeals,
   readState,
@@ -47,6 +49,7 @@ export {
 export { type ChainAccess, fund } from "./funds.js";
 export { DealHistory, holders, type Opening, type PastDeal } from "./history.js";
 export type { DealWishes } from "./market.js";
+export { type MigratedDeal, type MigrateOptions, type MigrateStep, migrateDeal } from "./migrate.js";
 export { askSignature, upload } from "./providers.js";
 export { type Candidate, type LeftOut, paysToSettle, type Quote, type QuoteOptions, quote } from "./quote.js";
 export { compareRanked, NO_RECORD, type ProviderRecord, type Ranked, recordFactor } from "./records.js";

@@ -4,8 +4,22 @@
  * @packageDocumentation
  */
 
+import { toBeHex } from "ethers";
 import type { Payload } from "../piece/index.js";
-import { type DealAnswer, type DealTerms, dealAnswerFromJson, termsToJson } from "../protocol/index.js";
+import {
+  type Amendment,
+  type AmendmentAnswer,
+  amendmentAnswerFromJson,
+  amendmentToJson,
+  type DealAnswer,
+  type DealTerms,
+  dealAnswerFromJson,
+  type MigrationAnswer,
+  migrationAnswerFromJson,
+  type PullAnswer,
+  pullAnswerFromJson,
+  termsToJson,
+} from "../protocol/index.js";
 import { readAtMost, readJson, refused, request } from "./http.js";
 
 const DEAL_TIMEOUT_MS = 30_000;
@@ -37,6 +51,26 @@ export async function upload(url: string, pieceCid: string, payload: Payload): P
 export async function askSignature(url: string, terms: DealTerms): Promise<DealAnswer> {
   const response = await call(url, "deals", { method: "POST", ...json({ terms: termsToJson(terms) }) });
   return dealAnswerFromJson(await readJson(response, url));
+}
+
+/** Has a provider sign an amendment. @throws HoldfastError as {@link askSignature} */
+export async function askAmendment(url: string, amendment: Amendment, owner: string): Promise<AmendmentAnswer> {
+  const body = { amendment: amendmentToJson(amendment), owner };
+  const response = await call(url, "amendments", { method: "POST", ...json(body) });
+  return amendmentAnswerFromJson(await readJson(response, url));
+}
+
+/** Has a provider fetch the piece of a deal; the answer names it once it is there. @throws HoldfastError as above */
+export async function askPull(url: string, dealId: bigint): Promise<PullAnswer> {
+  const response = await call(url, "pulls", { method: "POST", ...json({ dealId: toBeHex(dealId, 32) }) });
+  return pullAnswerFromJson(await readJson(response, url));
+}
+
+/** Has a provider sign the terms that follow a deal, and prove that it has the piece. @throws HoldfastError as above */
+export async function askMigration(url: string, dealId: bigint, terms: DealTerms): Promise<MigrationAnswer> {
+  const body = { dealId: toBeHex(dealId, 32), terms: termsToJson(terms) };
+  const response = await call(url, "migrations", { method: "POST", ...json(body) });
+  return migrationAnswerFromJson(await readJson(response, url));
 }
 
 /** The response to a download of a whole piece. @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED` */

@@ -1,5 +1,7 @@
 import { Interface, isError, type Provider, recoverAddress, ZeroAddress } from "ethers";
 import { chainError } from "../chain/errors.js";
+import { ask, type ChainAccess } from "./funds.js";
+import { refused } from "./http.js";
 
 const ERC1271 = new Interface(["function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)"]);
 /** ERC-1271: the selector of its only function, padded to a word. */
@@ -37,4 +39,24 @@ function recovers(account: string, digest: string, signature: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Checks that a provider, or the signer that it registered, has signed.
+ *
+ * @param url - of its node, for the error
+ * @throws HoldfastError `PROVIDER_REFUSED` where neither has
+ * @throws ChainError where the chain can't be asked
+ */
+export async function checkAgreed(
+  { contracts }: ChainAccess,
+  url: string,
+  provider: string,
+  digest: string,
+  signature: string,
+): Promise<void> {
+  const chain = contracts.market.runner?.provider as Provider;
+  const signer = await ask("read the registry", contracts.registry.signerOf(provider));
+  for (const account of [provider, signer]) if (await isSignedBy(chain, account, digest, signature)) return;
+  throw refused(url, `its signature is neither the provider's (${provider}) nor its signer's`);
 }

@@ -1,13 +1,9 @@
 /** Seeds of challenge epochs, checkpointed first where the chain's randomness needs that. */
-import { toQuantity } from "ethers";
 import type { Logger } from "pino";
-import type { IRandaoRandomness } from "../../typechain-types/index.js";
 import type { Chain } from "../chain/chain.js";
-import { chainError } from "../chain/errors.js";
-import { encodeHeader, type HeaderJson } from "../chain/header.js";
 import { Mutex } from "../chain/mutex.js";
+import { obtainSeed } from "../chain/seeds.js";
 import type { TransactionSender } from "../chain/sender.js";
-import { HoldfastError } from "../errors.js";
 
 /** Seeds kept in memory: more epochs than are ever open at once. */
 const KEPT = 1_024;
@@ -51,53 +47,12 @@ export class SeedReader {
     for (const epoch of this.#known.keys()) if (epoch > block) this.#known.delete(epoch);
   }
 
-  async #obtain(epoch: number, signal: AbortSignal): Promise<bigint> {
-    const { randomness, randao } = this.#options.chain.contracts;
-    try {
-      return await randomness.seed(epoch);
-    } catch (error) {
-      const failed = chainError(error, `read the seed of epoch ${epoch}`);
-      if (randao === undefined || failed.revert?.name !== "SeedUnavailable") throw failed;
-    }
-    try {
-      await this.#checkpoint(randao, epoch, signal);
-      return await randao.seed(epoch);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof HoldfastError) throw error;
-      throw chainError(error, `checkpoint the seed of epoch ${epoch}`);
-    }
-  }
-
-  async #checkpoint(randao: IRandaoRandomness, epoch: number, signal: AbortSignal): Promise<void> {
+  #obtain(epoch: number, signal: AbortSignal): Promise<bigint> {
     const { chain, sender, logger, onCheckpoint } = this.#options;
-    const data = randao.interface.encodeFunctionData("checkpoint", [epoch, encodeHeader(await header(chain, epoch))]);
-    const call = { to: chain.deployment.randomness, data };
-    const doing = `checkpoint the seed of epoch ${epoch}`;
-    try {
-      const sent = await sender.send(call, doing, signal);
-      if (sent.status !== "mined") return;
-      logger.info({ epoch, hash: sent.receipt.hash }, "seed checkpointed");
-      onCheckpoint(epoch, sent.receipt.hash);
-    } catch (error) {
-      const failed = chainError(error, doing);
-      if (failed.revert?.name === "UnknownBlockHash") throw seedLost(epoch, error);
-      throw failed;
-    }
+    const told = (at: number, hash: string) => {
+      logger.info({ epoch: at, hash }, "seed checkpointed");
+      onCheckpoint(at, hash);
+    };
+    return obtainSeed({ ...chain, sender }, epoch, { signal, onCheckpoint: told });
   }
-}
-
-async function header({ provider }: Chain, epoch: number): Promise<HeaderJson> {
-  const block: HeaderJson | null = await provider.send("eth_getBlockByNumber", [toQuantity(epoch), false]);
-  if (block !== null) return block;
-  throw new HoldfastError("NO_HEADER", `The node has no block ${epoch}`, "Use a node that is not behind.");
-}
-
-function seedLost(epoch: number, cause: unknown): HoldfastError {
-  return new HoldfastError(
-    "SEED_LOST",
-    `The seed of epoch ${epoch} was not checkpointed, and the chain no longer serves that block's hash`,
-    "Windows of this epoch can't be proven any more; leave a keeper running.",
-    { cause },
-  );
 }

@@ -1,21 +1,33 @@
 /**
- * The routes for deals that move here from other providers.
+ * The routes for amendments, and deals that move here from other providers.
  *
  * @packageDocumentation
  */
-import { migrationRequestFromJson, pullRequestFromJson, termsFromJson } from "../protocol/index.js";
+import {
+  amendmentFromJson,
+  amendmentRequestFromJson,
+  migrationRequestFromJson,
+  pullRequestFromJson,
+  termsFromJson,
+} from "../protocol/index.js";
+import type { AmendmentDesk } from "./amendments.js";
 import { type App, jsonOf, smallBody } from "./app.js";
 import type { MigrationDesk } from "./migrations.js";
 import type { PullDesk } from "./pulls.js";
 
 /** What answers them. */
 export interface Changes {
+  readonly amendments: Pick<AmendmentDesk, "accept">;
   readonly migrations: Pick<MigrationDesk, "accept">;
   readonly pulls: Pick<PullDesk, "pull">;
 }
 
 /** Adds the routes. @param jsonMs - a body that takes longer is cut off, in milliseconds */
-export function addChanges(app: App, { migrations, pulls }: Changes, jsonMs?: number): void {
+export function addChanges(app: App, { amendments, migrations, pulls }: Changes, jsonMs?: number): void {
+  app.post("/amendments", smallBody(jsonMs), async (c) => {
+    const { amendment, owner } = amendmentRequestFromJson(await jsonOf(c));
+    return c.json(await amendments.accept(amendmentFromJson(amendment), owner));
+  });
   app.post("/pulls", smallBody(jsonMs), async (c) => {
     const { dealId } = pullRequestFromJson(await jsonOf(c));
     const answer = await pulls.pull(BigInt(dealId));

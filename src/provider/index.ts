@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export { AmendmentDesk, type AmendmentDeskOptions } from "./amendments.js";
 export type { Changes } from "./change-routes.js";
 export { DealDesk, type DealDeskOptions } from "./deals.js";
 export { createNode, type NodeOptions } from "./http.js";

@@ -2,7 +2,7 @@ import { getBytes, hexlify } from "ethers";
 import type { Contracts } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
 import { chainError } from "../chain/errors.js";
-import { seedAfter } from "../chain/possession.js";
+import { seedAfter } from "../chain/seeds.js";
 import { HoldfastError } from "../errors.js";
 import { prove } from "../piece/index.js";
 import {

@@ -11,6 +11,7 @@ import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
+import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { MigrationDesk } from "./migrations.js";
@@ -93,8 +94,9 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const { maxPieceBytes } = policy;
   const pulls = new PullDesk({ provider, contracts: chain.contracts, store, maxPieceBytes, fetching, logger });
   const head = () => chain.provider.getBlockNumber();
+  const amendments = new AmendmentDesk({ ...counter, head });
   const migrations = new MigrationDesk({ ...counter, desk, head });
-  const changes = { migrations, pulls };
+  const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
   const node = await startNode({ store, desk, changes, logger, maxPieceBytes, ...listen });
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");

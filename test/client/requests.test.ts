@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { hexlify, randomBytes, type Wallet } from "ethers";
 import type { ChainError } from "../../src/chain/errors.js";
-import { seedAfter } from "../../src/chain/possession.js";
+import { seedAfter } from "../../src/chain/seeds.js";
 import {
   actOnReplica,
   type ChainAccess,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { hexlify, randomBytes, type Wallet } from "ethers";
-import { seedAfter } from "../../src/chain/possession.js";
+import { seedAfter } from "../../src/chain/seeds.js";
 import { dealIdText, upload } from "../../src/client/index.js";
 import {
   type DealTerms,
