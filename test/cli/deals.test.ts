@@ -58,7 +58,7 @@ describe("cli: deals", () => {
     const [head, ...rows] = all.stdout.trimEnd().split("\n");
     expect(head).to.match(/^deal +status +piece +provider +proven +missed +paid until +escrow$/);
     expect(rows.map((row) => row.split(/ +/)[0])).to.deep.equal(ids.map((id) => id.slice(0, 12)));
-    expect(rows[0]).to.match(/ Open +0x\w{10} +0x\w{40} +0 of 0 +0 of \d+ +block \d+ +3 TUSD$/);
+    expect(rows[0]).to.match(/ Open +0x\w{10} +0x\w{40} +\d of \d +0 of \d+ +block \d+ +[\d.]+ TUSD$/);
     const mine = json(await holdfast(["deals", "--client", owner.address, "--json"]));
     expect(mine.deals).to.have.length(1);
     expect(mine.deals[0]).to.deep.include({
@@ -68,7 +68,7 @@ describe("cli: deals", () => {
       pricePerPeriod: String(SIZE),
       periods: 6,
     });
-    expect(mine.deals[0].totals.escrow).to.equal(String(6 * SIZE));
+    expect(mine.deals[0].totals.funded).to.equal(String(6 * SIZE));
     const served = json(
       await holdfast(["deals", "--provider", node.wallet.address, "--client", friend.address, "--json"]),
     );

