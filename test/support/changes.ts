@@ -77,7 +77,7 @@ export async function possessionOf(world: World, id: bigint, terms: DealTerms, p
     market: world.marketAddress,
     dealId: migrationQuestionId(id, terms.provider),
     window: 0,
-    seed: await world.randomness.seed(epoch),
+    seed: await world.randomness.seed(epoch, { blockTag: "pending" }),
     count: (TIERS[terms.tier] as (typeof TIERS)[number]).challenges,
     leafCount: terms.leafCount,
   });
