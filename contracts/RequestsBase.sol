@@ -229,8 +229,10 @@ abstract contract RequestsBase is IStorageRequests {
         if (terms.collateral != request.collateral) revert TermsMismatch("collateral");
     }
 
-    /// @dev That it has no replica of this request, and lies where one is wanted.
+    /// @dev That it has no replica of this request, and lies where one is wanted. It can't be this contract, which the
+    /// market would take for a provider that agrees, being the sender.
     function _checkProvider(uint256 id, bytes6[] calldata regions, address provider) internal view {
+        if (provider == address(this)) revert TermsMismatch("provider");
         if (_deals[id][provider] != 0) revert AlreadyFilled(id, provider);
         if (regions.length == 0) return;
         bytes6 region = registry.regionOf(provider);

@@ -240,6 +240,17 @@ describe("StorageRequests: fill", () => {
     await requests.fill(posted.call, 0n, terms, await signTerms(signer, world.domain, terms), proof);
   });
 
+  it("is not for the contract itself, which the market would not ask for a signature", async () => {
+    const world = await fixture();
+    const posted = await postRequest(world, { collateral: 0n });
+    await awaitFirstFill(posted);
+    const terms = offerFor(world, posted, world.provider, { provider: world.requestsAddress });
+    const proof = await possession(world, posted, world.requestsAddress);
+    await expect(world.requests.connect(world.stranger).fill(posted.call, 0n, terms, "0x", proof))
+      .to.be.revertedWithCustomError(world.requests, "TermsMismatch")
+      .withArgs("provider");
+  });
+
   it("leaves everything unchanged where the market refuses", async () => {
     const world = await fixture();
     const posted = await postRequest(world);
