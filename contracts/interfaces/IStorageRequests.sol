@@ -198,8 +198,8 @@ interface IStorageRequests {
     /// @param terms What the request asks for: client (this contract with `repair`, else the request's), root,
     /// leafCount, tier, periods (the slot's where there is one), maxPeriods, token and collateral the same, prices at
     /// most those allowed.
-    /// @param providerSignature As for the market's `open`. Never empty: this contract is the sender there, and nobody's
-    /// signer, unless a provider made it its own.
+    /// @param providerSignature As for the market's `open`. Never empty: this contract is the sender there, and signer
+    /// of no provider but one that made it its own.
     /// @param proof That the provider holds the piece: a multiproof of the leaves of `challengeOf`.
     /// @return dealId The deal.
     function fill(

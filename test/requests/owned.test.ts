@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import type { StorageRequest } from "../../src/protocol/index.js";
+import { type StorageRequest, signAmendment, signTerms } from "../../src/protocol/index.js";
+import { amendmentFor, consentTo, migrateDeal, possessionOf } from "../support/changes.js";
 import { balance, networkHelpers, plain, Status } from "../support/market.js";
 import {
   claims,
@@ -7,6 +8,7 @@ import {
   deployRequests,
   fill,
   filled,
+  offerFor,
   postRequest,
   proveWindow,
   SETTLED,
@@ -171,6 +173,23 @@ describe("StorageRequests: deals that it owns", () => {
       }
     });
 
+    it("frees it when the client has moved the deal to another provider", async () => {
+      const world = await fixture();
+      const { requests, registry, market, client, provider, providers, requestsAddress, tokenAddress } = world;
+      await registry.connect(provider).provision(requestsAddress, tokenAddress, 50n);
+      const posted = await postRequest(world, { minStake: 50n });
+      const dealId = await filled(world, posted, provider);
+      await world.vault.connect(client).setOperator(market, true);
+      await networkHelpers.mine(2);
+      const terms = offerFor(world, posted, providers[1]);
+      await migrateDeal(world, { id: dealId, piece: posted.piece }, terms, providers[1]);
+      await proveWindow(world, dealId, posted.piece, 1);
+      await closeWindow(world, dealId, 1);
+      await requests.unlock(posted.call, provider);
+      expect(await market.statusOf(dealId)).to.equal(Status.Migrated);
+      expect(plain(await registry.provisionOf(provider, requestsAddress, tokenAddress))).to.deep.equal([50n, 0n]);
+    });
+
     it("keeps it while a deal is ending, and has nothing to free where none was asked for", async () => {
       const world = await fixture();
       const { requests, registry, market, client, provider, requestsAddress, tokenAddress } = world;
@@ -190,6 +209,45 @@ describe("StorageRequests: deals that it owns", () => {
         .to.be.revertedWithCustomError(requests, "UnknownReplica")
         .withArgs(free.id, client.address);
     });
+  });
+
+  it("lets nobody change its deals, or take its claims, past it: it signs nothing", async () => {
+    const { world, posted, dealId } = await live();
+    const { market, vault, client, stranger, provider, providers, requestsAddress, marketAddress } = world;
+    await closeWindow(world, dealId, 1);
+    await market.settle([dealId], stranger);
+    const before = await claims(world);
+    expect(before).to.equal(950n);
+    const terms = offerFor(world, posted, providers[1], { pricePerPeriod: 100n });
+    const byProvider = await signTerms(providers[1], world.domain, terms);
+    const refused = async (call: Promise<unknown>) =>
+      expect(call).to.be.revertedWithCustomError(market, "InvalidClientSignature").withArgs(requestsAddress);
+    for (const by of [client, stranger]) {
+      const own = await signTerms(by, world.domain, terms);
+      await refused(market.connect(by).open(terms, own, byProvider));
+      const consent = await consentTo(world, by, dealId, terms);
+      await networkHelpers.mine(2);
+      const proof = await possessionOf(world, dealId, terms, posted.piece);
+      for (const signature of ["0x", consent]) {
+        await refused(market.connect(by).migrate(dealId, terms, signature, byProvider, proof));
+      }
+      const amendment = await amendmentFor(world, { id: dealId, terms }, posted.piece);
+      const accepted = await signAmendment(provider, world.domain, amendment);
+      for (const signature of ["0x", await signAmendment(by, world.domain, amendment)]) {
+        await refused(market.connect(by).amend(amendment, signature, accepted));
+      }
+      await expect(market.connect(by).terminate(dealId)).to.be.revertedWithCustomError(market, "NotOwner");
+      await expect(market.connect(by).transferFrom(requestsAddress, by, dealId)).to.be.revertedWithCustomError(
+        market,
+        "ERC721InsufficientApproval",
+      );
+      const forever = 4_000_000_000n;
+      await expect(
+        vault.setOperatorWithSignature(requestsAddress, by, true, 0n, forever, consent),
+      ).to.be.revertedWithCustomError(vault, "InvalidSignature");
+    }
+    expect(await vault.isOperator(requestsAddress, marketAddress)).to.equal(true);
+    expect(await claims(world)).to.equal(before);
   });
 
   it("leaves the deals of a request without repair to the client alone", async () => {
