@@ -1,9 +1,17 @@
 /** The deals that a keeper looks after: found by their events, read from the chain's own books. */
 import { getBytes, toBeHex, zeroPadValue } from "ethers";
-import type { DealViewStructOutput } from "../../typechain-types/MarketLens.js";
+import type { DealViewStructOutput, DueStructOutput } from "../../typechain-types/MarketLens.js";
 import type { Chain } from "../chain/chain.js";
 import type { HeadUpdate } from "../chain/follower.js";
-import { type Stage, Stage as Stages, type Standing, Status } from "../protocol/index.js";
+import {
+  type Due,
+  type Stage,
+  Stage as Stages,
+  type Standing,
+  Status,
+  type Tier,
+  windowOf,
+} from "../protocol/index.js";
 
 /** What keepers need of a deal. Epochs and counts of windows are numbers, amounts base units of `token`. */
 export interface Deal {
@@ -34,11 +42,16 @@ const READ_BATCH = 100;
  * Blocks below the head that are asked for again each time. Behind an endpoint of several nodes, the one that answers for
  * logs may be behind the one that named the head, and leaves out what it has not seen without a word.
  */
-const OVERLAP = 32;
+export const OVERLAP = 32;
 
 /** Whether nothing can be proven any more, whatever happens. */
 export function hasEnded({ standing: { status } }: Deal): boolean {
   return status === Status.Completed || status === Status.Defaulted || status === Status.Migrated;
+}
+
+/** The first block by which one more window of a deal than now has closed: nothing of its standing changes before. */
+export function nextChange({ firstEpoch, standing }: Deal, tier: Tier): number {
+  return windowOf(firstEpoch, tier, standing.closed + 1).lastBlock + 1;
 }
 
 /** A deal's id as logs and people read it. */
@@ -139,4 +152,11 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
       status: Number(standing.status) as Status,
     },
   };
+}
+
+/** What the lens says that a settlement moves. */
+export function dueFrom(due: DueStructOutput): Due {
+  const { payment, fee, refund, bounty, compensation, returned, closes } = due;
+  const [windows, misses] = [Number(due.windows), Number(due.misses)];
+  return { windows, misses, payment, fee, refund, bounty, compensation, returned, closes };
 }

@@ -132,3 +132,34 @@ export interface ReplicaEvents {
    */
   trouble: [{ readonly file: FileRef; readonly code: string; readonly message: string; readonly retryAt: number }];
 }
+
+/** A transaction of a `RepairKeeper` for one request, and where it is. Amounts in base units of the request's token. */
+export interface RequestEvent {
+  readonly id: bigint;
+  readonly hash: string;
+  readonly block: number;
+}
+
+/** Events of a `RepairKeeper`. */
+export interface RepairEvents {
+  /** A head was looked at, and what was due at it is done. */
+  head: [{ readonly number: number }];
+  /** A replica is lost: its deal `dealId` defaulted. `reposted`: another provider is looked for. */
+  repaired: [
+    RequestEvent & {
+      readonly dealId: bigint;
+      readonly provider: string;
+      readonly reposted: boolean;
+      /** What this keeper got for it. */
+      readonly bounty: bigint;
+    },
+  ];
+  /** Money went to the client: what a deal gave back. */
+  collected: [RequestEvent & { readonly dealId: bigint; readonly amount: bigint }];
+  /** Money went to the client: what nobody filled. `slot`: 0n, or the defaulted deal that was posted again. */
+  refunded: [RequestEvent & { readonly slot: bigint; readonly amount: bigint }];
+  /** Stake of the operator's own provider is free again. */
+  unlocked: [RequestEvent & { readonly dealId: bigint; readonly amount: bigint }];
+  /** What could not be done, and why; it is tried again at the next head. */
+  trouble: [{ readonly id: bigint; readonly doing: string; readonly code: string; readonly message: string }];
+}

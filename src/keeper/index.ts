@@ -12,8 +12,10 @@ export type {
   FundingEvents,
   ProvenEvent,
   ProvingEvents,
+  RepairEvents,
   ReplicaEnd,
   ReplicaEvents,
+  RequestEvent,
   SettledEvent,
   Trouble,
   WatchingEvents,
@@ -21,5 +23,6 @@ export type {
 export { FundingKeeper, type FundingKeeperOptions } from "./funding.js";
 export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
+export { RepairKeeper, type RepairKeeperOptions } from "./repairing.js";
 export { type KeptFile, ReplicasKeeper, type ReplicasKeeperOptions } from "./replicas.js";
 export { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";

@@ -2,7 +2,6 @@
 import { EventEmitter } from "node:events";
 import { getAddress } from "ethers";
 import type { Logger } from "pino";
-import type { DueStructOutput } from "../../typechain-types/MarketLens.js";
 import type { Chain } from "../chain/chain.js";
 import { chainError } from "../chain/errors.js";
 import type { HeadUpdate } from "../chain/follower.js";
@@ -10,7 +9,7 @@ import type { TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
 import { type Due, Stage, type Status, Status as Statuses, type Tier, windowOf } from "../protocol/index.js";
 import { sendSplitting } from "./batches.js";
-import { type Deal, DealBook, hasEnded } from "./deals.js";
+import { type Deal, DealBook, dueFrom, hasEnded } from "./deals.js";
 import type { SettledEvent, WatchingEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
 import { type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
@@ -196,10 +195,4 @@ function hasSomethingDue({ stage, standing, paidWindows, slashedMisses }: Deal):
   if (stage === Stage.Closed) return false;
   const ends = standing.status >= Statuses.Completed;
   return ends || standing.provenClosed > paidWindows || standing.missed > slashedMisses;
-}
-
-function dueFrom(due: DueStructOutput): Due {
-  const { payment, fee, refund, bounty, compensation, returned, closes } = due;
-  const [windows, misses] = [Number(due.windows), Number(due.misses)];
-  return { windows, misses, payment, fee, refund, bounty, compensation, returned, closes };
 }

@@ -18,6 +18,7 @@ import {
 import type { PieceStore } from "../store/index.js";
 import { checkSigner, MAX_VALIDITY_SECONDS, refusal } from "./checks.js";
 import { OfferBook, type Policy, type StandingOffer } from "./offers.js";
+import type { PromisedPieces } from "./promised.js";
 
 export interface DealDeskOptions {
   /** The provider that deals are made for. */
@@ -29,6 +30,8 @@ export interface DealDeskOptions {
   readonly contracts: Contracts;
   readonly store: PieceStore;
   readonly policy: Policy;
+  /** Told of every piece that a signature is given for, before it is. */
+  readonly promised?: PromisedPieces;
   /** Unix seconds by the chain. */
   readonly now: () => Promise<bigint>;
 }
@@ -80,8 +83,9 @@ export class DealDesk {
     await this.#checkValidity(terms);
     await this.#checkPiece(terms, offer);
     await this.#checkStake(terms);
-    const { contracts, deployment, provider, signer } = this.#o;
+    const { contracts, deployment, promised, provider, signer } = this.#o;
     await checkSigner(contracts, provider, signer);
+    promised?.promise({ root: getBytes(terms.root), leafCount: terms.leafCount });
     const domain = dealDomain(deployment.chainId, deployment.market);
     return {
       dealId: toBeHex(dealIdOf(domain, terms), 32),

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import { statfs } from "node:fs/promises";
 import { getAddress, Wallet } from "ethers";
 import type { Logger } from "pino";
 import { type Chain, openChain } from "../chain/chain.js";
@@ -14,8 +15,10 @@ import { FilePieceStore } from "../store/index.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
+import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
 import { MigrationDesk } from "./migrations.js";
 import type { Policy } from "./offers.js";
+import { PromisedPieces } from "./promised.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
 
@@ -32,9 +35,11 @@ export interface ProviderOptions extends ListenOptions {
   readonly policy: Policy;
   /** Whether it proves its deals as well; true by default. False where a keeper elsewhere does. */
   readonly proving?: boolean;
+  /** Fills requests of the open market, where it is set: what it takes, and how it fetches. */
+  readonly filling?: FillingPolicy;
   /** Milliseconds between looks at the chain; 1,000 by default. */
   readonly pollMs?: number;
-  /** How pieces are fetched from elsewhere. */
+  /** How pieces are fetched from elsewhere: for requests, and for deals that move here. */
   readonly fetching?: FetchOptions;
   readonly logger: Logger;
   /** Closes the provider when aborted, or stops its start. */
@@ -44,6 +49,8 @@ export interface ProviderOptions extends ListenOptions {
 export interface RunningProvider extends RunningNode {
   /** What proves its deals, for its events; undefined where it was told not to. */
   readonly keeper: ProvingKeeper | undefined;
+  /** What fills requests, for its events; undefined where it was not told to. */
+  readonly filler: FillingKeeper | undefined;
   /** Stops serving and proving; resolves when both are over. May be called again. */
   close(): Promise<void>;
 }
@@ -77,17 +84,20 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
 }
 
 async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
-  const { dataDir, policy, logger, host, port, deployment, proving = true, fetching = {} } = options;
+  const { dataDir, policy, logger, host, port, deployment, proving = true, filling, fetching = {}, pollMs } = options;
   const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
   const store = await FilePieceStore.open(dataDir);
+  const offered = { ...policy, token: getAddress(policy.token) };
+  const promised = new PromisedPieces();
   const counter = {
     provider,
     signer,
     deployment,
     contracts: chain.contracts,
     store,
-    policy: { ...policy, token: getAddress(policy.token) },
+    policy: offered,
+    promised,
     now: () => chainTime(chain.provider),
   };
   const desk = new DealDesk(counter);
@@ -101,13 +111,26 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const node = await startNode({ store, desk, changes, logger, maxPieceBytes, ...listen });
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
-  const sender = new TransactionSender({ provider: chain.provider, signer, logger });
-  const keeper = proving ? new ProvingKeeper({ chain, sender, pieces: store, provider, logger }) : undefined;
-  const kept = keeper?.run(stop.signal).catch((error) => logger.error({ err: error }, "the keeper has stopped"));
+  const poll = pollMs === undefined ? {} : { pollMs };
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll });
+  const shared = { chain, sender, provider, logger };
+  const keeper = proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined;
+  const freeBytes = () => freeBytesAt(dataDir);
+  const filler =
+    filling &&
+    new FillingKeeper({ ...shared, ...filling, signer, store, policy: offered, promised, freeBytes, fetching });
+  const kept = [keeper, filler].map((service) =>
+    service?.run(stop.signal).catch((error) => logger.error({ err: error }, "a keeper has stopped")),
+  );
   const close = async () => {
     stop.abort();
-    await Promise.all([node.close(), pulls.close(), kept]);
+    await Promise.all([node.close(), pulls.close(), ...kept]);
     chain.provider.destroy();
   };
-  return { url: node.url, keeper, close };
+  return { url: node.url, keeper, filler, close };
+}
+
+async function freeBytesAt(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
 }

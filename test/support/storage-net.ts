@@ -2,7 +2,7 @@
 import type { Wallet } from "ethers";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
-import { type Policy, type RunningProvider, startProvider } from "../../src/provider/index.js";
+import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
@@ -21,7 +21,7 @@ export interface StorageNet extends DevChain {
   /** Deposits, provisions stake to the market, registers. */
   register(wallet: Wallet, url: string, stake?: bigint, tiers?: number): Promise<void>;
   /** A provider that is registered and serves. */
-  addProvider(policy?: Partial<Policy>, stake?: bigint): Promise<TestProvider>;
+  addProvider(policy?: Partial<Policy>, stake?: bigint, options?: Partial<ProviderOptions>): Promise<TestProvider>;
   tokensOf(account: string): Promise<bigint>;
 }
 
@@ -79,7 +79,7 @@ export async function startStorageNet(): Promise<StorageNet> {
         deployment: chain.deployment,
         contracts: chain.contracts,
       }),
-    async addProvider(policy = {}, stake = STAKE) {
+    async addProvider(policy = {}, stake = STAKE, options = {}) {
       const wallet = await rich();
       const dataDir = await tempFolder();
       const node = await startProvider({
@@ -91,6 +91,7 @@ export async function startStorageNet(): Promise<StorageNet> {
         pollMs: 20,
         fetching: { allowAddress: (address) => address === "127.0.0.1", resumeAfterMs: 10 },
         logger: testLogger(),
+        ...options,
       });
       nodes.push(node);
       await register(wallet, node.url, stake);

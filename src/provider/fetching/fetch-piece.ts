@@ -13,14 +13,8 @@ import {
   MAX_PAYLOAD_SIZE,
 } from "../../piece/index.js";
 import type { PieceStore } from "../../store/index.js";
+import type { PieceIdentity } from "../promised.js";
 import { download, type FetchOptions, type SizeBounds } from "./download.js";
-
-/** What deals and requests know a piece by. */
-export interface PieceIdentity {
-  /** 32 bytes. */
-  readonly root: Uint8Array;
-  readonly leafCount: bigint;
-}
 
 export interface FetchedPiece {
   readonly pieceCid: string;
