@@ -15,6 +15,7 @@ import {
 import type { PieceStore } from "../store/index.js";
 import { checkSigner, MAX_VALIDITY_SECONDS, openDeal, refusal } from "./checks.js";
 import type { Policy } from "./offers.js";
+import type { PromisedPieces } from "./promised.js";
 
 export interface AmendmentDeskOptions {
   /** The provider that deals are made for. */
@@ -26,6 +27,8 @@ export interface AmendmentDeskOptions {
   readonly contracts: Contracts;
   readonly store: PieceStore;
   readonly policy: Policy;
+  /** Told of every piece that a signature is given for, before it is. */
+  readonly promised?: PromisedPieces;
   /** Unix seconds by the chain. */
   readonly now: () => Promise<bigint>;
   /** The latest block's number. */
@@ -42,14 +45,14 @@ export class AmendmentDesk {
 
   /**
    * Signs an amendment of a deal that is here, or says why not. From then on the new piece has to be kept, and the old
-   * one until the last window under it has closed: nothing here deletes pieces.
+   * one until the last window under it has closed: only pieces that nothing was signed for are ever deleted here.
    *
    * @param owner - who asks for it, and would have to sign it
    * @throws HoldfastError `DEAL_REFUSED`
    * @throws what the chain's provider throws where it can't be asked
    */
   async accept(amendment: Amendment, owner: string): Promise<AmendmentAnswer> {
-    const { contracts, deployment, provider, signer } = this.#o;
+    const { contracts, deployment, promised, provider, signer } = this.#o;
     const deal = await openDeal(contracts, amendment.dealId);
     if (deal.provider !== provider) throw refusal(`that deal is with another provider, ${deal.provider}`);
     if (deal.owner !== owner) throw refusal(`that deal is owned by ${deal.owner}`);
@@ -57,6 +60,7 @@ export class AmendmentDesk {
     await this.#checkTime(deal);
     await this.#checkPrice(amendment, deal);
     await checkSigner(contracts, provider, signer);
+    promised?.promise({ root: getBytes(amendment.root), leafCount: amendment.leafCount });
     const domain = dealDomain(deployment.chainId, deployment.market);
     return { providerSignature: await signAmendment(signer, domain, amendment) };
   }

@@ -102,7 +102,13 @@ describe("provider: its offers", () => {
   it("are not made of a policy that no offer can have", async () => {
     await expectError("INVALID_REGION", () => bookOf({ policy: testPolicy(TOKEN, { regions: ["Berlin"] }) }));
     const tiers = [{ tier: 0, pricePerGiBPerPeriod: `${2n ** 128n}`, egressPricePerGiB: "0", collateralRatio: 1 }];
-    for (const changes of [{ tiers }, { maxPieceBytes: -1 }, { minPeriods: 2 ** 32 }, { maxPeriods: 1.5 }, { regions: Array(17).fill("DE") }]) {
+    for (const changes of [
+      { tiers },
+      { maxPieceBytes: -1 },
+      { minPeriods: 2 ** 32 },
+      { maxPeriods: 1.5 },
+      { regions: Array(17).fill("DE") },
+    ]) {
       await expectError("INVALID_POLICY", () => bookOf({ policy: testPolicy(TOKEN, changes) }));
     }
   });

@@ -135,7 +135,8 @@ export async function provision(net: StorageNet, provider: Wallet, market: strin
   await (await net.contracts.registry.connect(provider).provision(market, net.token, amount)).wait();
 }
 
-async function deposit(net: StorageNet, account: Wallet, amount: bigint, operator: string): Promise<void> {
+/** Money of an account in the vault, within reach of `operator`. */
+export async function deposit(net: StorageNet, account: Wallet, amount: bigint, operator: string): Promise<void> {
   const { deployment, contracts, token } = net;
   await (await TestToken__factory.connect(token, account).approve(deployment.vault, amount)).wait();
   await (await contracts.vault.connect(account).depositAndApprove(token, amount, operator)).wait();

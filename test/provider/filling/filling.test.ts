@@ -7,6 +7,7 @@ import { firstFillBlock, priceAt } from "../../../src/protocol/index.js";
 import { payloadBounds } from "../../../src/provider/fetching/index.js";
 import {
   addFiller,
+  deposit,
   FETCHING,
   type Filling,
   Pace,
@@ -133,7 +134,8 @@ describe("FillingKeeper", () => {
     expect(dear.heard("declined")[0]).to.include({ code: "UNPROFITABLE" });
   });
 
-  it("races another provider for the last replica: one wins, the other loses gas at most", async () => {
+  /** Two providers that fetch, send at the same head, and are put into one block. Gives the loser's transaction, too. */
+  const race = async () => {
     const { url } = await open(servePiece(piece));
     const both = [await addOne(), await addOne()];
     const { id, block } = await post({ dataUri: url });
@@ -142,42 +144,59 @@ describe("FillingKeeper", () => {
     const first = firstFillBlock(block, net.deployment.challengeFinality);
     const head = await net.provider.getBlockNumber();
     if (head < first - 1) await net.mine(first - 1 - head);
-    // Both see the same head, send, and are put into one block.
     await net.automine(false);
     await net.mine();
     const pending = async () => BigInt((await net.provider.send("txpool_status", [])).pending);
-    const deadline = Date.now() + 10_000;
-    while ((await pending()) < 2n && Date.now() < deadline) await new Promise((go) => setTimeout(go, 20));
-    expect(await pending()).to.equal(2n);
+    await expectSoon(async () => (await pending()) === 2n);
     await net.mine();
     await net.automine(true);
     await pace.until(() => both.every((one) => one.heard("filled").length + one.heard("lost").length === 1));
     const winner = both.find((one) => one.heard("filled").length === 1)!;
     const loser = both.find((one) => one.heard("lost").length === 1)!;
+    const mined = await net.provider.getBlock(Number(winner.heard("filled")[0]?.block), true);
+    const data = mined?.prefetchedTransactions.find(({ from }) => from === loser.wallet.address)?.data ?? "";
+    return { id, pace, winner, loser, data };
+  };
+
+  it("races another provider for the last replica: one wins, the other loses gas at most", async () => {
+    const { id, pace, winner, loser } = await race();
     expect(loser.heard("lost")[0]).to.include({ id, slot: 0n, reason: "NothingToFill" });
     expect(await net.contracts.requests.dealOf(id, winner.wallet.address)).to.not.equal(0n);
     expect(await net.contracts.requests.dealOf(id, loser.wallet.address)).to.equal(0n);
     expect(await stakeOf(loser)).to.deep.equal([STAKE, 0n]);
-    // Whoever saw the loser's transaction could have opened a deal by its signature, for ten minutes.
+    // Whoever saw the loser's transaction could open a deal by its signature, for ten minutes.
     await pace.pass(3);
     expect(await files(loser)).to.have.length(2);
     await net.provider.send("evm_increaseTime", [700]);
-    await pace.until(() => loser.heard("dropped").length > 0, 5);
+    await pace.until(() => loser.heard("dropped").length > 0, 20);
     expect(loser.heard("dropped")[0]).to.include({ pieceCid: piece.cid });
     expect(await files(loser)).to.deep.equal([]);
     expect(loser.filler.speculativeBytes).to.equal(0);
     expect(await files(winner)).to.have.length(2);
   });
 
-  it("keeps the bytes of a lost race where another deal needs them", async () => {
-    const { url } = await open(servePiece(piece));
-    const one = await addOne();
-    const dear = { startPrice: 0n, maxPrice: 140_000n, rampEpochs: 100_000 };
-    const [first] = [await post({ dataUri: url }), await post({ ...dear, dataUri: url })];
-    const pace = new Pace(net, one.filler);
-    await pace.until(() => one.heard("filled").length > 0);
-    await (await net.contracts.requests.connect(client).cancel(first.request)).wait();
+  it("keeps the bytes of a lost race where somebody opens the deal by its signature", async () => {
+    const { pace, loser, data } = await race();
+    const [request, , terms, signature] = net.contracts.requests.interface.decodeFunctionData("fill", data);
+    const cost = BigInt(request.maxPrice) * BigInt(request.periods);
+    await deposit(net, client, cost, net.deployment.market);
+    await (await net.contracts.market.connect(client).open([...terms] as never, "0x", signature)).wait();
     await net.provider.send("evm_increaseTime", [700]);
+    await pace.pass(10);
+    expect(loser.heard("dropped")).to.deep.equal([]);
+    expect(await files(loser)).to.have.length(2);
+    expect((await stakeOf(loser))[1]).to.equal(60_000n);
+  });
+
+  it("keeps what it fetched where its deal desk has signed for it", async () => {
+    const { url } = await open(servePiece(piece));
+    const one = await addOne({ prefetchBlocks: 1_000 });
+    const { request } = await post({ startPrice: 0n, maxPrice: 140_000n, rampEpochs: 1_000, dataUri: url });
+    const pace = new Pace(net, one.filler);
+    await pace.until(() => one.heard("fetched").length > 0);
+    const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 300_000n, urls: [one.url] };
+    await net.clientOf(client).store(new Blob([piece.payload]), wishes);
+    await (await net.contracts.requests.connect(client).cancel(request)).wait();
     await pace.pass(10);
     expect(one.heard("dropped")).to.deep.equal([]);
     expect(await files(one)).to.have.length(2);
