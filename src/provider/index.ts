@@ -15,4 +15,5 @@ export { type ProviderOptions, type RunningProvider, startProvider } from "./pro
 export { PullDesk, type PullDeskOptions } from "./pulls.js";
 export { type ByteRange, parseRange } from "./range.js";
 export { type ListenOptions, type RunningNode, startNode } from "./server.js";
+export { startSource } from "./source.js";
 export type { UploadLimits } from "./uploads.js";

@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import { type Commitment, decodePieceCidV1, encodePieceCid } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
 import { type App, invalid } from "./app.js";
-import { matchesEtag, parseRange } from "./range.js";
+import { sendBytes } from "./send-bytes.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
@@ -17,29 +17,12 @@ export function addRetrieval(app: App, store: PieceStore, logger: Logger): void 
     const piece = await find(store, c.req.param("cid"), c.req.query("leafCount"));
     if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
     const cid = encodePieceCid(piece).toString();
-    const size = Number(piece.payloadSize);
-    const etag = `"${cid}"`;
-    const headers: Record<string, string> = { ETag: etag, "Cache-Control": IMMUTABLE, "Accept-Ranges": "bytes" };
-    if (matchesEtag(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
-    const head = c.req.method === "HEAD";
-    // A range counts for GET only, and only while If-Range names these bytes.
-    const ranged = !head && (c.req.header("if-range") ?? etag) === etag;
-    const range = ranged ? parseRange(c.req.header("range"), size) : undefined;
-    if (range === "unsatisfiable") {
-      return c.text(`the piece has ${size} bytes`, 416, { ...headers, "Content-Range": `bytes */${size}` });
-    }
-    const { start, end } = range ?? { start: 0, end: size };
-    headers["Content-Type"] = "application/octet-stream";
-    headers["X-Content-Type-Options"] = "nosniff";
-    headers["Content-Length"] = String(end - start);
-    if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
-    if (head) return c.body(null, 200, headers);
-    const bytes = await store.read(cid, start, end);
     const cut = (error: unknown) => {
       logger.error({ err: error, cid }, "piece can't be served");
       c.env.outgoing.destroy();
     };
-    return c.body(guarded(bytes, cut), range ? 206 : 200, headers);
+    const read = async (start: number, end: number) => guarded(await store.read(cid, start, end), cut);
+    return sendBytes(c, { etag: `"${cid}"`, size: Number(piece.payloadSize), cacheControl: IMMUTABLE, read });
   });
 }
 

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { HoldfastError } from "../errors.js";
+import type { App } from "./app.js";
 import { createNode, type NodeOptions } from "./http.js";
 
 export interface RunningNode {
@@ -30,9 +31,13 @@ const IDLE_MS = 120_000;
  * console.log(node.url);
  * await node.close();
  */
-export async function startNode(options: NodeOptions & ListenOptions): Promise<RunningNode> {
-  const { host = "127.0.0.1", port = 0 } = options;
-  const server = await listen(createNode(options).fetch, host, port);
+export function startNode(options: NodeOptions & ListenOptions): Promise<RunningNode> {
+  return startServer(createNode(options), options);
+}
+
+/** Serves routes over HTTP. @throws HoldfastError `LISTEN_FAILED` */
+export async function startServer(app: App, { host = "127.0.0.1", port = 0 }: ListenOptions): Promise<RunningNode> {
+  const server = await listen(app.fetch, host, port);
   // Large uploads take long, which is their own limit's business; headers have Node's own.
   server.requestTimeout = 0;
   server.setTimeout(IDLE_MS);

@@ -1,0 +1,34 @@
+/**
+ * A payload served from the machine that it is on, for as long as providers fetch it: what a request's `dataUri` names.
+ *
+ * @packageDocumentation
+ */
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { emptyApp } from "./app.js";
+import { sendBytes } from "./send-bytes.js";
+import { type ListenOptions, type RunningNode, startServer } from "./server.js";
+
+/**
+ * Serves a payload at `/` of the URL it gives back, whole or in ranges, to anybody who asks.
+ *
+ * @param payload - a Blob backed by a file is read as it is sent
+ * @throws HoldfastError `LISTEN_FAILED`
+ * @example
+ * const source = await startSource(await fileBlob("video.mp4"), logger, { host: "0.0.0.0", port: 8080 });
+ * await client.request(commitment, { dataUri: "http://203.0.113.7:8080/", ...wishes });
+ */
+export function startSource(payload: Blob, logger: Logger, options: ListenOptions = {}): Promise<RunningNode> {
+  const app = emptyApp(logger);
+  // The file can be another the next time; a download that was cut off must not go on with that one's bytes.
+  const etag = `"${randomUUID()}"`;
+  app.get("/", (c) =>
+    sendBytes(c, {
+      etag,
+      size: payload.size,
+      cacheControl: "no-store",
+      read: (start, end) => payload.slice(start, end).stream(),
+    }),
+  );
+  return startServer(app, options);
+}
