@@ -201,27 +201,23 @@ contract StorageMarket is MarketViews {
     // Changing a deal: it is settled, then the other part runs the call as it came, on the storage of this one.
 
     /// @inheritdoc IMarketChanges
-    function extend(uint256 id, uint32, uint256) external nonReentrant {
-        _settleOne(id);
-        _delegate(msg.data);
+    function extend(uint256 id, uint32, uint256) external {
+        _change(id);
     }
 
     /// @inheritdoc IMarketChanges
-    function restore(uint256 id, uint32) external nonReentrant {
-        _settleOne(id);
-        _delegate(msg.data);
+    function restore(uint256 id, uint32) external {
+        _change(id);
     }
 
     /// @inheritdoc IMarketChanges
-    function terminate(uint256 id) external nonReentrant {
-        _settleOne(id);
-        _delegate(msg.data);
+    function terminate(uint256 id) external {
+        _change(id);
     }
 
     /// @inheritdoc IMarketChanges
-    function amend(Amendment calldata amendment, bytes calldata, bytes calldata) external nonReentrant {
-        _settleOne(amendment.dealId);
-        _delegate(msg.data);
+    function amend(Amendment calldata amendment, bytes calldata, bytes calldata) external {
+        _change(amendment.dealId);
     }
 
     /// @inheritdoc IMarketChanges
@@ -238,6 +234,11 @@ contract StorageMarket is MarketViews {
         _settleOne(id);
         _delegate(msg.data);
         _openDeal(newTerms, successor, tier, newTerms.client, false);
+    }
+
+    function _change(uint256 id) private nonReentrant {
+        _settleOne(id);
+        _delegate(msg.data);
     }
 
     // Ownership

@@ -1,6 +1,7 @@
 import { parseEther } from "ethers";
 import { packProofs } from "../../../src/protocol/batch.js";
 import { BenchChain, type Cost } from "./chain.js";
+import { measureAgreed } from "./changes.js";
 import { measureRequests } from "./requests.js";
 import { type BenchDeal, PERIOD, WINDOW, World } from "./world.js";
 
@@ -37,6 +38,7 @@ export async function measureGas(): Promise<GasRow[]> {
   await measureAccounts(world, add);
   const deals = await measureOpening(world, add);
   await measureLife(world, deals, add);
+  await measureAgreed(add);
   await measureRequests(add);
   return rows;
 }

@@ -17,6 +17,8 @@ export const TARGETS: readonly Target[] = [
   { op: "prove.40.h20", gas: 40 * 117_000 },
   { op: "settle.1", gas: 78_000 },
   { op: "settle.batch50", gas: 50 * 24_000 },
+  { op: "amend.1", gas: 200_000 },
+  { op: "amend.1000", gas: 200_000 },
   { op: "request.post.3", gas: 250_000 },
   { op: "request.fill.h20", gas: 400_000 },
   { op: "request.fill.stake", gas: 400_000 },

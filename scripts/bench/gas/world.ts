@@ -125,7 +125,15 @@ export class World {
 
   /** Opens a deal over a new piece. The client submits; the provider's hot key has signed. */
   async open(client: JsonRpcSigner, label: string, height: number): Promise<BenchDeal & { readonly cost: Cost }> {
-    const piece = await makePiece(label, height);
+    return this.openOver(client, label, await makePiece(label, height));
+  }
+
+  /** The same over a piece that is there. */
+  async openOver(
+    client: JsonRpcSigner,
+    label: string,
+    piece: BenchPiece,
+  ): Promise<BenchDeal & { readonly cost: Cost }> {
     const terms = await this.#terms(client, label, piece);
     const domain = dealDomain(31_337, this.addresses.market);
     const accepted = await signTerms(this.roles.signer, domain, terms);
