@@ -19,7 +19,7 @@ import { compareRanked, NO_RECORD, type Ranked, readRecords } from "./records.js
 
 export interface QuoteOptions {
   /** What was read of the market's deals before; read from its beginning by default. */
-  readonly history?: DealHistory;
+  readonly history?: Pick<DealHistory, "deals">;
   /** Milliseconds for one node, to the last byte of its answer; 5,000 by default. */
   readonly nodeMs?: number;
   /** Milliseconds for all nodes; 20,000 by default. Those that were not asked by then are left out. */
@@ -174,7 +174,7 @@ async function answerOf(inquiry: Inquiry, node: Listed, nodeMs: number, all: Abo
 
 async function rank(
   offered: readonly Offered[],
-  history: DealHistory,
+  history: Pick<DealHistory, "deals">,
   requests: string,
 ): Promise<Pick<Quote, "candidates" | "recordsMissing">> {
   const providers = new Set(offered.map(({ provider }) => provider));

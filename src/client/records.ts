@@ -43,7 +43,7 @@ export function counts({ gift, payer }: Pick<PastDeal, "gift" | "payer">, reques
  * @throws ChainError where the chain can't be asked
  */
 export async function readRecords(
-  history: DealHistory,
+  history: Pick<DealHistory, "deals">,
   providers: ReadonlySet<string>,
   requests: string,
 ): Promise<Map<string, ProviderRecord>> {
