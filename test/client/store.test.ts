@@ -1,7 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { StoreStep } from "../../src/client/index.js";
+import type { StoreOptions, StoreStep } from "../../src/client/index.js";
+import { expectError } from "../piece/helpers.js";
 import { removeFolders, testPiece } from "../support/pieces.js";
 import { priced, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
@@ -54,5 +55,22 @@ describe("client: storing", () => {
     expect(value).to.deep.equal(payload);
     expect(url).to.equal(cheap.url);
     expect(await readdir(join(cheap.dataDir, "pieces"))).to.have.length(2);
+  });
+
+  it("stores where, and with whom, it was told to", async () => {
+    const california = await net.addProvider(priced(net.token, 4n, { regions: ["US-CA"] }));
+    const client = net.clientOf(await net.rich());
+    const { payload } = await testPiece(1_000, 2);
+    const store = async (wishes: Partial<StoreOptions>) => {
+      const fixed = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 4_000n };
+      const { deals } = await client.store(new Blob([payload]), { ...fixed, ...wishes });
+      return deals.map(({ terms }) => terms.provider);
+    };
+    expect(await store({ regions: ["US"] })).to.deep.equal([california.wallet.address]);
+    expect(await store({ providers: [dear.wallet.address.toLowerCase()] })).to.deep.equal([dear.wallet.address]);
+    expect(await store({ exclude: [cheap.wallet.address] })).to.deep.equal([dear.wallet.address]);
+    const error = await expectError("TOO_FEW_PROVIDERS", () => store({ regions: ["FR"] }));
+    expect(error.message).to.match(/^0 of 1 copies were placed: .*0x\w+: it names no region/);
+    expect(error.message).to.include(`${california.wallet.address}: the piece may lie in US-CA`);
   });
 });

@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import { hexlify, randomBytes, Wallet } from "ethers";
-import { type DealTerms, dealDomain, dealIdOf, signTerms } from "../../src/protocol/index.js";
+import {
+  type DealTerms,
+  dealDomain,
+  dealIdOf,
+  offersFromJson,
+  regionBytes,
+  signTerms,
+} from "../../src/protocol/index.js";
 import { DealDesk, type Policy } from "../../src/provider/index.js";
 import { FilePieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
@@ -108,6 +115,28 @@ describe("provider: the deal desk", () => {
   for (const [what, changes, text] of refusals) {
     it(`refuses ${what}`, () => refuses(changes(), text));
   }
+
+  it("keeps to the bounds of its offers, whatever they are, and says the same everywhere", async () => {
+    const policy = { minPieceBytes: 10_000, maxPieceBytes: 10_000, minPeriods: 7, maxPeriods: 9, regions: ["US-CA"] };
+    const desk = deskOf({ policy });
+    const { offers } = offersFromJson(await desk.offers());
+    expect(desk.info()).to.deep.include(policy);
+    for (const [i, { offer }] of offers.entries()) {
+      const { tier, pricePerGiBPerPeriod, egressPricePerGiB, collateralRatio } = desk.info().tiers[i]!;
+      expect(offer).to.deep.include({ tier, collateralRatio, minSize: 10_000n, maxSize: 10_000n });
+      expect(offer).to.deep.include({ minPeriods: 7, maxPeriods: 9, regions: [regionBytes("US-CA")] });
+      expect([offer.pricePerGiBPerPeriod, offer.egressPricePerGiB].map(String)).to.deep.equal([
+        pricePerGiBPerPeriod,
+        egressPricePerGiB,
+      ]);
+    }
+    await desk.accept({ ...good, periods: 7, maxPeriods: 9 });
+    await refuses({ periods: 6, maxPeriods: 9 }, /at least 7 periods/, desk);
+    await refuses({ periods: 7, maxPeriods: 10 }, /at most 9 periods/, desk);
+    const larger = deskOf({ policy: { minPieceBytes: 10_001 } });
+    await refuses({}, /at least 10001 bytes/, larger);
+    await refuses({}, /at most 9999 bytes/, deskOf({ policy: { maxPieceBytes: 9_999 } }));
+  });
 
   it("refuses a tier of its own policy that the market does not have", async () => {
     const [offer] = testPolicy(net.token).tiers;
