@@ -27,7 +27,7 @@ describe("client: what a record is worth", () => {
     return Number(over) / Number(under);
   };
 
-  it("is the formula of docs/client.md", () => {
+  it("is the formula of docs/quote.md", () => {
     expect(factor(NO_RECORD)).to.equal(1.1);
     expect(recordFactor(record(80, 0))).to.deep.equal([102n, 100n]);
     expect(recordFactor(record(40, 40))).to.deep.equal([182n, 100n]);

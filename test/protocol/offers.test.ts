@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { id, keccak256, solidityPackedKeccak256, TypedDataEncoder, verifyTypedData, Wallet } from "ethers";
 import {
@@ -37,12 +38,10 @@ const offer: Offer = {
 const page = { chainId: CHAIN_ID, market: MARKET, offers: [{ offer, signature: "0x1234" }] };
 
 describe("protocol: offers", () => {
-  it("have the type that docs/client.md gives them", () => {
-    expect(TypedDataEncoder.from(OFFER_TYPES).encodeType("Offer")).to.equal(
-      "Offer(address provider,uint8 tier,address token,uint128 pricePerGiBPerPeriod,uint128 egressPricePerGiB," +
-        "uint64 minSize,uint64 maxSize,uint32 minPeriods,uint32 maxPeriods,uint32 collateralRatio,bytes6[] regions," +
-        "uint64 validUntil)",
-    );
+  it("have the type that docs/quote.md gives them", async () => {
+    const page = await readFile(new URL("../../docs/quote.md", import.meta.url), "utf8");
+    const [documented = ""] = /^Offer\([^)]+\)/m.exec(page) ?? [];
+    expect(TypedDataEncoder.from(OFFER_TYPES).encodeType("Offer")).to.equal(documented.replaceAll(/\n\s+/g, ""));
   });
 
   it("are signed in the domain of one market of one chain", async () => {
