@@ -42,8 +42,8 @@ export function priced(token: string, price: bigint, changes: Partial<Policy> = 
   return { ...policy, tiers: policy.tiers.map((offer) => ({ ...offer, pricePerGiBPerPeriod: String(GIB * price) })) };
 }
 
-export async function startStorageNet(): Promise<StorageNet> {
-  const chain = await startDevChain();
+export async function startStorageNet(options: Parameters<typeof startDevChain>[0] = {}): Promise<StorageNet> {
+  const chain = await startDevChain(options);
   const deployer = await chain.account();
   const testToken = await new TestToken__factory(deployer).deploy("Test Dollar", "TUSD", 6);
   const token = await testToken.getAddress();
