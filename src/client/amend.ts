@@ -63,8 +63,7 @@ export async function amendDeal(
   { maxPricePerPeriod, onProgress }: AmendOptions,
   paying: Mutex = new Mutex(),
 ): Promise<Amended> {
-  const deal = await readOwnOpenDeal(access, id);
-  await checkInTime(access, deal);
+  const deal = await readAmendableDeal(access, id);
   const commitment = typeof what === "string" ? decodePieceCid(what) : await commit(what.stream());
   const pieceCid = encodePieceCid(commitment).toString();
   onProgress?.({ step: "committed", pieceCid, commitment });
@@ -92,7 +91,17 @@ export async function amendDeal(
   return { amendment, pieceCid, commitment, url, from };
 }
 
-/** What makes an amendment impossible, before bytes and money move. */
+/**
+ * A deal that its owner may amend now: asked before bytes and money move.
+ *
+ * @throws HoldfastError `UNKNOWN_DEAL`, `NOT_OWNER`, `DEAL_NOT_OPEN`, `AMENDMENT_PENDING`, `TOO_LATE`
+ */
+export async function readAmendableDeal(access: ChainAccess, id: bigint): Promise<DealInfo> {
+  const deal = await readOwnOpenDeal(access, id);
+  await checkInTime(access, deal);
+  return deal;
+}
+
 async function checkInTime(access: ChainAccess, deal: DealInfo): Promise<void> {
   const text = dealIdText(deal.id);
   if (deal.pending) {

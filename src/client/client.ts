@@ -10,7 +10,15 @@ import { checkTerms, type DealTerms, dealDomain, dealIdOf, escrowOf, Stage, type
 import { type Amended, type AmendOptions, amendDeal } from "./amend.js";
 import { extendDeal, terminateDeal } from "./deals.js";
 import { isProvidersFault } from "./faults.js";
-import { type StoredFolder, type StoreFolderOptions, storedFolder, withPacked } from "./folders.js";
+import {
+  type AmendedFolder,
+  type StoredFolder,
+  type StoreFolderOptions,
+  type StoreIntoOptions,
+  storedFolder,
+  storeInto,
+  withPacked,
+} from "./folders.js";
 import { ask, balanceOf, type ChainAccess, fund, withdrawAll } from "./funds.js";
 import { DealHistory } from "./history.js";
 import { refused } from "./http.js";
@@ -260,6 +268,15 @@ export class HoldfastClient {
    */
   amend(id: bigint, what: Payload | string, options: AmendOptions): Promise<Amended> {
     return amendDeal(this.#access, id, what, options, this.#paying);
+  }
+
+  /**
+   * Adds a folder to the one that a deal is on; where both have a file at a path, the new one is kept.
+   *
+   * @throws as `storeInto`
+   */
+  storeInto(id: bigint, source: FolderSource, options: StoreIntoOptions): Promise<AmendedFolder> {
+    return storeInto(this.#access, id, source, options, this.#paying);
   }
 
   /** Moves a deal to another provider, who shows that it has the piece. @throws as `migrateDeal` */

@@ -3,17 +3,50 @@
  *
  * @packageDocumentation
  */
-import { blobSpool, type CarSpool, FolderArchive, type PackedFolder, type PackOptions } from "../piece/car/index.js";
+import { getBytes } from "ethers";
+import type { Mutex } from "../chain/mutex.js";
+import { HoldfastError } from "../errors.js";
+import {
+  blobSpool,
+  type CarSpool,
+  FolderArchive,
+  type FolderSource,
+  mergeFolder,
+  type PackedFolder,
+  type PackOptions,
+} from "../piece/car/index.js";
+import { type Amended, type AmendOptions, amendDeal, readAmendableDeal } from "./amend.js";
 import type { StoredPiece, StoreOptions } from "./client.js";
-import type { Sink } from "./retrieve.js";
+import { type DealInfo, dealIdText } from "./deals.js";
+import type { ChainAccess } from "./funds.js";
+import { holders } from "./history.js";
+import { askPieceCid } from "./providers.js";
+import { type Retrieval, retrieve, type Sink } from "./retrieve.js";
 
 export interface StoreFolderOptions extends StoreOptions, PackOptions {}
+
+/** What another holder of the piece may do better. */
+const FETCH_FAULTS: ReadonlySet<string> = new Set(["PROVIDER_UNREACHABLE", "PROVIDER_REFUSED", "PIECE_UNAVAILABLE"]);
 
 /** A folder that was stored as one piece. */
 export interface StoredFolder extends StoredPiece {
   /** CID of the folder itself, whatever piece it is in. */
   readonly rootCid: string;
   /** Files that were read, and the bytes in them. */
+  readonly files: number;
+  readonly bytes: bigint;
+}
+
+export interface StoreIntoOptions extends AmendOptions, PackOptions {
+  /** Where the deal's piece lies meanwhile, made anew for each provider that is asked; in memory by default. */
+  readonly makeSpool?: () => CarSpool | Promise<CarSpool>;
+}
+
+/** A deal on a folder, and what it is on from a window on. */
+export interface AmendedFolder extends Amended {
+  /** CID of the folder with both in it. */
+  readonly rootCid: string;
+  /** Files that were added or replaced, and the bytes in them. */
   readonly files: number;
   readonly bytes: bigint;
 }
@@ -67,4 +100,65 @@ export function folderSink(spool: CarSpool = blobSpool()): Sink<FetchedFolder> {
     },
     discard: () => spool.discard(),
   };
+}
+
+/**
+ * Adds a folder to the one that a deal is on: fetches that, verified, from whoever has it, lays the new one over it, and amends
+ * the deal to the result. Where both have a file at a path, the new one is kept.
+ *
+ * @throws HoldfastError `NOTHING_NEW` where the deal's folder has it all; `PIECE_UNAVAILABLE`; as `amendDeal` and `mergeFolder`
+ */
+export async function storeInto(
+  access: ChainAccess,
+  id: bigint,
+  source: FolderSource,
+  { makeSpool = blobSpool, ...options }: StoreIntoOptions,
+  paying?: Mutex,
+): Promise<AmendedFolder> {
+  const deal = await readAmendableDeal(access, id);
+  const { value: old } = await fetchOf(access, deal, makeSpool);
+  try {
+    return await withPacked(
+      (packing) => mergeFolder(old.archive, source, packing),
+      options,
+      async (packed) => {
+        if (packed.root.equals(old.archive.root)) throw nothingNew(id);
+        const { root, files, bytes } = packed;
+        return {
+          ...(await amendDeal(access, id, packed.car, options, paying)),
+          rootCid: root.toString(),
+          files,
+          bytes,
+        };
+      },
+    );
+  } finally {
+    await old.close();
+  }
+}
+
+/** The folder that a deal is on, from the first of its holders that serves it. */
+async function fetchOf(
+  access: ChainAccess,
+  { root, leafCount }: DealInfo,
+  makeSpool: () => CarSpool | Promise<CarSpool>,
+): Promise<Retrieval<FetchedFolder>> {
+  const piece = { root: getBytes(root), leafCount };
+  const failures: string[] = [];
+  for (const url of await holders(access, piece)) {
+    try {
+      const pieceCid = await askPieceCid(url, piece.root, leafCount);
+      return await retrieve(pieceCid, [url], async () => folderSink(await makeSpool()));
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || !FETCH_FAULTS.has(error.code)) throw error;
+      failures.push(error.message);
+    }
+  }
+  const message = `no provider served the piece of the deal: ${failures.join("; ") || "none is known"}`;
+  throw new HoldfastError("PIECE_UNAVAILABLE", message, "try again when they answer");
+}
+
+function nothingNew(id: bigint): HoldfastError {
+  const message = `the folder of deal ${dealIdText(id)} has all of this already`;
+  return new HoldfastError("NOTHING_NEW", message, "nothing needs to be done");
 }

@@ -27,6 +27,8 @@ export interface PastDeal extends Opening {
   /** Of the commitment in force, 32 bytes in hex. */
   readonly root: string;
   readonly leafCount: bigint;
+  /** Of the amendment that waits for its first window; the provider has that piece already. */
+  readonly next: { readonly root: string; readonly leafCount: bigint } | undefined;
   readonly status: Status;
   /** Windows that have closed and were proven. */
   readonly proven: number;
@@ -69,12 +71,13 @@ export class DealHistory {
     for (let at = 0; at < openings.length; at += READ_BATCH) {
       const batch = openings.slice(at, at + READ_BATCH);
       const views = await ask("read deals", this.#reader.contracts.lens.dealsOf(batch.map(({ id }) => id)));
-      for (const [i, { root, leafCount, standing }] of views.entries()) {
+      for (const [i, { root, leafCount, revision, standing }] of views.entries()) {
         const status = Number(standing.status) as Status;
         // What a reorganisation has taken back is no deal.
         if (status === Status.None) continue;
         const [proven, missed] = [Number(standing.provenClosed), Number(standing.missed)];
-        deals.push({ ...(batch[i] as Opening), root, leafCount, status, proven, missed });
+        const next = revision.from === 0n ? undefined : { root: revision.root, leafCount: revision.leafCount };
+        deals.push({ ...(batch[i] as Opening), root, leafCount, next, status, proven, missed });
       }
     }
     return deals;
@@ -98,16 +101,19 @@ export class DealHistory {
 }
 
 /**
- * URLs of the providers that have, or had, deals on a piece: those whose deals are live first, then those who proved
+ * URLs of the providers that have, had, or will have deals on a piece: those whose deals are live first, then those who proved
  * most.
  *
  * @throws ChainError where the chain can't be asked
  */
-export async function holders(reader: DealReader, { root, leafCount }: Commitment): Promise<string[]> {
+export async function holders(
+  reader: DealReader,
+  { root, leafCount }: Pick<Commitment, "root" | "leafCount">,
+): Promise<string[]> {
   const { registry } = reader.contracts;
   const isLive = ({ status }: PastDeal) => status === Status.Open || status === Status.Ending;
   const deals = (await new DealHistory(reader).deals(() => true))
-    .filter((deal) => deal.root === hexlify(root) && deal.leafCount === leafCount)
+    .filter((deal) => [deal, deal.next].some((it) => it?.root === hexlify(root) && it.leafCount === leafCount))
     .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.proven - b.missed - (a.proven - a.missed));
   const providers = [...new Set(deals.map(({ provider }) => provider))];
   const profiles = await ask("read the registry", Promise.all(providers.map((each) => registry.profileOf(each))));

@@ -40,10 +40,12 @@ export {
   transferDeal,
 } from "./deals.js";
 export {
+  type AmendedFolder,
   type FetchedFolder,
   folderSink,
   type StoredFolder,
   type StoreFolderOptions,
+  type StoreIntoOptions,
   withPacked,
 } from "./folders.js";
 export { type ChainAccess, fund } from "./funds.js";

@@ -5,7 +5,7 @@
  */
 
 import { toBeHex } from "ethers";
-import type { Payload } from "../piece/index.js";
+import { encodePieceCid, encodePieceCidV1, leafCountOf, type Payload } from "../piece/index.js";
 import {
   type Amendment,
   type AmendmentAnswer,
@@ -76,6 +76,21 @@ export async function askMigration(url: string, dealId: bigint, terms: DealTerms
 /** The response to a download of a whole piece. @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED` */
 export function download(url: string, pieceCid: string, signal: AbortSignal): Promise<Response> {
   return request(url, `piece/${pieceCid}`, { signal });
+}
+
+/**
+ * The CID of a piece of which only the tree is known, as a deal knows it: payloads that differ in zeros at their end alone have
+ * one tree, and only who has the bytes can say which it is.
+ *
+ * @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED`
+ */
+export async function askPieceCid(url: string, root: Uint8Array, leafCount: bigint): Promise<string> {
+  const response = await call(url, `piece/${encodePieceCidV1(root)}?leafCount=${leafCount}`, { method: "HEAD" });
+  const size = response.headers.get("content-length") ?? "";
+  if (!/^[1-9]\d{0,14}$/.test(size) || leafCountOf(BigInt(size)) !== leafCount) {
+    throw refused(url, `it says that the piece has ${size || "no"} bytes, which can't be`);
+  }
+  return encodePieceCid({ root, payloadSize: BigInt(size) }).toString();
 }
 
 /** `duplex` is what fetch wants of a stream. The length lets a provider refuse what is too large at once. */
