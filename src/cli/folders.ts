@@ -6,8 +6,23 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { fileSink, fileSpool, readFolder, type Unpacked, unpackFolder } from "../client/file-node.js";
-import { folderSink, type Retrieval, retrieve, withPacked } from "../client/index.js";
-import { type CarSpool, compareNames, type FolderArchive, type PackedFolder, packFolder } from "../piece/car/index.js";
+import {
+  type AmendedFolder,
+  type AmendOptions,
+  folderSink,
+  type HoldfastClient,
+  type Retrieval,
+  retrieve,
+  withPacked,
+} from "../client/index.js";
+import {
+  type CarSpool,
+  compareNames,
+  type FolderArchive,
+  type FolderEntry,
+  type PackedFolder,
+  packFolder,
+} from "../piece/car/index.js";
 import { tell } from "./context.js";
 
 /** More than anybody reads; a few blocks can describe any number. */
@@ -43,24 +58,54 @@ export async function isFolder(path: string): Promise<boolean> {
  */
 export function withPackedFolder<T>(
   path: string,
-  { skipLinks }: PackFlags,
+  flags: PackFlags,
   use: (packed: PackedFolder) => Promise<T>,
 ): Promise<T> {
-  const onLink = (link: string) => tell(`left out the symbolic link ${link}`);
-  let files = 0;
-  const onFile = () => {
-    if (++files % TELL_EVERY === 0) tell(`${files} files are packed`);
-  };
   return withSpools(async (makeSpool) =>
     withPacked(
-      (options) => packFolder(readFolder(path, skipLinks ? { onLink } : {}), options),
-      { spool: await makeSpool(), onFile },
+      (options) => packFolder(sourceOf(path, flags), options),
+      { spool: await makeSpool(), onFile: counter() },
       async (packed) => {
         tell(`packed ${packed.files} files of ${packed.bytes} bytes as the folder ${packed.root}`);
         return use(packed);
       },
     ),
   );
+}
+
+/**
+ * Adds a folder to the one that a deal is on.
+ *
+ * @throws as `HoldfastClient.storeInto`
+ */
+export function storeFolderInto(
+  client: HoldfastClient,
+  id: bigint,
+  path: string,
+  flags: PackFlags,
+  options: AmendOptions,
+): Promise<AmendedFolder> {
+  return withSpools(async (makeSpool) =>
+    client.storeInto(id, sourceOf(path, flags), {
+      ...options,
+      makeSpool,
+      spool: await makeSpool(),
+      onFile: counter(),
+    }),
+  );
+}
+
+function sourceOf(path: string, { skipLinks }: PackFlags): AsyncIterable<FolderEntry> {
+  const onLink = (link: string) => tell(`left out the symbolic link ${link}`);
+  return readFolder(path, skipLinks ? { onLink } : {});
+}
+
+/** Tells now and then how many files have been read. */
+function counter(): () => void {
+  let files = 0;
+  return () => {
+    if (++files % TELL_EVERY === 0) tell(`${files} files are packed`);
+  };
 }
 
 /**

@@ -1,13 +1,26 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { fileBlob } from "../client/file-node.js";
-import { type Deal, dealIdText, type StoredPiece, type StoreStep, TooFewProvidersError } from "../client/index.js";
+import {
+  type AmendStep,
+  type Deal,
+  dealIdFrom,
+  dealIdText,
+  readDeal,
+  type StoredPiece,
+  type StoreStep,
+  TooFewProvidersError,
+} from "../client/index.js";
+import { HoldfastError } from "../errors.js";
 import { escrowOf } from "../protocol/index.js";
 import { chainCommand, printResult, type Session, tell, withClient } from "./context.js";
-import { isFolder, type PackFlags, withPackedFolder } from "./folders.js";
+import { isFolder, type PackFlags, storeFolderInto, withPackedFolder } from "./folders.js";
+import { parseAmountOf, readToken } from "./tokens.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
-type StoreFlags = WishFlags & PackFlags;
+interface StoreFlags extends WishFlags, PackFlags {
+  readonly into?: string;
+}
 
 /** A deal in what `holdfast store --json` prints. Amounts in base units of `token`. */
 export interface DealReport {
@@ -35,6 +48,23 @@ export interface StoreReport {
   /** Where it is a folder: the CID of the folder itself, and how many files are in it. */
   readonly rootCid?: string;
   readonly files?: number;
+}
+
+/** What `holdfast store --into --json` prints. */
+export interface StoreIntoReport {
+  /** Absolute path. */
+  readonly file: string;
+  /** 32 bytes in hex. */
+  readonly deal: string;
+  /** The first window under the new piece: until the one before has closed, the old one is proven. */
+  readonly from: number;
+  readonly pieceCid: string;
+  /** CID of the folder with both in it. */
+  readonly rootCid: string;
+  /** Files that were added or replaced. */
+  readonly files: number;
+  /** In base units of the deal's token, from that window on. */
+  readonly pricePerPeriod: bigint;
 }
 
 /** More than any period can cost: a limit that is none. */
@@ -82,15 +112,32 @@ function tellStep(step: StoreStep): void {
   else tell(`deal ${dealIdText(step.deal.id)} with ${step.deal.terms.provider} is open`);
 }
 
-/** `holdfast store PATH --periods N [--tier T] [--replicas N] [--region CODE] [--provider ADDRESS] [--max-price AMOUNT]`. */
+/**
+ * `holdfast store PATH --periods N [--tier T] [--replicas N] [--region CODE] [--provider ADDRESS] [--max-price AMOUNT]`, or
+ * `holdfast store FOLDER --into DEAL [--max-price AMOUNT]`.
+ */
 export function storeCommand(): Command {
+  const into = new Option(
+    "--into <deal>",
+    "add the folder to the one that this deal of yours is on, and amend the deal",
+  )
+    .conflicts(["tier", "maxPeriods", "replicas", "token", "region", "provider"])
+    // Paid for already: else it would be required.
+    .implies({ periods: 0 });
   return withWishes(chainCommand("store"))
     .description("store a file, or a folder as one piece: choose providers, hand them the bytes, and pay into escrow")
     .argument("<path>", "the file or folder to store")
+    .addOption(into)
     .option("--skip-links", "leave symbolic links in a folder out, where they would be an error")
-    .action(async (path: string, flags: StoreFlags) => {
-      const report = (await isFolder(path)) ? await storeFolder(path, flags) : await storeFile(path, flags);
-      printResult<StoreReport>(flags, report, storeLines);
+    .action(async (path: string, flags: StoreFlags, command: Command) => {
+      if (flags.into !== undefined) {
+        if (flags.periods !== 0)
+          command.error("error: a deal has its periods already: extend it, instead of --periods");
+        printResult<StoreIntoReport>(flags, await storeInto(path, flags.into, flags), intoLines);
+      } else {
+        const report = (await isFolder(path)) ? await storeFolder(path, flags) : await storeFile(path, flags);
+        printResult<StoreReport>(flags, report, storeLines);
+      }
     });
 }
 
@@ -109,4 +156,38 @@ function storeFolder(path: string, flags: StoreFlags): Promise<StoreReport> {
       return { file: resolve(path), bytes: car.size, pieceCid, deals: reportDeals(deals), ...folder };
     }),
   );
+}
+
+async function storeInto(path: string, deal: string, flags: StoreFlags): Promise<StoreIntoReport> {
+  if (!(await isFolder(path))) {
+    throw new HoldfastError(
+      "NOT_A_FOLDER",
+      `${path} is not a folder`,
+      "put the file in a folder: its path there counts",
+    );
+  }
+  return withClient(flags, async ({ client, chain }) => {
+    const id = await dealIdFrom(chain, deal);
+    const token = await readToken(chain.provider, (await readDeal(chain, id)).token);
+    const { from, amendment, pieceCid, rootCid, files } = await storeFolderInto(client, id, path, flags, {
+      maxPricePerPeriod: flags.maxPrice === undefined ? ANY_PRICE : parseAmountOf(flags.maxPrice, token),
+      onProgress: tellAmendment,
+    });
+    const { pricePerPeriod } = amendment;
+    return { file: resolve(path), deal: dealIdText(id), from, pieceCid, rootCid, files, pricePerPeriod };
+  });
+}
+
+function tellAmendment(step: AmendStep): void {
+  if (step.step === "committed") tell(`commitment ${step.pieceCid}`);
+  else if (step.step === "uploaded") tell(`${step.url} has the bytes and checked them`);
+  else tell(`the provider agrees to ${step.amendment.pricePerPeriod} base units a period`);
+}
+
+function intoLines({ deal, from, pieceCid, rootCid, files, pricePerPeriod }: StoreIntoReport): string[] {
+  return [
+    `pieceCid  ${pieceCid}`,
+    `folder    ${rootCid}  ${files} files added or replaced`,
+    `deal      ${deal}  from window ${from} on, ${pricePerPeriod} base units a period`,
+  ];
 }

@@ -112,28 +112,22 @@ export async function storeInto(
   access: ChainAccess,
   id: bigint,
   source: FolderSource,
-  { makeSpool = blobSpool, ...options }: StoreIntoOptions,
+  { makeSpool = blobSpool, spool = blobSpool(), ...options }: StoreIntoOptions,
   paying?: Mutex,
 ): Promise<AmendedFolder> {
-  const deal = await readAmendableDeal(access, id);
-  const { value: old } = await fetchOf(access, deal, makeSpool);
   try {
-    return await withPacked(
-      (packing) => mergeFolder(old.archive, source, packing),
-      options,
-      async (packed) => {
-        if (packed.root.equals(old.archive.root)) throw nothingNew(id);
-        const { root, files, bytes } = packed;
-        return {
-          ...(await amendDeal(access, id, packed.car, options, paying)),
-          rootCid: root.toString(),
-          files,
-          bytes,
-        };
-      },
-    );
+    const deal = await readAmendableDeal(access, id);
+    const { value: old } = await fetchOf(access, deal, makeSpool);
+    try {
+      const packed = await mergeFolder(old.archive, source, { ...options, spool });
+      if (packed.root.equals(old.archive.root)) throw nothingNew(id);
+      const { root, files, bytes } = packed;
+      return { ...(await amendDeal(access, id, packed.car, options, paying)), rootCid: root.toString(), files, bytes };
+    } finally {
+      await old.close();
+    }
   } finally {
-    await old.close();
+    await spool.discard();
   }
 }
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { formatDeployment } from "../../src/chain/deployment.js";
 import type { FetchReport, ListReport, UnpackReport } from "../../src/cli/fetch.js";
-import type { StoreReport } from "../../src/cli/store.js";
+import type { StoreIntoReport, StoreReport } from "../../src/cli/store.js";
 import { readFolder } from "../../src/client/file-node.js";
 import { packFolder } from "../../src/piece/car/index.js";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
@@ -168,6 +168,37 @@ describe("cli: folders", () => {
     expect(stderr).to.contain("left out the symbolic link link\n");
     expect((JSON.parse(stdout) as StoreReport).pieceCid).to.equal(stored.pieceCid);
     expect(await leftOver()).to.deep.equal([]);
+  });
+
+  it("adds a folder to the one of a deal", async () => {
+    const first = JSON.parse((await store(source, "--skip-links", "--json")).stdout) as StoreReport;
+    const [deal] = first.deals;
+    const more = join(base, "more");
+    await mkdir(join(more, "photos"), { recursive: true });
+    await writeFile(join(more, "photos/new.txt"), "new");
+    await writeFile(join(more, "readme.txt"), "read me again");
+    const into = (...args: string[]) => holdfast(["store", more, "--into", (deal?.id ?? "").slice(0, 14), ...args]);
+    const dear = await into("--max-price", "1");
+    expect(dear.stderr).to.match(/^error: a period of the new piece costs \d+ base units, over 1\n/m);
+    const { stdout, stderr, status } = await into("--json");
+    expect(status, stderr).to.equal(0);
+    const report = JSON.parse(stdout) as StoreIntoReport;
+    expect(report).to.include({ file: more, deal: deal?.id, files: 2 });
+    expect(stderr).to.contain(`commitment ${report.pieceCid}\n`).and.to.contain(`base units a period\n`);
+    const copy = join(base, "merged");
+    expect((await holdfast(["fetch", report.pieceCid, "--unpack", "-o", copy])).status).to.equal(0);
+    expect(String((await packFolder(readFolder(copy))).root)).to.equal(report.rootCid);
+    expect(await readFile(join(copy, "readme.txt"), "utf8")).to.equal("read me again");
+    expect((await readdir(join(copy, "photos"))).sort()).to.deep.equal(["2025", "new.txt", "日本.txt"]);
+    expect(await leftOver()).to.deep.equal([]);
+  });
+
+  it("says what --into can't be used with", async () => {
+    const into = (path: string, ...args: string[]) => holdfast(["store", path, "--into", "0x1234", ...args]);
+    expect((await into(source, "--periods", "5")).stderr).to.match(/^error: a deal has its periods already/);
+    expect((await into(source, "--replicas", "2")).stderr).to.match(/'--into <deal>' cannot be used with .*--replicas/);
+    expect((await into(join(source, "readme.txt"))).stderr).to.match(/^error: .+readme\.txt is not a folder\n/);
+    expect((await holdfast(["store", source])).stderr).to.match(/required option '--periods <n>' not specified/);
   });
 
   it("needs a key before it reads a folder", async () => {
