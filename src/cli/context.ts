@@ -121,7 +121,7 @@ export async function knownDeployment(chainId: number, folder = join(ROOT, "depl
 }
 
 /** Warnings only, or everything with HOLDFAST_DEBUG=1; on standard error. */
-function commandLogger(): Logger {
+export function commandLogger(): Logger {
   const level = process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn";
   return pino({ level }, destination({ dest: 2, sync: true }));
 }

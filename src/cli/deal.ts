@@ -6,6 +6,7 @@ import {
   dealIdFrom,
   dealIdText,
   extendDeal,
+  type PendingAmendment,
   readDeal,
   readState,
   statusName,
@@ -113,7 +114,7 @@ export function dealTransferCommand(): Command {
 
 /** A deal for a person. @param head - the latest block */
 export function describeDeal(deal: DealInfo, token: Token, deployment: Deployment, head: number): string[] {
-  const { totals, paidUntil, allowance } = deal;
+  const { totals, paidUntil, allowance, pending, successor } = deal;
   const left = paidUntil > head ? `, in ${paidUntil - head} blocks` : "";
   return [
     `deal        ${dealIdText(deal.id)}`,
@@ -130,5 +131,11 @@ export function describeDeal(deal: DealInfo, token: Token, deployment: Deploymen
     `escrow      ${amountText(totals.escrow, token)}`,
     `paid        ${amountText(totals.paid + totals.fee, token)}, ${amountText(totals.refunded, token)} came back`,
     `stake       ${amountText(totals.stake, token)}, ${amountText(totals.slashed, token)} was slashed`,
+    ...(pending ? [`amended     from window ${pending.from} on: ${pending.root}, ${priceThen(pending, token)}`] : []),
+    ...(successor === undefined ? [] : [`moved to    ${dealIdText(successor)}`]),
   ];
+}
+
+function priceThen({ pricePerPeriod }: PendingAmendment, token: Token): string {
+  return `${amountText(pricePerPeriod, token)} a period`;
 }

@@ -12,14 +12,17 @@ interface DealsFlags extends ChainFlags {
 }
 
 /** A deal as `--json` prints it: ids in hex, amounts as decimal strings of base units. */
-export interface DealReport extends Omit<DealInfo, "id" | "status"> {
+export interface DealReport extends Omit<DealInfo, "id" | "status" | "successor"> {
   readonly id: string;
   readonly status: string;
+  readonly successor?: string;
 }
 
 /** As `--json` prints a deal. */
 export function dealReport(deal: DealInfo): DealReport {
-  return { ...deal, id: dealIdText(deal.id), status: statusName(deal.status) };
+  const { successor, ...rest } = deal;
+  const moved = successor === undefined ? {} : { successor: dealIdText(successor) };
+  return { ...rest, id: dealIdText(deal.id), status: statusName(deal.status), ...moved };
 }
 
 /** The first digits of an id, enough to tell deals apart and for `deal show`. */

@@ -59,9 +59,80 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./deal.js")).dealTerminateCommand(),
   },
   {
+    path: ["deal", "amend"],
+    summary: "put another file in the place of a deal's",
+    load: async () => (await import("./deal-changes.js")).dealAmendCommand(),
+  },
+  {
+    path: ["deal", "migrate"],
+    summary: "move a deal to another provider",
+    load: async () => (await import("./deal-changes.js")).dealMigrateCommand(),
+  },
+  {
     path: ["deal", "transfer"],
     summary: "hand a deal to somebody else",
     load: async () => (await import("./deal.js")).dealTransferCommand(),
+  },
+  {
+    path: ["request", "post"],
+    summary: "ask the open market to store a file",
+    load: async () => (await import("./request.js")).requestPostCommand(),
+  },
+  {
+    path: ["request", "list"],
+    summary: "list requests",
+    load: async () => (await import("./request.js")).requestListCommand(),
+  },
+  {
+    path: ["request", "show"],
+    summary: "print how a request stands",
+    load: async () => (await import("./request.js")).requestShowCommand(),
+  },
+  {
+    path: ["request", "cancel"],
+    summary: "take a request off the market",
+    load: async () => (await import("./request.js")).requestCancelCommand(),
+  },
+  {
+    path: ["request", "refund"],
+    summary: "give back what nobody filled",
+    load: async () => (await import("./request.js")).requestRefundCommand(),
+  },
+  {
+    path: ["request", "terminate"],
+    summary: "end a replica",
+    load: async () =>
+      (await import("./request.js")).replicaCommand(
+        "terminate",
+        "end the deal of a replica, for good: it is not repaired",
+      ),
+  },
+  {
+    path: ["request", "release"],
+    summary: "take over a replica's deal",
+    load: async () =>
+      (await import("./request.js")).replicaCommand(
+        "release",
+        "take over the deal of a replica yourself: it is not repaired any more",
+      ),
+  },
+  {
+    path: ["request", "collect"],
+    summary: "pass on what a replica gave back",
+    load: async () =>
+      (await import("./request.js")).replicaCommand(
+        "collect",
+        "pass on to the client what a replica has given back so far",
+      ),
+  },
+  {
+    path: ["request", "repair"],
+    summary: "post a replica again that has defaulted",
+    load: async () =>
+      (await import("./request.js")).replicaCommand(
+        "repair",
+        "settle a replica that has defaulted, for the bounty, and post it again",
+      ),
   },
   {
     path: ["bench", "piece"],
@@ -98,6 +169,7 @@ const ENTRIES: readonly Entry[] = [
 /** Summaries of the words that only group commands. */
 const GROUPS: Readonly<Record<string, string>> = {
   deal: "look at one deal, or change it",
+  request: "ask the open market, and see what came of it",
   bench: "measure what the figures in the docs promise",
 };
 

@@ -68,7 +68,8 @@ export async function wishesFrom(flags: WishFlags, { deployment, provider: chain
   };
 }
 
-function parseRegion(text: string): string {
+/** A region as the contracts know it. */
+export function parseRegion(text: string): string {
   try {
     regionBytes(text);
     return text;

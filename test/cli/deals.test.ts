@@ -1,15 +1,12 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
-import { formatDeployment } from "../../src/chain/deployment.js";
 import { dealIdText, readDeal, readState } from "../../src/client/index.js";
-import { holdfast, type Outcome } from "../support/cli.js";
-import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
+import { holdfast } from "../support/cli.js";
+import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
+import { removeFolders, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
 const SIZE = 500_000;
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY"] as const;
 
 describe("cli: deals", () => {
   let net: StorageNet;
@@ -17,24 +14,13 @@ describe("cli: deals", () => {
   let owner: Wallet;
   let friend: Wallet;
   let ids: string[];
-  const environment = new Map(SETTINGS.map((name) => [name, process.env[name]]));
-
-  const as = (wallet: Wallet) => {
-    process.env.HOLDFAST_PRIVATE_KEY = wallet.privateKey;
-  };
-  const json = ({ status, stdout, stderr }: Outcome) => {
-    expect(status, stderr).to.equal(0);
-    return JSON.parse(stdout);
-  };
+  let restore: () => void;
 
   before(async () => {
     net = await startStorageNet();
     node = await net.addProvider();
     [owner, friend] = [await net.rich(), await net.rich()];
-    const file = join(await tempFolder(), "deployment.json");
-    await writeFile(file, formatDeployment(net.deployment));
-    process.env.HOLDFAST_RPC = net.anvil.url;
-    process.env.HOLDFAST_DEPLOYMENT = file;
+    restore = await commandsOn(net);
     const wishes = { tier: 0, periods: 6, maxPeriods: 20, token: net.token, maxPricePerPeriod: BigInt(SIZE) };
     ids = [];
     for (const [seed, wallet] of [owner, friend].entries()) {
@@ -44,10 +30,7 @@ describe("cli: deals", () => {
     }
   });
   after(async () => {
-    for (const [name, value] of environment) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     await net.stop();
     await removeFolders();
   });
@@ -59,7 +42,7 @@ describe("cli: deals", () => {
     expect(head).to.match(/^deal +status +piece +provider +proven +missed +paid until +escrow$/);
     expect(rows.map((row) => row.split(/ +/)[0])).to.deep.equal(ids.map((id) => id.slice(0, 12)));
     expect(rows[0]).to.match(/ Open +0x\w{10} +0x\w{40} +\d of \d +0 of \d+ +block \d+ +[\d.]+ TUSD$/);
-    const mine = json(await holdfast(["deals", "--client", owner.address, "--json"]));
+    const mine = jsonOf(await holdfast(["deals", "--client", owner.address, "--json"]));
     expect(mine.deals).to.have.length(1);
     expect(mine.deals[0]).to.deep.include({
       id: ids[0],
@@ -69,7 +52,7 @@ describe("cli: deals", () => {
       periods: 6,
     });
     expect(mine.deals[0].totals.funded).to.equal(String(6 * SIZE));
-    const served = json(
+    const served = jsonOf(
       await holdfast(["deals", "--provider", node.wallet.address, "--client", friend.address, "--json"]),
     );
     expect(served.deals.map(({ id }: { id: string }) => id)).to.deep.equal([ids[1]]);
@@ -85,7 +68,7 @@ describe("cli: deals", () => {
     expect(shown.stdout).to.contain("price       0.5 TUSD a period\nperiods     6, at most 20\n");
     expect(shown.stdout).to.match(/^paid until {2}block \d+, in \d+ blocks$/m);
     expect(shown.stdout).to.contain(`state       ${stateHash}\n`);
-    const report = json(await holdfast(["deal", "show", id, "--json"]));
+    const report = jsonOf(await holdfast(["deal", "show", id, "--json"]));
     expect(report).to.deep.include({ id, stateHash, owner: owner.address });
     const none = await holdfast(["deal", "show", `0x${"0".repeat(63)}1`]);
     expect(none.status).to.equal(1);
@@ -93,7 +76,7 @@ describe("cli: deals", () => {
   });
 
   it("extends a deal of somebody else, within a cost", async () => {
-    as(friend);
+    actAs(friend);
     const args = ["deal", "extend", ids[0] as string, "--periods", "2"];
     const dear = await holdfast([...args, "--max-cost", "0.999999 TUSD"]);
     expect(dear.status).to.equal(1);
@@ -104,24 +87,24 @@ describe("cli: deals", () => {
   });
 
   it("hands a deal over in the state that was agreed on, and shows that", async () => {
-    as(owner);
+    actAs(owner);
     const id = ids[0] as string;
     const stale = await holdfast(["deal", "transfer", id, friend.address, "--if", `0x${"11".repeat(32)}`]);
     expect(stale.status).to.equal(1);
     expect(stale.stderr).to.contain("StateChanged");
     const { stateHash } = await readState(net, BigInt(id));
     const done = await holdfast(["deal", "transfer", id, friend.address, "--if", stateHash, "--json"]);
-    expect(json(done)).to.deep.equal({ id, from: owner.address, to: friend.address, stateHash });
+    expect(jsonOf(done)).to.deep.equal({ id, from: owner.address, to: friend.address, stateHash });
     expect(done.stderr).to.contain("price       0.5 TUSD a period");
     expect((await readDeal(net, BigInt(id))).owner).to.equal(friend.address);
   });
 
   it("ends a deal, and says what came back", async () => {
-    as(owner);
+    actAs(owner);
     const notMine = await holdfast(["deal", "terminate", ids[1] as string]);
     expect(notMine.status).to.equal(1);
     expect(notMine.stderr).to.contain("NotOwner");
-    as(friend);
+    actAs(friend);
     const outcome = await holdfast(["deal", "terminate", ids[1] as string]);
     expect(outcome.stdout, outcome.stderr).to.match(
       /^deal 0x\w{10} ends after \d of 6 periods\n[\d.]+ TUSD is back in your account in the vault\n$/,

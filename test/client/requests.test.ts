@@ -1,7 +1,6 @@
 import { expect } from "chai";
-import { hexlify, randomBytes, type Wallet } from "ethers";
+import { hexlify, type Wallet } from "ethers";
 import type { ChainError } from "../../src/chain/errors.js";
-import { seedAfter } from "../../src/chain/seeds.js";
 import {
   actOnReplica,
   type ChainAccess,
@@ -17,20 +16,10 @@ import {
   requestIdFrom,
   requestStatus,
 } from "../../src/client/index.js";
-import { commitWithLayer, prove } from "../../src/piece/index.js";
-import {
-  challengeIndices,
-  type DealTerms,
-  dealDomain,
-  fillQuestionId,
-  firstFillBlock,
-  possessionEpoch,
-  postingCost,
-  Status,
-  signTerms,
-} from "../../src/protocol/index.js";
+import { postingCost, Status } from "../../src/protocol/index.js";
 import { expectError } from "../piece/helpers.js";
 import { failure } from "../support/failure.js";
+import { fillByHand } from "../support/filling.js";
 import { removeFolders, type TestPiece, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet } from "../support/storage-net.js";
 
@@ -53,39 +42,8 @@ describe("client: requests", () => {
     contracts: net.contracts,
   });
   const inVault = () => client.balance(net.token);
-  const toFirstFill = async ({ id }: PostedRequest) => {
-    const { postedEpoch } = await requestStatus(access, id);
-    const first = firstFillBlock(postedEpoch, net.deployment.challengeFinality);
-    const head = await net.provider.getBlockNumber();
-    if (head < first - 1) await net.mine(first - 1 - head);
-  };
-  /** What a provider does, by hand. */
-  const fill = async (posted: PostedRequest, by: Wallet, pricePerPeriod: bigint, slot = 0n, periods = PERIODS) => {
-    await toFirstFill(posted);
-    const { id, request } = posted;
-    const { chainId, market, requests } = net.deployment;
-    const { root, leafCount, tier, maxPeriods, token, collateral, maxEgressPricePerGiB: egressPricePerGiB } = request;
-    const terms: DealTerms = {
-      client: request.repair ? requests : request.client,
-      provider: by.address,
-      ...{ root, leafCount, tier, periods, maxPeriods, token, collateral, egressPricePerGiB, pricePerPeriod },
-      validUntil: 4_000_000_000n,
-      salt: hexlify(randomBytes(32)),
-    };
-    const head = await net.provider.getBlockNumber();
-    const leaves = challengeIndices({
-      ...{ chainId, market: requests, dealId: fillQuestionId(id, slot, by.address), window: 0, leafCount },
-      seed: await seedAfter(net.contracts, possessionEpoch(head + 1), head),
-      count: net.deployment.tiers[tier]!.challenges,
-    });
-    const { layer } = await commitWithLayer(piece.payload);
-    const proof = await prove(layer, (offset, length) => piece.payload.subarray(offset, offset + length), leaves);
-    const signature = await signTerms(by, dealDomain(chainId, market), terms);
-    const contract = net.contracts.requests.connect(by);
-    const call = { ...request, regions: [...request.regions] };
-    await (await contract.fill(call, slot, terms, signature, hexlify(proof))).wait();
-    return net.contracts.requests.dealOf(id, by.address);
-  };
+  const fill = (posted: PostedRequest, by: Wallet, price: bigint, slot = 0n, periods = PERIODS) =>
+    fillByHand(net, posted, piece.payload, by, price, { slot, periods });
 
   before(async () => {
     net = await startStorageNet();
