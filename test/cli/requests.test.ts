@@ -112,16 +112,8 @@ describe("cli: requests", () => {
     expect(nowhere.stderr).to.match(/^error: one place has to be named.+\nhint: give --data-uri/);
     const both = await holdfast(["request", "post", file, ...wishes, "--serve", "--data-uri", "https://x.org"]);
     expect(both.stderr).to.match(/^error: one place has to be named/);
-    const many = await holdfast([
-      "request",
-      "post",
-      file,
-      ...wishes,
-      "--data-uri",
-      "https://x.org",
-      "--replicas",
-      "33",
-    ]);
+    const elsewhere = ["--token", net.token, "--data-uri", "https://x.org"];
+    const many = await holdfast(["request", "post", file, ...wishes, ...elsewhere, "--replicas", "33"]);
     expect(many.stderr).to.contain("1 to 32 replicas");
     for (const bind of ["8080", "host:99999", "a:b:1", ":80"]) {
       const wrong = await holdfast(["request", "post", file, ...wishes, "--serve", "--bind", bind]);
