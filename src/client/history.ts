@@ -28,7 +28,7 @@ export interface PastDeal extends Opening {
   readonly root: string;
   readonly leafCount: bigint;
   /** Of the amendment that waits for its first window; the provider has that piece already. */
-  readonly next: { readonly root: string; readonly leafCount: bigint } | undefined;
+  readonly next?: { readonly root: string; readonly leafCount: bigint } | undefined;
   readonly status: Status;
   /** Windows that have closed and were proven. */
   readonly proven: number;
