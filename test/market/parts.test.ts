@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { artifacts, config } from "hardhat";
 import { MarketChanges__factory } from "../../typechain-types/index.js";
-import { deployMarket, ethers, networkHelpers, standardMarket, TIERS } from "../support/market.js";
+import { amendmentFor } from "../support/changes.js";
+import { deployMarket, ethers, networkHelpers, openDeal, standardMarket, TIERS } from "../support/market.js";
 
-/** Initcode of EIP-3860. */
+/** Bytes of EIP-3860, gas of EIP-7825. */
 const INITCODE_LIMIT = 49_152;
+const TRANSACTION_LIMIT = 2 ** 24;
 
 interface Variable {
   readonly label: string;
@@ -66,11 +68,26 @@ describe("StorageMarket: its two parts", () => {
   });
 
   it("are one contract to the outside: the second runs for the first alone", async () => {
-    const { market, marketAddress, client } = await fixture();
+    const world = await fixture();
+    const { market, marketAddress, client } = world;
     const part = partOf(marketAddress).connect(client);
-    for (const call of [part.extend(1n, 1, 1n), part.restore(1n, 1), part.terminate(1n)]) {
-      await expect(call).to.be.revertedWithCustomError(market, "NotAMarket");
-    }
+    const deal = await openDeal(world);
+    const amendment = await amendmentFor(world, deal, deal.piece);
+    const calls = [
+      () => part.extend(deal.id, 1, 1n),
+      () => part.restore(deal.id, 1),
+      () => part.terminate(deal.id),
+      () => part.amend(amendment, "0x", "0x"),
+      () => part.migrate(deal.id, deal.terms, "0x", "0x", "0x"),
+      () => part.advance(deal.id),
+    ];
+    for (const call of calls) await expect(call()).to.be.revertedWithCustomError(market, "NotAMarket");
+    const selector = part.interface.getFunction("advance").selector;
+    const data = selector + ethers.toBeHex(deal.id, 32).slice(2);
+    await expect(
+      client.sendTransaction({ to: marketAddress, data }),
+      "not even the market can be told to",
+    ).to.be.revert(ethers);
     await expect(market.extend(1n, 1, 1n))
       .to.be.revertedWithCustomError(market, "UnknownDeal")
       .withArgs(1n);
@@ -78,9 +95,11 @@ describe("StorageMarket: its two parts", () => {
     await expect(market.terminate(1n)).to.be.revertedWithCustomError(market, "UnknownDeal").withArgs(1n);
   });
 
-  it("can be deployed together: their code and the constructor's fit what a transaction may create", async () => {
+  it("can be deployed together: their code and the constructor's fit into a transaction", async () => {
     const { market } = await deployMarket();
-    const { data } = (await market.deploymentTransaction()) ?? { data: "0x" };
-    expect((data.length - 2) / 2).to.be.within(1, INITCODE_LIMIT);
+    const deployment = market.deploymentTransaction();
+    const receipt = await deployment?.wait();
+    expect(((deployment?.data.length ?? 0) - 2) / 2).to.be.within(1, INITCODE_LIMIT);
+    expect(Number(receipt?.gasUsed)).to.be.within(1, TRANSACTION_LIMIT);
   });
 });
