@@ -127,7 +127,6 @@ export {
   dealRequestFromJson,
   fields,
   type ProviderInfo,
-  providerInfoFromJson,
   type TermsJson,
   type TierOffer,
   termsFromJson,

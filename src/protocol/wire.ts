@@ -4,33 +4,11 @@
  * @packageDocumentation
  */
 import { z } from "zod";
-import { REGION_FORM } from "./region.js";
-import { MAX_REGIONS } from "./requests.js";
 import type { DealTerms } from "./terms.js";
 import { address, amount, bytes32, count, parse, safe, signature, terms } from "./wire-fields.js";
 
 const dealRequest = z.strictObject({ terms });
 const dealAnswer = z.object({ dealId: bytes32, providerSignature: signature });
-
-const tierOffer = z.object({
-  tier: z.number().int().min(0).max(255),
-  pricePerGiBPerPeriod: amount,
-  egressPricePerGiB: amount,
-  collateralRatio: count,
-});
-
-const info = z.object({
-  provider: address,
-  chainId: z.number().int().min(1),
-  market: address,
-  token: address,
-  minPieceBytes: safe,
-  maxPieceBytes: safe.min(1),
-  minPeriods: count,
-  maxPeriods: count,
-  regions: z.array(z.string().regex(REGION_FORM, "an ISO 3166 code")).max(MAX_REGIONS),
-  tiers: z.array(tierOffer).max(255),
-});
 
 /** Building blocks for others who read JSON. */
 export const fields = { amount, address, bytes32, count, safe, signature, terms } as const;
@@ -41,10 +19,30 @@ export type TermsJson = z.infer<typeof terms>;
 export type DealRequest = z.infer<typeof dealRequest>;
 /** What `POST /deals` answers. */
 export type DealAnswer = z.infer<typeof dealAnswer>;
-/** What a provider asks for a tier. */
-export type TierOffer = z.infer<typeof tierOffer>;
-/** What `GET /info` answers. */
-export type ProviderInfo = z.infer<typeof info>;
+
+/** What a provider asks for a tier. Amounts are decimal strings of base units. */
+export interface TierOffer {
+  /** Row of the market's table. */
+  readonly tier: number;
+  readonly pricePerGiBPerPeriod: string;
+  readonly egressPricePerGiB: string;
+  /** Stake behind a deal, in periods of its price. */
+  readonly collateralRatio: number;
+}
+
+/** What `GET /info` answers: unsigned, for people and for monitoring; what a client goes by are the offers. */
+export interface ProviderInfo {
+  readonly provider: string;
+  readonly chainId: number;
+  readonly market: string;
+  readonly token: string;
+  readonly minPieceBytes: number;
+  readonly maxPieceBytes: number;
+  readonly minPeriods: number;
+  readonly maxPeriods: number;
+  readonly regions: readonly string[];
+  readonly tiers: readonly TierOffer[];
+}
 
 /** Terms to JSON. `validUntil` has to be a safe integer. */
 export function termsToJson(value: DealTerms): TermsJson {
@@ -78,9 +76,4 @@ export function dealRequestFromJson(value: unknown): DealRequest {
 /** @throws HoldfastError `INVALID_REQUEST` */
 export function dealAnswerFromJson(value: unknown): DealAnswer {
   return parse(dealAnswer, value);
-}
-
-/** @throws HoldfastError `INVALID_REQUEST` */
-export function providerInfoFromJson(value: unknown): ProviderInfo {
-  return parse(info, value);
 }

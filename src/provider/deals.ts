@@ -61,7 +61,7 @@ export class DealDesk {
       maxPieceBytes,
       minPeriods,
       maxPeriods,
-      regions: [...regions],
+      regions,
       tiers: tiers.filter(({ tier }) => deployment.tiers[tier] !== undefined),
     };
   }
