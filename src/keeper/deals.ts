@@ -28,6 +28,8 @@ export interface Deal {
   readonly periods: number;
   readonly maxPeriods: number;
   readonly lastProven: number;
+  /** The last window of the commitments before this one, 0 where it was never amended. */
+  readonly since: number;
   readonly paidWindows: number;
   readonly slashedMisses: number;
   readonly stage: Stage;
@@ -140,6 +142,7 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
     periods: Number(view.periods),
     maxPeriods: Number(view.maxPeriods),
     lastProven: Number(view.lastProven),
+    since: Number(view.revision.since),
     paidWindows: Number(view.paidWindows),
     slashedMisses: Number(view.slashedMisses),
     stage: Number(view.stage) as Stage,

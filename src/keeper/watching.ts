@@ -105,10 +105,13 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     for (let at = 0; at < due.length; at += READ_BATCH) {
       signal.throwIfAborted();
       const asked = due.slice(at, at + READ_BATCH).map(async (deal) => {
-        const moves = await this.#options.chain.contracts.lens.dueOf(deal.id);
-        return { deal, due: dueFrom(moves) };
+        const due = await this.#options.chain.contracts.lens.dueOf(deal.id);
+        return { deal, due: dueFrom(due) };
       });
-      candidates.push(...(await Promise.all(asked)));
+      for (const one of await Promise.all(asked)) {
+        if (moves(one.due)) candidates.push(one);
+        else this.#schedule(one.deal);
+      }
     }
     return candidates;
   }
@@ -190,9 +193,15 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   }
 }
 
-/** What {@link Due} would not be zero for, told from the counters alone. */
-function hasSomethingDue({ stage, standing, paidWindows, slashedMisses }: Deal): boolean {
+/** What {@link Due} may not be zero for, told from the counters alone. */
+function hasSomethingDue({ stage, standing, since, paidWindows, slashedMisses }: Deal): boolean {
   if (stage === Stage.Closed) return false;
   const ends = standing.status >= Statuses.Completed;
-  return ends || standing.provenClosed > paidWindows || standing.missed > slashedMisses;
+  // What the commitment before owed is due with the close of its last window, and the counters have it as booked.
+  const turned = since > 0 && standing.closed === since;
+  return ends || turned || standing.provenClosed > paidWindows || standing.missed > slashedMisses;
+}
+
+function moves({ windows, misses, refund, returned, closes }: Due): boolean {
+  return closes || windows > 0 || misses > 0 || refund > 0n || returned > 0n;
 }

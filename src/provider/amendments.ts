@@ -98,7 +98,10 @@ export class AmendmentDesk {
     const piece = await store.open(getBytes(root), leafCount);
     if (!piece) throw refusal("no piece with this root and leafCount is here; upload it first");
     const { payloadSize } = piece.layer.commitment;
-    if (payloadSize > policy.maxPieceBytes) throw refusal(`pieces have at most ${policy.maxPieceBytes} bytes`);
+    const { minPieceBytes = 1, maxPieceBytes } = policy;
+    if (payloadSize < minPieceBytes || payloadSize > maxPieceBytes) {
+      throw refusal(`pieces have ${minPieceBytes} to ${maxPieceBytes} bytes`);
+    }
     const least = pricePerPeriodUp(payloadSize, BigInt(offer.pricePerGiBPerPeriod));
     if (pricePerPeriod < least) throw refusal(`a period of this piece costs ${least}`);
   }

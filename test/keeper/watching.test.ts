@@ -1,7 +1,8 @@
 import { expect } from "chai";
+import { hexlify } from "ethers";
 import { bountyAtLeast, type SettledEvent, type WatchingKeeper } from "../../src/keeper/index.js";
-import { Stage, Status } from "../../src/protocol/index.js";
-import { type DevChain, startDevChain } from "../support/dev-chain.js";
+import { dealDomain, Stage, Status, signAmendment, windowOf } from "../../src/protocol/index.js";
+import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
 import {
   bytesOf,
   COIN,
@@ -10,6 +11,7 @@ import {
   PRICE,
   startProving,
   startWatching,
+  stepTo,
   stepUntil,
 } from "../support/keeping.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
@@ -71,6 +73,29 @@ describe("WatchingKeeper", () => {
     expect(sum(({ refund }) => refund)).to.equal(6n * PRICE);
     expect((await held(parties.client.address)) - before).to.equal(COLLATERAL - 6n * BOUNTY + 6n * PRICE);
     expect((await chain.contracts.lens.dealOf(id!)).stage).to.equal(BigInt(Stage.Closed));
+    expect(trouble).to.deep.equal([]);
+  });
+
+  it("pays what a replaced piece has earned as soon as its last window has closed", async () => {
+    const before = await parties.pieces.add(bytesOf(1));
+    const [id] = await parties.open([parties.terms(before)]);
+    const { keeper, stop } = await startProving(parties);
+    stops.push(stop);
+    const { firstEpoch, tier } = await chain.contracts.lens.dealOf(id!);
+    const blocks = chain.deployment.tiers[Number(tier)]!;
+    await stepTo(chain, windowOf(Number(firstEpoch), blocks, 1).firstBlock + 2, keeper);
+    const { root, leafCount } = await parties.pieces.add(bytesOf(2, 2_000));
+    const amendment = { dealId: id!, root: hexlify(root), leafCount, pricePerPeriod: PRICE, nonce: 0 };
+    const signed = { ...amendment, validUntil: 2n ** 63n };
+    const signature = await signAmendment(parties.provider, dealDomain(CHAIN_ID, chain.deployment.market), signed);
+    await chain.automine(true);
+    await (await chain.contracts.market.connect(parties.client).amend(signed, "0x", signature)).wait();
+    const { from } = (await chain.contracts.lens.dealOf(id!)).revision;
+    const watching = await watch();
+    const last = windowOf(Number(firstEpoch), blocks, Number(from) - 1).lastBlock;
+    await stepTo(chain, last + 2, keeper, watching.keeper);
+    const { paid, fee } = await chain.contracts.lens.totalsOf(id!);
+    expect(paid + fee).to.equal((from - 1n) * PRICE);
     expect(trouble).to.deep.equal([]);
   });
 
