@@ -135,6 +135,16 @@ const ENTRIES: readonly Entry[] = [
       ),
   },
   {
+    path: ["keeper", "fund"],
+    summary: "keep deals alive from a budget",
+    load: async () => (await import("./keeper.js")).keeperFundCommand(),
+  },
+  {
+    path: ["keeper", "replicas"],
+    summary: "make lost unique replicas anew elsewhere",
+    load: async () => (await import("./keeper.js")).keeperReplicasCommand(),
+  },
+  {
     path: ["bench", "piece"],
     summary: "measure how fast piece commitments are computed",
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
@@ -170,6 +180,7 @@ const ENTRIES: readonly Entry[] = [
 const GROUPS: Readonly<Record<string, string>> = {
   deal: "look at one deal, or change it",
   request: "ask the open market, and see what came of it",
+  keeper: "keep what you own alive",
   bench: "measure what the figures in the docs promise",
 };
 

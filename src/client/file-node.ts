@@ -7,7 +7,13 @@ import type { Sink } from "./retrieve.js";
 
 export { fileSpool, type ReadFolderOptions, readFolder } from "./folder-node.js";
 export { addToKeyring, keyFromKeyring } from "./replicas/keyring-node.js";
-export { lockManifest, openManifest, readManifest, writeManifest } from "./replicas/manifest-node.js";
+export {
+  type LockedManifest,
+  lockManifest,
+  openManifest,
+  readManifest,
+  writeManifest,
+} from "./replicas/manifest-node.js";
 export { type Unpacked, type UnpackOptions, unpackFolder } from "./unpack-node.js";
 
 /**

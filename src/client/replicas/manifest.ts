@@ -41,6 +41,7 @@ const wishes = z.strictObject({
   maxPricePerPeriod: amount,
   maxEgressPricePerGiB: amount.optional(),
   minCollateralRatio: count.optional(),
+  regions: z.array(z.string().min(1).max(6)).max(1_000).optional(),
 });
 
 const manifest = z.strictObject({
@@ -95,7 +96,7 @@ export function formatManifest(value: Manifest): string {
 
 /** What was wished for, as the client takes it. */
 export function wishesOf({ wishes: { maxPricePerPeriod, maxEgressPricePerGiB, ...rest } }: Manifest): DealWishes {
-  const { tier, periods, maxPeriods, token, minCollateralRatio } = rest;
+  const { tier, periods, maxPeriods, token, minCollateralRatio, regions } = rest;
   return {
     tier,
     periods,
@@ -104,6 +105,7 @@ export function wishesOf({ wishes: { maxPricePerPeriod, maxEgressPricePerGiB, ..
     maxPricePerPeriod: BigInt(maxPricePerPeriod),
     ...(maxEgressPricePerGiB === undefined ? {} : { maxEgressPricePerGiB: BigInt(maxEgressPricePerGiB) }),
     ...(minCollateralRatio === undefined ? {} : { minCollateralRatio }),
+    ...(regions === undefined ? {} : { regions }),
   };
 }
 

@@ -55,7 +55,9 @@ export interface Placement {
   readonly maxPeriods?: number;
   /** Whether a keeper places it. */
   readonly repair?: boolean;
+  /** Nodes, and providers, to choose from; all that are registered by default. */
   readonly urls?: readonly string[];
+  readonly providers?: readonly string[];
   readonly onProgress?: (step: StoreStep) => void;
 }
 
@@ -79,7 +81,7 @@ export async function storeUnique(
   key: FileKey,
   options: StoreUniqueOptions,
 ): Promise<Manifest> {
-  const { copies, save, urls, onProgress } = options;
+  const { copies, save, urls, providers, onProgress } = options;
   if (!Number.isInteger(copies) || copies < 1) {
     throw new HoldfastError("INVALID_COPIES", `${copies} replicas can't be stored`, "store at least one");
   }
@@ -94,6 +96,7 @@ export async function storeUnique(
       periods: options.periods,
       maxPricePerPeriod: options.maxPricePerPeriod,
       ...(urls === undefined ? {} : { urls }),
+      ...(providers === undefined ? {} : { providers }),
       ...(onProgress === undefined ? {} : { onProgress }),
     });
   }
@@ -189,7 +192,7 @@ async function firstManifest(
   options: StoreUniqueOptions,
 ): Promise<Manifest> {
   const { tier, periods, maxPeriods = periods, name, copies, maxPricePerPeriod, maxEgressPricePerGiB } = options;
-  const { token = deployment.stakeToken, minCollateralRatio } = options;
+  const { token = deployment.stakeToken, minCollateralRatio, regions } = options;
   return {
     format: "holdfast-replicas",
     version: 1,
@@ -206,6 +209,7 @@ async function firstManifest(
       maxPricePerPeriod: maxPricePerPeriod.toString(),
       ...(maxEgressPricePerGiB === undefined ? {} : { maxEgressPricePerGiB: maxEgressPricePerGiB.toString() }),
       ...(minCollateralRatio === undefined ? {} : { minCollateralRatio }),
+      ...(regions === undefined ? {} : { regions: [...regions] }),
     },
     replicas: [],
   };
