@@ -23,6 +23,8 @@ export interface Deal {
   readonly tier: number;
   readonly token: string;
   readonly price: bigint;
+  /** What one more period costs: the price of an amendment that waits, where there is one. */
+  readonly extensionPrice: bigint;
   readonly collateral: bigint;
   readonly firstEpoch: number;
   readonly periods: number;
@@ -33,6 +35,8 @@ export interface Deal {
   readonly paidWindows: number;
   readonly slashedMisses: number;
   readonly stage: Stage;
+  /** The deal that this one was moved to; 0n where it was not. */
+  readonly successor: bigint;
   /** At the block that it was read at. */
   readonly standing: Standing;
 }
@@ -127,7 +131,7 @@ export async function readDeals(
 }
 
 function dealOf(id: bigint, view: DealViewStructOutput): Deal {
-  const { standing } = view;
+  const { standing, revision, successor } = view;
   return {
     id,
     owner: view.owner,
@@ -137,6 +141,7 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
     tier: Number(view.tier),
     token: view.token,
     price: view.price,
+    extensionPrice: revision.from > 0n ? revision.price : view.price,
     collateral: view.collateral,
     firstEpoch: Number(view.firstEpoch),
     periods: Number(view.periods),
@@ -146,6 +151,7 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
     paidWindows: Number(view.paidWindows),
     slashedMisses: Number(view.slashedMisses),
     stage: Number(view.stage) as Stage,
+    successor,
     standing: {
       closed: Number(standing.closed),
       open: Number(standing.open),

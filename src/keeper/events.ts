@@ -124,6 +124,8 @@ export interface ReplicaEvents {
   lost: [ReplicaEnd];
   /** A deal has run its whole time; the replica won't be replaced. */
   over: [ReplicaEnd];
+  /** Its owner has moved a deal to another provider, and with it the replica. */
+  moved: [{ readonly file: FileRef; readonly replica: ManifestReplica }];
   /** A replica is placed. `spent`: what new replicas of all files have cost, in base units. */
   repaired: [{ readonly file: FileRef; readonly replica: ManifestReplica; readonly spent: bigint }];
   /**

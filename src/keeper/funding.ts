@@ -64,8 +64,6 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
   readonly #spending: SpendingBook;
   /** Deals that may have to be extended. */
   readonly #live: Set<bigint>;
-  /** What the market asks for a period, where that is more than the deal's present price: an amendment is on its way. */
-  readonly #quoted = new Map<bigint, bigint>();
   /** The trouble that was told last of a deal. */
   readonly #told = new Map<bigint, string>();
 
@@ -113,7 +111,7 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
 
   /** What is to be paid for now; undefined where that is nothing, or can't be, which is told. */
   #orderFor(deal: Deal, head: number): Order | undefined {
-    const { id, standing, token, periods, maxPeriods } = deal;
+    const { id, standing, token, periods, maxPeriods, extensionPrice: price } = deal;
     if (hasEnded(deal) || standing.status === Status.Ending) {
       this.#live.delete(id);
       this.emit("ended", { id, status: standing.status });
@@ -128,7 +126,6 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
     const room = maxPeriods - periods;
     if (room === 0) return this.#tell(id, "AT_MAX_PERIODS", `it has all its ${maxPeriods} periods`);
     if (head + 1 >= this.#lastEpoch(deal)) return this.#tell(id, "TOO_LATE", "its last challenge has been drawn");
-    const price = maxOf(deal.price, this.#quoted.get(id) ?? 0n);
     const left = this.#options.budget - this.spent;
     const affordable = price === 0n ? wanted : Number(minOf(left / price, BigInt(wanted)));
     if (affordable <= 0)
@@ -166,15 +163,16 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
       if (signal.aborted) return;
       const failed = error instanceof HoldfastError ? error : chainError(error, "extend a deal");
       const dearer = failed instanceof ChainError && failed.revert?.name === "CostTooHigh";
-      if (dearer) this.#quoted.set(id, (failed.revert?.args[0] as bigint) / BigInt(periods));
       this.#logger.error({ err: error, deal: idText(id) }, "extending failed");
       this.#tell(id, dearer ? "PRICE_CHANGED" : failed.code, failed.message);
     }
   }
 
   #hasChanged(deal: Deal, pending: Deal): boolean {
-    const { periods, price, standing } = pending;
-    return periods !== deal.periods || price !== deal.price || standing.status !== deal.standing.status;
+    const { periods, extensionPrice, standing } = pending;
+    return (
+      periods !== deal.periods || extensionPrice !== deal.extensionPrice || standing.status !== deal.standing.status
+    );
   }
 
   #book(id: bigint, logs: readonly Log[]): void {
@@ -212,10 +210,6 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
 export function turnOf(payer: string, id: bigint): number {
   const hash = keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [payer, id]));
   return Number(BigInt(hash) % BigInt(TURNS));
-}
-
-function maxOf(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
 
 function minOf(a: bigint, b: bigint): bigint {

@@ -4,7 +4,6 @@ import { EventEmitter } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { toBeHex } from "ethers";
 import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
 import { chainError } from "../chain/errors.js";
@@ -16,7 +15,7 @@ import { placeReplica, type ReplicaSession, resumeReplica } from "../client/repl
 import { HoldfastError } from "../errors.js";
 import { Status } from "../protocol/index.js";
 import { type FileKey, newReplicaId } from "../replica/index.js";
-import { type Deal, hasEnded, readDeals } from "./deals.js";
+import { type Deal, hasEnded, idText, readDeals } from "./deals.js";
 import type { FileRef, ReplicaEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
 import { replicaSink } from "./reencrypt.js";
@@ -133,17 +132,32 @@ export class ReplicasKeeper extends EventEmitter<ReplicaEvents> {
     }
   }
 
-  /** The replicas that are open by the manifest, with their deals. One whose block a reorganisation took is waited for. */
+  /**
+   * The replicas that are open by the manifest, with their deals. One whose block a reorganisation took is waited for, one
+   * that its owner has moved is followed and looked at next time.
+   */
   async #readOpen(book: ManifestBook, signal: AbortSignal): Promise<Map<ManifestReplica, Deal>> {
     const open = book.manifest.replicas.filter(({ state }) => state === "open");
     const ids = open.map(({ deal }) => BigInt(deal));
     const deals = new Map((await readDeals(this.#options.chain, ids, signal)).map((deal) => [deal.id, deal]));
-    return new Map(
-      open.flatMap((replica) => {
-        const deal = deals.get(BigInt(replica.deal));
-        return deal ? [[replica, deal] as const] : [];
-      }),
-    );
+    const found = new Map<ManifestReplica, Deal>();
+    for (const replica of open) {
+      const deal = deals.get(BigInt(replica.deal));
+      if (deal?.successor) await this.#follow(book, replica, deal.successor, signal);
+      else if (deal) found.set(replica, deal);
+    }
+    return found;
+  }
+
+  async #follow(book: ManifestBook, replica: ManifestReplica, successor: bigint, signal: AbortSignal): Promise<void> {
+    const { chain } = this.#options;
+    const [deal] = await readDeals(chain, [successor], signal);
+    if (deal === undefined) return;
+    const { provider } = deal;
+    const url = (await chain.contracts.registry.profileOf(provider)).url;
+    const moved = { ...replica, deal: idText(successor), provider, url };
+    await book.put(moved);
+    this.emit("moved", { file: refOf(book), replica: moved });
   }
 
   /** Only the owner ends a deal before its time, and then wants the replica elsewhere. */
@@ -157,7 +171,7 @@ export class ReplicasKeeper extends EventEmitter<ReplicaEvents> {
   async #wasTerminated(id: bigint, head: number, signal: AbortSignal): Promise<boolean> {
     const { deployment, contracts, follower } = this.#options.chain;
     const { topicHash } = contracts.market.interface.getEvent("Terminated");
-    const filter = { address: deployment.market, topics: [topicHash, toBeHex(id, 32)] };
+    const filter = { address: deployment.market, topics: [topicHash, idText(id)] };
     for await (const { logs } of follower.logs(filter, deployment.block, head, signal)) {
       if (logs.length > 0) return true;
     }

@@ -164,29 +164,44 @@ describe("FundingKeeper", () => {
     expect(extended).to.deep.equal([]);
   });
 
-  it("tells of a price that rose meanwhile, and pays it next time", async () => {
-    const [id] = await open({ periods: 6, maxPeriods: 12 });
-    const cheaper = (real: Chain): Chain => {
-      const lens = new Proxy(real.contracts.lens, {
-        get(target, name) {
-          if (name !== "dealsOf") return Reflect.get(target, name, target);
-          return async (ids: bigint[], overrides: object) => {
-            const views = await target.dealsOf(ids, overrides);
-            return views.map(
-              (view) =>
-                new Proxy(view, {
-                  get: (of, key) => (key === "price" ? PRICE - 1n : Reflect.get(of, key)),
-                }) as DealViewStructOutput,
-            );
-          };
-        },
-      });
-      return { ...real, contracts: { ...real.contracts, lens } };
+  /** A chain whose lens says something else of deals. */
+  const saying = (real: Chain, change: (view: DealViewStructOutput) => Partial<DealViewStructOutput>): Chain => {
+    const changed = (view: DealViewStructOutput) => {
+      const changes = change(view);
+      return new Proxy(view, { get: (of, name) => Reflect.get(name in changes ? changes : of, name) });
     };
-    const { keeper } = await keep({ deals: [id!], target: 8, budget: 2n * PRICE, chain: cheaper });
+    const lens = new Proxy(real.contracts.lens, {
+      get(target, name) {
+        if (name !== "dealsOf") return Reflect.get(target, name, target);
+        return async (ids: bigint[], overrides: object) => (await target.dealsOf(ids, overrides)).map(changed);
+      },
+    });
+    return { ...real, contracts: { ...real.contracts, lens } };
+  };
+
+  it("pays no other price than the one it has read, and tells where that rose meanwhile", async () => {
+    const [id] = await open({ periods: 6, maxPeriods: 12 });
+    let outdated = true;
+    const behind = (real: Chain) => saying(real, () => (outdated ? { price: PRICE - 1n } : {}));
+    const { keeper } = await keep({ deals: [id!], target: 8, budget: 2n * PRICE, chain: behind });
+    await stepUntil(chain, () => trouble.length > 0, 60, keeper);
+    expect(codes()).to.deep.equal(["PRICE_CHANGED"]);
+    expect(extended).to.deep.equal([]);
+    outdated = false;
     await stepUntil(chain, () => extended.length > 0, 60, keeper);
-    expect(codes()[0]).to.equal("PRICE_CHANGED");
     expect(total()).to.equal(2n * PRICE);
+  });
+
+  it("counts the price of an amendment that waits, which is what more periods cost", async () => {
+    const [id] = await open({ periods: 6, maxPeriods: 12 });
+    const amended = (real: Chain) =>
+      saying(real, ({ revision }) => ({
+        revision: Object.assign(Object.create(revision), { from: 5n, price: 3n * PRICE }),
+      }));
+    const { keeper } = await keep({ deals: [id!], target: 8, budget: 4n * PRICE, chain: amended });
+    await stepUntil(chain, () => extended.length > 0, 60, keeper);
+    // One at three times the price is all that the budget allows; the market takes what it costs.
+    expect(extended[0]).to.include({ periods: 1, cost: PRICE });
   });
 
   it("leaves alone what can't or need not be extended, and says so once", async () => {

@@ -5,6 +5,7 @@ import { type Wallet, ZeroAddress } from "ethers";
 import { TransactionSender } from "../../src/chain/sender.js";
 import {
   type ChainSender,
+  dealIdText,
   FileKey,
   fetchUnique,
   HoldfastClient,
@@ -117,10 +118,11 @@ describe("ReplicasKeeper", () => {
       logger: testLogger(),
       ...options,
     });
-    const events: Started["events"] = { head: [], lost: [], over: [], repaired: [], trouble: [] };
+    const events: Started["events"] = { head: [], lost: [], over: [], moved: [], repaired: [], trouble: [] };
     keeper.on("head", (event) => events.head.push(event));
     keeper.on("lost", (event) => events.lost.push(event));
     keeper.on("over", (event) => events.over.push(event));
+    keeper.on("moved", (event) => events.moved.push(event));
     keeper.on("repaired", (event) => events.repaired.push(event));
     keeper.on("trouble", (event) => events.trouble.push(event));
     const running = keeper.run(stopping.signal);
@@ -134,14 +136,19 @@ describe("ReplicasKeeper", () => {
     stops.push(stop);
     return { keeper, events, stop };
   };
-  /** Mines, a block in a while, so that whoever proves can, until something is so. */
-  const mineUntil = async (isSo: () => boolean, blocks = 250) => {
-    for (let mined = 0; !isSo(); mined++) {
+  /** Mines until something is so, a block in a while, and none while a proof of one of `proven` is due. */
+  const mineUntil = async (isSo: () => boolean | Promise<boolean>, blocks = 250, proven: readonly string[] = []) => {
+    for (let mined = 0; !(await isSo()); mined++) {
       if (mined >= blocks) throw new Error(`not so after ${blocks} blocks`);
       await net.mine();
       await sleep(40);
+      for (const view of await net.contracts.lens.dealsOf([...proven])) {
+        const due = view.standing.open > 0n && view.lastProven < view.standing.open;
+        if (due) await sleep(500);
+      }
     }
   };
+  const nodeOf = (provider: string) => nodes.find(({ wallet }) => wallet.address === provider)!;
   const opened = async () => {
     const { market } = net.contracts;
     return (await market.queryFilter(market.filters.Opened(undefined, owner.address))).length;
@@ -155,13 +162,14 @@ describe("ReplicasKeeper", () => {
   it("replaces a replica whose provider is gone for good, with no human step", async () => {
     await store();
     const [first, second] = disk.replicas;
-    await nodes[0]!.close();
+    await nodeOf(first!.provider).close();
+    const third = nodes.find(({ wallet }) => disk.replicas.every(({ provider }) => provider !== wallet.address));
     const { events, keeper } = await keep();
-    await mineUntil(() => events.repaired.length > 0);
+    await mineUntil(() => events.repaired.length > 0, 250, [second!.deal]);
     expect(events.lost).to.have.length(1);
     expect(events.lost[0]).to.deep.include({ status: Status.Defaulted, replica: { ...first, state: "lost" } });
     const [{ replica, spent }] = events.repaired as [ReplicaEvents["repaired"][0]];
-    expect(replica).to.include({ provider: nodes[2]!.wallet.address, state: "open", repair: true });
+    expect(replica).to.include({ provider: third!.wallet.address, state: "open", repair: true });
     expect(spent).to.equal(BigInt(replica.cost));
     expect(keeper.spent).to.equal(spent);
     expect(disk.replicas).to.deep.equal([second, { ...first, state: "lost" }, replica]);
@@ -169,12 +177,8 @@ describe("ReplicasKeeper", () => {
     expect(new Set(disk.replicas.map(({ pieceCid }) => pieceCid)).size).to.equal(3);
     expect(await bytesFrom({ ...disk, replicas: [replica] })).to.deep.equal(PAYLOAD);
     // ... and it is proven.
-    const proven = async () => (await net.contracts.lens.dealOf(replica.deal)).proven;
-    for (let blocks = 0; (await proven()) === 0n; blocks++) {
-      if (blocks > 60) throw new Error("the new replica was not proven");
-      await net.mine();
-      await sleep(40);
-    }
+    const proven = async () => (await net.contracts.lens.dealOf(replica.deal)).proven > 0n;
+    await mineUntil(proven, 60, [second!.deal, replica.deal]);
     expect(events.trouble).to.deep.equal([]);
     expect(await readdir(temp)).to.deep.equal([]);
   });
@@ -204,11 +208,8 @@ describe("ReplicasKeeper", () => {
     await terminate(first!.deal);
     const isOver = async (deal: string) =>
       Number((await net.contracts.lens.dealOf(deal)).standing.status) === Status.Completed;
-    for (let blocks = 0; !((await isOver(first!.deal)) && (await isOver(second!.deal))); blocks++) {
-      if (blocks > 250) throw new Error("the deals did not end");
-      await net.mine();
-      await sleep(40);
-    }
+    const deals = [first!.deal, second!.deal];
+    await mineUntil(async () => (await Promise.all(deals.map(isOver))).every(Boolean), 250, deals);
     const { events } = await keep();
     await mineUntil(() => events.repaired.length > 0, 20);
     expect(events.lost.map(({ replica, status }) => [replica.id, status])).to.deep.equal([
@@ -219,6 +220,40 @@ describe("ReplicasKeeper", () => {
     const count = await opened();
     await mineUntil(() => events.head.length > 12, 60);
     expect(await opened()).to.equal(count);
+  });
+
+  it("follows a deal that its owner moved, instead of making the replica anew", async () => {
+    await store();
+    const [first, second] = disk.replicas;
+    // A deal with the third provider that stands for what a migration would open.
+    const other = await sessionOf(net.senderOf(owner)).client.store(new Blob([PAYLOAD.slice(1)]), {
+      ...{ tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 10n * BigInt(PAYLOAD.length) },
+      exclude: disk.replicas.map(({ provider }) => provider),
+    });
+    const successor = other.deals[0]!.id;
+    const chain = await serviceChain(net);
+    stops.push(async () => chain.provider.destroy());
+    const lens = new Proxy(chain.contracts.lens, {
+      get(target, name) {
+        if (name !== "dealsOf") return Reflect.get(target, name, target);
+        return async (ids: bigint[], overrides: object) => {
+          const views = await target.dealsOf(ids, overrides);
+          return views.map((view, i) => {
+            const says = (name: string | symbol) => name === "successor" && ids[i] === BigInt(first!.deal);
+            return new Proxy(view, { get: (of, name) => (says(name) ? successor : Reflect.get(of, name)) });
+          });
+        };
+      },
+    });
+    await terminate(first!.deal);
+    const count = await opened();
+    const { events } = await keep({ chain: { ...chain, contracts: { ...chain.contracts, lens } } });
+    await mineUntil(() => events.moved.length > 0, 20);
+    await mineUntil(() => events.head.length > 5, 30);
+    const { provider } = other.deals[0]!.terms;
+    const moved = { deal: dealIdText(successor), provider, url: nodeOf(provider).url };
+    expect(disk.replicas).to.deep.equal([second, { ...first, ...moved }]);
+    expect([events.lost, events.repaired, await opened()]).to.deep.equal([[], [], count]);
   });
 
   it("completes a file that was not stored at all its places", async () => {
@@ -306,9 +341,10 @@ describe("ReplicasKeeper", () => {
   it("does not pay for a file that can't be read any more", async () => {
     await store();
     await terminate(disk.replicas[0]!.deal);
-    await Promise.all([nodes[0]!.close(), nodes[1]!.close()]);
-    const { events } = await keep();
+    await Promise.all(disk.replicas.map(({ provider }) => nodeOf(provider).close()));
+    const { events, stop } = await keep();
     await mineUntil(() => events.trouble.length > 0, 30);
+    await stop();
     expect(events.trouble[0]).to.include({ code: "FILE_UNAVAILABLE" });
     expect(await opened()).to.equal(2);
     expect(await readdir(temp)).to.deep.equal([]);
