@@ -1,14 +1,17 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { fileSink } from "../client/file-node.js";
 import { holders, type Retrieval, retrieve } from "../client/index.js";
+import { HoldfastError } from "../errors.js";
 import { splitPath } from "../piece/car/index.js";
 import { decodePieceCid } from "../piece/index.js";
 import { type ChainFlags, chainCommand, printResult, tell, withChain } from "./context.js";
 import { fetchFile, fetchFolder, type ListedItem, listFolder } from "./folders.js";
+import { fetchedLines, fetchReplicas, type KeyringFlags, type UniqueFetchReport, withKeyring } from "./replicas.js";
 
-interface FetchFlags extends ChainFlags {
+interface FetchFlags extends ChainFlags, KeyringFlags {
   readonly output?: string;
   readonly url?: string[];
   readonly unpack?: boolean;
@@ -76,6 +79,24 @@ function parseTarget(text: string): Target {
   return target;
 }
 
+/** Whether a text that names no piece is the path of a file: a manifest of unique replicas, then. */
+function isManifest(text: string): boolean {
+  try {
+    decodePieceCid(text.split("/", 1)[0] as string);
+    return false;
+  } catch {
+    return existsSync(text);
+  }
+}
+
+async function fetchManifest(path: string, flags: FetchFlags): Promise<void> {
+  if (flags.list || flags.unpack || flags.url) {
+    const hint = "leave out --list, --unpack and --url";
+    throw new HoldfastError("INVALID_OPTION", "a manifest names one file, and who has it", hint);
+  }
+  printResult<UniqueFetchReport>(flags, await fetchReplicas(path, flags), fetchedLines);
+}
+
 function reportOf<T extends object>({ pieceCid }: Target, { value, url, failures }: Retrieval<T>): T & FetchedReport {
   const reasons = failures.map((failure) => ({ url: failure.url, reason: failure.error.message }));
   for (const { reason } of reasons) tell(reason);
@@ -116,14 +137,16 @@ function printable(path: string): string {
   return path.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
-/** `holdfast fetch PIECECID[/PATH] [-o FILE] [--unpack | --list] [--url URL …]`. */
+/** `holdfast fetch MANIFEST | PIECECID[/PATH] [-o FILE] [--unpack | --list] [--url URL …]`. */
 export function fetchCommand(): Command {
-  return chainCommand("fetch")
+  return withKeyring(chainCommand("fetch"))
     .description("fetch a piece, or a file out of a folder, from a provider that has it, and verify every byte of it")
-    .argument("<piececid[/path]>", "PieceCIDv2 of the piece; for a folder also the path of a file in it")
+    .argument("<piececid[/path]>", "PieceCIDv2 of the piece; for a folder also the path of a file in it; or a manifest")
     .option("-o, --output <file>", "where to write it; here, named by the CID or as the file in the folder, by default")
     .option("--unpack", "unpack the folder that it is; the output is a new folder then")
     .addOption(new Option("--list", "write nothing, and list what is in the folder").conflicts(["unpack", "output"]))
     .option("--url <url...>", "nodes to ask, in this order; those with deals on the piece by default")
-    .action((text: string, flags: FetchFlags) => fetchTarget(parseTarget(text), flags));
+    .action((text: string, flags: FetchFlags) =>
+      isManifest(text) ? fetchManifest(text, flags) : fetchTarget(parseTarget(text), flags),
+    );
 }

@@ -13,19 +13,20 @@ import {
   withClient,
 } from "./context.js";
 import { type KeyringFlags, keyringPath, withKeyring } from "./replicas.js";
+import { parseAmountOf, readToken } from "./tokens.js";
 import { untilStopped } from "./until-stopped.js";
-import { parseAddress, parseAmount, parseCount } from "./values.js";
+import { parseAddress, parseCount } from "./values.js";
 
 interface FundFlags extends ChainFlags {
   readonly target: number;
-  readonly budget: bigint;
+  readonly budget: string;
   readonly token?: string;
   readonly margin?: number;
 }
 
 interface ReplicasFlags extends ChainFlags, KeyringFlags {
   readonly manifest: readonly string[];
-  readonly budget: bigint;
+  readonly budget: string;
 }
 
 /** What `holdfast keeper fund --json` prints when it is stopped. */
@@ -54,8 +55,7 @@ export function keeperFundCommand(): Command {
     .requiredOption("--target <periods>", "periods that are to lie ahead, at least 2", parseCount)
     .requiredOption(
       "--budget <amount>",
-      "the most to spend on them in all, past runs included, base units",
-      parseAmount,
+      'the most to spend on them in all, past runs included: base units, or "1.5 USDC"',
     )
     .addOption(
       new Option("--token <address>", "what the budget is in; the market's own by default").argParser(parseAddress),
@@ -72,12 +72,14 @@ export function keeperFundCommand(): Command {
 }
 
 async function fund({ chain, access }: Session, texts: string[], flags: FundFlags): Promise<FundReport> {
-  const { target, budget, token, margin } = flags;
+  const { target, margin } = flags;
+  const token = await readToken(chain.provider, flags.token ?? chain.deployment.stakeToken);
+  const budget = parseAmountOf(flags.budget, token);
   const deals: bigint[] = [];
   for (const text of texts) deals.push(await dealIdFrom(chain, text));
   const live = new Set(deals);
-  const options = { ...(token === undefined ? {} : { token }), ...(margin === undefined ? {} : { margin }) };
-  const keeper = new FundingKeeper({ chain, access, deals, target, budget, logger: commandLogger(), ...options });
+  const options = { token: token.address, target, budget, ...(margin === undefined ? {} : { margin }) };
+  const keeper = new FundingKeeper({ chain, access, deals, logger: commandLogger(), ...options });
   let [periods, cost] = [0, 0n];
   await untilStopped((signal, stop) => {
     keeper.on("extended", (event) => {
@@ -103,7 +105,10 @@ export function keeperReplicasCommand(): Command {
       "keep files at their number of unique replicas: make those anew, elsewhere, whose deals default or end",
     )
     .requiredOption("--manifest <file...>", "manifests of the files")
-    .requiredOption("--budget <amount>", "the most to spend on new replicas in all, past runs included", parseAmount)
+    .requiredOption(
+      "--budget <amount>",
+      'the most to spend on new replicas in all, past runs included: base units, or "1.5 USDC"',
+    )
     .action((flags: ReplicasFlags) => {
       const keyring = keyringPath(flags);
       return withClient(flags, async (session) => {
@@ -125,7 +130,9 @@ async function keepReplicas(session: Session, keyring: string, flags: ReplicasFl
       locked.push(manifest);
       files.push({ book: manifest.book, key: await keyFromKeyring(keyring, manifest.book.manifest.key) });
     }
-    const keeper = new ReplicasKeeper({ chain, session, files, budget: flags.budget, logger: commandLogger() });
+    const paidIn = files[0]?.book.manifest.wishes.token ?? chain.deployment.stakeToken;
+    const budget = parseAmountOf(flags.budget, await readToken(chain.provider, paidIn));
+    const keeper = new ReplicasKeeper({ chain, session, files, budget, logger: commandLogger() });
     let [lost, placed] = [0, 0];
     await untilStopped((signal) => {
       keeper.on("lost", ({ file, replica, status }) => {

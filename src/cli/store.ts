@@ -15,11 +15,14 @@ import { HoldfastError } from "../errors.js";
 import { escrowOf } from "../protocol/index.js";
 import { chainCommand, printResult, type Session, tell, withClient } from "./context.js";
 import { isFolder, type PackFlags, storeFolderInto, withPackedFolder } from "./folders.js";
+import { type KeyringFlags, storedLines, storeReplicas, type UniqueReport, withKeyring } from "./replicas.js";
 import { parseAmountOf, readToken } from "./tokens.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
-interface StoreFlags extends WishFlags, PackFlags {
+interface StoreFlags extends WishFlags, PackFlags, KeyringFlags {
   readonly into?: string;
+  readonly uniqueReplicas?: boolean;
+  readonly manifest?: string;
 }
 
 /** A deal in what `holdfast store --json` prints. Amounts in base units of `token`. */
@@ -121,16 +124,22 @@ export function storeCommand(): Command {
     "--into <deal>",
     "add the folder to the one that this deal of yours is on, and amend the deal",
   )
-    .conflicts(["tier", "maxPeriods", "replicas", "token", "region", "provider"])
+    .conflicts(["tier", "maxPeriods", "replicas", "token", "region", "provider", "uniqueReplicas"])
     // Paid for already: else it would be required.
     .implies({ periods: 0 });
-  return withWishes(chainCommand("store"))
+  return withKeyring(withWishes(chainCommand("store")))
     .description("store a file, or a folder as one piece: choose providers, hand them the bytes, and pay into escrow")
     .argument("<path>", "the file or folder to store")
     .addOption(into)
     .option("--skip-links", "leave symbolic links in a folder out, where they would be an error")
+    .option("--unique-replicas", "encrypt each replica of the file under a key of its own, so that none stands for two")
+    .option("--manifest <file>", "where to write what such a file is fetched by; beside the file by default")
     .action(async (path: string, flags: StoreFlags, command: Command) => {
-      if (flags.into !== undefined) {
+      if (flags.uniqueReplicas) {
+        printResult<UniqueReport>(flags, await storeUnique(path, flags), storedLines);
+      } else if (flags.manifest !== undefined) {
+        command.error("error: --manifest goes with --unique-replicas");
+      } else if (flags.into !== undefined) {
         if (flags.periods !== 0)
           command.error("error: a deal has its periods already: extend it, instead of --periods");
         printResult<StoreIntoReport>(flags, await storeInto(path, flags.into, flags), intoLines);
@@ -156,6 +165,13 @@ function storeFolder(path: string, flags: StoreFlags): Promise<StoreReport> {
       return { file: resolve(path), bytes: car.size, pieceCid, deals: reportDeals(deals), ...folder };
     }),
   );
+}
+
+function storeUnique(path: string, flags: StoreFlags): Promise<UniqueReport> {
+  return withClient(flags, async (session) => {
+    const { wishes } = await wishesFrom(flags, session.chain);
+    return storeReplicas(session, path, { maxPricePerPeriod: ANY_PRICE, ...wishes, copies: flags.replicas }, flags);
+  });
 }
 
 async function storeInto(path: string, deal: string, flags: StoreFlags): Promise<StoreIntoReport> {
