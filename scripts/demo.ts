@@ -1,6 +1,6 @@
 /**
- * The whole market on this machine: a chain, three provider nodes, a keeper that watches, a client, a file, and a
- * provider that lies.
+ * The whole market on this machine: a chain, provider nodes, a keeper that watches and repairs, a client, a file, and
+ * a provider that is lost.
  *
  * @packageDocumentation
  */
@@ -12,12 +12,13 @@ import { TransactionSender } from "../src/chain/sender.js";
 import { fileBlob } from "../src/client/file-node.js";
 import { HoldfastClient } from "../src/client/index.js";
 import { HoldfastError } from "../src/errors.js";
+import { startSource } from "../src/provider/index.js";
 import { compare, holdings, isConserved, sumDeals, withdrawAll } from "./demo/accounts.js";
 import { type Child, startChild } from "./demo/child.js";
 import { type DemoReport, dollars, holdingsTable, Narrator } from "./demo/report.js";
 import { writeSample } from "./demo/sample.js";
-import { Story, sha256 } from "./demo/story.js";
-import { buildWorld, enrol, type World } from "./demo/world.js";
+import { type Node, REPLICAS, Story, sha256 } from "./demo/story.js";
+import { buildWorld, enrol, type ProviderActor, type World } from "./demo/world.js";
 
 export interface DemoOptions {
   /** The file to store; a picture made on the spot where none is named. */
@@ -26,17 +27,23 @@ export interface DemoOptions {
   readonly json?: boolean;
 }
 
-const PROVEN_BEFORE_THE_LOSS = 2n;
+const PROVEN_BEFORE_THE_LOSS = 1n;
+/** What the first provider asks for a GiB and a period, in base units, and what each further one asks more. */
+const [CHEAPEST, DEARER] = [1_000_000n, 100_000n];
 
 /** Undone in the reverse of the order in which they were done. */
 class Cleanup {
   readonly #steps: (() => Promise<unknown>)[] = [];
+  #over = false;
 
+  /** What is done after an interruption is undone at once. */
   add(step: () => Promise<unknown>): void {
-    this.#steps.push(step);
+    if (this.#over) step().catch(() => undefined);
+    else this.#steps.push(step);
   }
 
   async run(): Promise<void> {
+    this.#over = true;
     for (const step of this.#steps.splice(0).reverse()) await step().catch(() => undefined);
   }
 }
@@ -45,7 +52,7 @@ class Cleanup {
  * Runs the demo to its end and cleans up after itself, whatever happens.
  *
  * @throws HoldfastError `EMPTY_PIECE`, `FILE_UNREADABLE`, `PIECE_UNAVAILABLE` where nobody could serve the file any
- *   more, `INTERRUPTED`
+ *   more, `REPLICAS_LOST` where fewer replicas than wanted were proven in the end, `INTERRUPTED`
  */
 export async function demo({ file, json = false }: DemoOptions): Promise<DemoReport> {
   const cleanup = new Cleanup();
@@ -87,73 +94,75 @@ async function play(
   cleanup.add(() => world.anvil.stop());
   narrator.tell(`chain at ${world.anvil.url}, market ${world.deployment.market}`);
   const before = await holdings(world);
-  const stage = await raiseCurtain(world, dir, narrator, cleanup);
+  const { story, open } = await raiseCurtain(world, dir, narrator, cleanup);
+  const [newcomer, ...founders] = [...world.providers].reverse() as [ProviderActor, ...ProviderActor[]];
+  for (const node of await Promise.all(founders.reverse().map(open))) story.add(node);
 
-  narrator.chapter(`The client stores ${basename(file)} with two of them`);
-  const stored = await stage.story.store(file);
+  narrator.chapter(`The client wants ${basename(file)} kept by ${REPLICAS} providers, and lets the price find them`);
+  const source = await startSource(await fileBlob(file), pino({ level: "silent" }));
+  cleanup.add(() => source.close());
+  const { pieceCid } = await story.request(file, source.url);
+  await source.close();
   narrator.chapter("Time passes: the providers prove, the watcher settles");
-  await stage.story.provePeriods(PROVEN_BEFORE_THE_LOSS);
-  narrator.chapter("A provider loses the bytes and says nothing");
-  await stage.story.loseBytes();
+  await story.provePeriods(PROVEN_BEFORE_THE_LOSS);
+  narrator.chapter("A fourth provider opens, and one of the three is lost for good");
+  story.add(await open(newcomer));
+  await story.loseProvider();
+  const outcome = await story.outcome();
+  narrator.tell(`${outcome.replicasProven} replicas are held and proven, ${outcome.repaired} of them repaired`);
   narrator.chapter("The client wants its file");
-  const copy = join(dir, "fetched");
-  const fetched = await stage.story.fetch(stored, copy).catch((error: unknown) => error);
+  const fetched = await story.fetch(join(dir, "fetched")).catch((error: unknown) => error);
   narrator.chapter("The end: everything is settled, everybody takes what is theirs");
-  await stage.story.end();
-  const report = await settleAccounts(
-    world,
-    before,
-    stored.deals.map(({ id }) => id),
-    narrator,
-  );
+  await story.end();
+  const accounts = await settleAccounts(world, before, story.deals, narrator);
   if (typeof fetched !== "string") throw fetched;
+  if (outcome.replicasProven < REPLICAS) {
+    const what = `${outcome.replicasProven} of ${REPLICAS} replicas were left: no other provider could take over`;
+    throw new HoldfastError("REPLICAS_LOST", what, "all money was paid out; run the demo again");
+  }
   const original = await sha256(file);
   narrator.tell(`sha-256 ${fetched === original ? "is the same" : "DIFFERS"}: ${fetched}`);
+  const periodBlocks = world.deployment.tiers[0]?.period ?? 0;
   const { size } = await stat(file);
-  return { file, bytes: size, pieceCid: stored.pieceCid, ...report, fetchedSha256: fetched, originalSha256: original };
+  const hashes = { fetchedSha256: fetched, originalSha256: original };
+  return { file, bytes: size, pieceCid, ...outcome, periodBlocks, ...accounts, ...hashes };
 }
 
-/** Starts the providers and the watcher, each a process of its own. */
+/** Starts the watcher, and gives what starts a provider: each is a process of its own. */
 async function raiseCurtain(
   world: World,
   dir: string,
   narrator: Narrator,
   cleanup: Cleanup,
-): Promise<{ story: Story }> {
+): Promise<{ story: Story; open: (actor: ProviderActor) => Promise<Node> }> {
   const { anvil, deployment, provider, contracts, client: wallet, tokenAddress } = world;
+  const logger = pino({ level: "silent" });
+  const sender = new TransactionSender({ provider, signer: wallet, logger, pollMs: 25 });
+  const access = { address: wallet.address, sender, deployment, contracts };
+  const story = new Story({ world, client: new HoldfastClient(access), access, narrator });
   const common = { rpcUrl: anvil.url, deployment };
-  let story: Story | undefined;
   const start = async (name: string, script: string, config: object): Promise<Child> => {
-    const child = await startChild(name, script, { ...common, ...config }, (said) => story?.hear(name, said));
+    const child = await startChild(name, script, { ...common, ...config }, (said) => story.hear(name, said));
     cleanup.add(() => child.stop());
     return child;
   };
-  const nodes = await Promise.all(
-    world.providers.map(async (actor, i) => {
-      const dataDir = join(dir, `provider-${i + 1}`);
-      const price = 1_000_000n * BigInt(i + 1);
-      const child = await start(actor.name, "./provider.ts", {
-        dataDir,
-        token: tokenAddress,
-        owner: actor.owner.address,
-        hotKey: actor.hot.privateKey,
-        pricePerGiBPerPeriod: `${price}`,
-      });
-      return { child, url: child.ready.url as string, dataDir };
-    }),
-  );
-  for (const [i, actor] of world.providers.entries()) {
-    const node = nodes[i] as (typeof nodes)[number];
-    await enrol(world, actor, node.url);
-    narrator.tell(`${actor.name} serves at ${node.url}, process ${node.child.ready.pid}`);
-  }
   const watcher = await start("watcher", "./watcher.ts", { key: world.watcher.privateKey });
   narrator.tell(`the watcher keeps an eye on everybody, process ${watcher.ready.pid}`);
-  const logger = pino({ level: "silent" });
-  const sender = new TransactionSender({ provider, signer: wallet, logger, pollMs: 25 });
-  const client = new HoldfastClient({ address: wallet.address, sender, deployment, contracts });
-  story = new Story({ world, client, nodes, narrator });
-  return { story };
+  const open = async (actor: ProviderActor): Promise<Node> => {
+    const index = world.providers.indexOf(actor);
+    const dataDir = join(dir, `provider-${index + 1}`);
+    const child = await start(actor.name, "./provider.ts", {
+      dataDir,
+      token: tokenAddress,
+      owner: actor.owner.address,
+      hotKey: actor.hot.privateKey,
+      pricePerGiBPerPeriod: `${CHEAPEST + DEARER * BigInt(index)}`,
+    });
+    const url = child.ready.url as string;
+    await enrol(world, actor, url);
+    return { actor, child, url, dataDir };
+  };
+  return { story, open };
 }
 
 async function settleAccounts(

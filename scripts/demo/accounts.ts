@@ -78,6 +78,8 @@ export async function isConserved(world: World, accounts: readonly Holding[]): P
     token.balanceOf(deployment.vault),
     contracts.vault.escrowOf(deployment.market, tokenAddress),
     contracts.vault.escrowOf(deployment.registry, tokenAddress),
+    contracts.vault.escrowOf(deployment.requests, tokenAddress),
+    contracts.vault.balanceOf(deployment.requests, BigInt(tokenAddress)),
   ]);
   return (
     total((each) => each.before) === supply && total((each) => each.after) === supply && left.every((n) => n === 0n)

@@ -18,6 +18,8 @@ export interface Child {
   /** False once the process is gone, whoever stopped it. */
   readonly alive: boolean;
   stop(): Promise<void>;
+  /** As a power cut does: at once, with nothing said. Resolves when it is gone. */
+  kill(): Promise<void>;
 }
 
 const START_MS = 30_000;
@@ -48,7 +50,8 @@ export async function startChild(
     get alive() {
       return child.exitCode === null && child.signalCode === null;
     },
-    stop: () => stopChild(child),
+    stop: () => stopChild(child, "SIGTERM"),
+    kill: () => stopChild(child, "SIGKILL"),
   };
 }
 
@@ -77,10 +80,10 @@ function tail(child: ChildProcess): () => string {
   return () => text.trim() || "it printed nothing";
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
+async function stopChild(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
-  child.kill("SIGTERM");
+  child.kill(signal);
   const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
   await ended;
   clearTimeout(timer);

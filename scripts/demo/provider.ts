@@ -1,4 +1,5 @@
-/** A provider of the demo: its HTTP node and its proving keeper, in a process of its own. */
+/** A provider of the demo: its HTTP node, and the keepers that fill requests and prove, in a process of its own. */
+import { setTimeout as delay } from "node:timers/promises";
 import pino from "pino";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { startProvider } from "../../src/provider/index.js";
@@ -17,6 +18,8 @@ interface Config {
 }
 
 const POLL_MS = 50;
+/** How often a keeper that is at work is asked whether it is done. */
+const REST_MS = 10;
 const MAX_PIECE_BYTES = 8 * 2 ** 30;
 const MAX_PERIODS = 1_000;
 /** A provider that keeps nothing loses what thirty periods would have paid. */
@@ -31,10 +34,21 @@ await runChild<Config>(async ({ rpcUrl, deployment, dataDir, token, owner, hotKe
     provider: owner,
     privateKey: hotKey,
     policy: { token, maxPieceBytes: MAX_PIECE_BYTES, maxPeriods: MAX_PERIODS, tiers },
+    // Gas is free here, and all sources are on this machine.
+    filling: { coinPrice: 0n, minFreeBytes: 0 },
+    fetching: { allowAddress: (address) => address === "127.0.0.1" },
     pollMs: POLL_MS,
     logger: pino({ level: process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn" }),
   });
   provider.keeper?.on("proven", ({ id, window }) => tell({ kind: "proven", id, window }));
   provider.keeper?.on("trouble", ({ id, window, code }) => tell({ kind: "trouble", id, window, code }));
+  const { filler } = provider;
+  filler?.on("fetched", ({ source, bytes }) => tell({ kind: "fetched", source, bytes }));
+  filler?.on("filled", ({ dealId, slot, price }) => tell({ kind: "filled", id: dealId, slot, price }));
+  filler?.on("lost", () => tell({ kind: "lost" }));
+  filler?.on("head", async ({ number }) => {
+    while (filler.inFlight > 0) await delay(REST_MS);
+    tell({ kind: "rested", number });
+  });
   return { ready: { url: provider.url, pid: process.pid }, close: provider.close };
 });

@@ -5,6 +5,14 @@ export interface DemoReport {
   readonly file: string;
   readonly bytes: number;
   readonly pieceCid: string;
+  /** Replicas that were held by a live deal, with a proof in its last closed window, before the client ended them. */
+  readonly replicasProven: number;
+  /** Replicas that another provider took over after a default, with nobody's doing but the keepers'. */
+  readonly repaired: number;
+  /** Blocks from the default to the first proof of the deal that took over, of the latest repair; null without one. */
+  readonly repairBlocks: number | null;
+  /** Blocks of a period. */
+  readonly periodBlocks: number;
   readonly proofs: number;
   readonly misses: number;
   readonly slashed: string;

@@ -1,205 +1,325 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { fileBlob, fileSink } from "../../src/client/file-node.js";
-import type { Deal, HoldfastClient, StoredPiece } from "../../src/client/index.js";
-import { type Due, Status } from "../../src/protocol/index.js";
+import {
+  actOnReplica,
+  type ChainAccess,
+  cancelRequest,
+  type HoldfastClient,
+  type PostedRequest,
+  postRequest,
+  type RequestStatus,
+  refundRequest,
+  requestStatus,
+} from "../../src/client/index.js";
+import { collateralFor, type Due, pricePerPeriodUp, Status } from "../../src/protocol/index.js";
 import { ChainClock } from "./chain-clock.js";
 import type { Child, ChildMessage } from "./child.js";
 import { dollars, type Narrator } from "./report.js";
-import { done, type World } from "./world.js";
+import type { ProviderActor, World } from "./world.js";
 
 /** How long the clock stands for somebody who has something to do, in milliseconds. */
 const PATIENCE_MS = 20_000;
-/** How long for a provider that has lost its bytes. */
-const LIAR_MS = 4_000;
-const PERIODS = 12;
-/** The most that the client pays for a period at one provider, in base units. */
-const MAX_PRICE = 20_000_000n;
+/** How long for a provider that fetches the file. */
+const FETCH_MS = 120_000;
+export const REPLICAS = 3;
+const PERIODS = 30;
+/** Blocks over which the price of a replica rises. */
+const RAMP = 8;
+/** Blocks until a posting can be filled (a seed that nobody knew then), and for its price to rise, with some to spare. */
+const BLOCKS_TO_FILL = 96;
+/** Base units for a GiB and a period, at the posting and at the end of the ramp. */
+const [START_PRICE, MAX_PRICE] = [500_000n, 2_000_000n];
+/** A provider that keeps nothing loses what so many periods would have paid at the start. */
+const COLLATERAL_PERIODS = 30;
 
-/** A deal of the demo, and the process that answers for it. */
-interface Watched {
-  readonly deal: Deal;
-  readonly provider: string;
+/** A node of the demo. */
+export interface Node {
+  readonly actor: ProviderActor;
   readonly child: Child;
-  /** False once its bytes were deleted, or its process is gone. */
-  honest: boolean;
+  readonly url: string;
+  readonly dataDir: string;
+}
+
+/** A deal of the demo, and who answers for it. */
+interface Watched {
+  readonly id: bigint;
+  readonly node: Node;
+  /** The defaulted deal that it took over from; 0n for an original replica. */
+  readonly slot: bigint;
+  /** The first block at which its deal had defaulted. */
+  defaulted: number | undefined;
 }
 
 export interface StoryOptions {
   readonly world: World;
   readonly client: HoldfastClient;
-  readonly nodes: readonly { readonly child: Child; readonly url: string; readonly dataDir: string }[];
+  readonly access: ChainAccess;
   readonly narrator: Narrator;
 }
 
-/** The demo's plot: store, prove, lose, slash, fetch, end. */
+/** How the replicas stand before the client ends them. */
+export type Outcome = Pick<RequestStatus, "replicasProven" | "repaired"> & { readonly repairBlocks: number | null };
+
+/** The demo's plot: ask, prove, lose a provider, repair, fetch, end. */
 export class Story {
   readonly #o: StoryOptions;
   readonly #clock: ChainClock;
-  readonly #watched: Watched[] = [];
-  /** Windows that a provider has given up, as `id/window`. */
-  readonly #troubled = new Set<string>();
+  readonly #nodes: Node[] = [];
+  readonly #watched = new Map<bigint, Watched>();
+  /** The head up to which a node's filler has done everything. */
+  readonly #rested = new Map<string, number>();
+  /** Processes that were found gone. */
+  readonly #gone = new Set<string>();
+  #posted: PostedRequest | undefined;
 
   constructor(options: StoryOptions) {
     this.#o = options;
     this.#clock = new ChainClock(options.world.provider);
   }
 
+  /** A provider opens for business. */
+  add(node: Node): void {
+    this.#nodes.push(node);
+    this.#o.narrator.tell(`${node.child.name} serves at ${node.url}, process ${node.child.ready.pid}`);
+  }
+
   /** What a child process tells. */
   hear(name: string, message: ChildMessage): void {
     const { narrator } = this.#o;
-    if (message.kind === "proven") narrator.tell(`${name} proves window ${message.window}`);
-    if (message.kind === "trouble") {
-      narrator.tell(`${name} can't prove window ${message.window}: ${message.code}`);
-      this.#troubled.add(`${message.id}/${message.window}`);
+    // Two heads may be done with in the wrong order.
+    if (message.kind === "rested")
+      this.#rested.set(name, Math.max(message.number as number, this.#rested.get(name) ?? 0));
+    if (message.kind === "fetched") {
+      narrator.tell(`${name} fetches the bytes from ${this.#nameAt(message.source as string)} and checks them`);
     }
+    if (message.kind === "lost") narrator.tell(`${name} is late: somebody else has the replica`);
+    if (message.kind === "filled") {
+      const price = dollars(message.price as bigint);
+      narrator.tell(`${name} proves that it holds the bytes and takes the replica, at ${price} a period`);
+    }
+    if (message.kind === "proven") narrator.tell(`${name} proves window ${message.window}`);
+    if (message.kind === "trouble") narrator.tell(`${name} can't prove window ${message.window}: ${message.code}`);
     if (message.kind === "settled") this.#hearSettled(message.id as bigint, message.moved as Due);
+    if (message.kind === "repaired") {
+      const what = message.reposted ? "posts the lost replica again" : "finds that the lost replica can't be repaired";
+      narrator.tell(`watcher ${what}`);
+    }
   }
 
   #hearSettled(id: bigint, { payment, compensation, bounty, refund }: Due): void {
-    const text = Object.entries({ paid: payment, compensated: compensation, bounty, refunded: refund })
+    const text = Object.entries({ paid: payment, compensated: compensation, bounty, "given back": refund })
       .filter(([, amount]) => amount > 0n)
       .map(([what, amount]) => `${what} ${dollars(amount)}`)
       .join(", ");
-    this.#o.narrator.tell(`watcher settles the deal with ${this.#nameOf(id)}: ${text}`);
-  }
-
-  /** Stores the file with two of the providers. */
-  async store(path: string): Promise<StoredPiece> {
-    const { client, narrator, nodes } = this.#o;
-    const stored = await client.store(await fileBlob(path), {
-      tier: 0,
-      periods: PERIODS,
-      maxPricePerPeriod: MAX_PRICE,
-      copies: 2,
-      onProgress: (step) => {
-        if (step.step === "committed")
-          narrator.tell(`commitment ${step.pieceCid}, ${step.commitment.leafCount} leaves`);
-        if (step.step === "uploaded")
-          narrator.tell(`${this.#nodeAt(step.url).child.name} has the bytes and checked them`);
-      },
-    });
-    for (const deal of stored.deals) {
-      const { child } = this.#nodeAt(deal.url);
-      this.#watched.push({ deal, provider: child.name, child, honest: true });
-      const { pricePerPeriod, periods, collateral } = deal.terms;
-      narrator.tell(
-        `deal with ${child.name}: ${periods} periods at ${dollars(pricePerPeriod)}, stake ${dollars(collateral)}`,
-      );
-    }
-    if (this.#watched.length !== 2 || nodes.length < 2) throw new Error("the plot needs two deals");
-    return stored;
-  }
-
-  /** Lets time pass until every deal has this many windows proven and closed. */
-  provePeriods(windows: bigint): Promise<void> {
-    return this.#advance(async () => {
-      const views = await Promise.all(this.#watched.map(({ deal }) => this.#view(deal.id)));
-      return views.every((view, i) => view.standing.provenClosed >= windows || !this.#watched[i]?.honest);
-    });
-  }
-
-  /** Deletes what the second provider keeps, behind its back, and lets time pass until its deal has defaulted. */
-  async loseBytes(): Promise<void> {
-    const liar = this.#watched[1] as Watched;
-    const pieces = join(this.#nodeAt(liar.deal.url).dataDir, "pieces");
-    for (const name of await readdir(pieces)) if (name.endsWith(".piece")) await rm(join(pieces, name));
-    liar.honest = false;
-    this.#o.narrator.tell(`the bytes at ${liar.provider} are deleted; its stake and its promise stay`);
-    await this.#advance(async () => {
-      const { standing, stage } = await this.#view(liar.deal.id);
-      return Number(standing.status) === Status.Defaulted && stage === CLOSED;
-    });
-    this.#o.narrator.tell(`${liar.provider}'s deal has defaulted: all of its stake in it is gone`);
-  }
-
-  /** Fetches the file, from the liar first, and gives back its sha-256. */
-  async fetch({ pieceCid }: StoredPiece, path: string): Promise<string> {
-    const urls = [...this.#watched].reverse().map(({ deal }) => deal.url);
-    const { url, failures } = await this.#o.client.fetch(pieceCid, urls, () => fileSink(path));
-    for (const failure of failures) {
-      this.#o.narrator.tell(`${this.#nodeAt(failure.url).child.name} has nothing: ${failure.error.message}`);
-    }
-    this.#o.narrator.tell(`${this.#nodeAt(url).child.name} serves the file, verified against its commitment`);
-    return sha256(path);
-  }
-
-  /** The client ends what still runs; when the last owed period is over, everything is settled. */
-  async end(): Promise<void> {
-    const { client, world, narrator } = this.#o;
-    for (const { deal } of this.#watched) {
-      const { standing } = await this.#view(deal.id);
-      if (Number(standing.status) !== Status.Open) continue;
-      await client.terminate(deal.id);
-      narrator.tell(`the client ends its deal with ${this.#nameOf(deal.id)}: the rest comes back at once`);
-    }
-    await this.#advance(async () => {
-      const views = await Promise.all(this.#watched.map(({ deal }) => this.#view(deal.id)));
-      return views.every(({ standing }) => Number(standing.status) >= Status.Completed);
-    });
-    const market = world.contracts.market.connect(world.client);
-    await done(
-      market.settle(
-        this.#watched.map(({ deal }) => deal.id),
-        world.client.address,
-      ),
+    this.#o.narrator.tell(
+      `watcher settles the deal with ${this.#watched.get(id)?.node.child.name ?? "somebody"}: ${text}`,
     );
   }
 
-  /** Block after block until `over`; the clock stands while a proof or a slash is due. */
-  async #advance(over: () => Promise<boolean>): Promise<void> {
-    while (!(await over())) {
-      await this.#clock.tick();
-      for (const watched of this.#watched) await this.#attend(watched);
+  /** Posts the request, and lets time pass until three providers hold the file. @param source - where they fetch it */
+  async request(path: string, source: string): Promise<PostedRequest> {
+    const { access, narrator } = this.#o;
+    const payload = await fileBlob(path);
+    const priced = (perGiB: bigint) => pricePerPeriodUp(BigInt(payload.size), perGiB);
+    const [startPrice, maxPrice] = [priced(START_PRICE), priced(MAX_PRICE)];
+    const { maxMisses } = access.deployment.tiers[0] as { maxMisses: number };
+    this.#posted = await postRequest(access, payload, {
+      tier: 0,
+      periods: PERIODS,
+      replicas: REPLICAS,
+      startPrice,
+      maxPrice,
+      rampEpochs: RAMP,
+      collateral: collateralFor(startPrice, COLLATERAL_PERIODS, maxMisses),
+      dataUri: source,
+      repair: true,
+    });
+    narrator.tell(`commitment ${this.#posted.pieceCid}`);
+    narrator.tell(`${REPLICAS} replicas wanted, for ${dollars(startPrice)} a period, rising to ${dollars(maxPrice)}`);
+    await this.#advance(async () => (await this.#status()).replicasFilled === REPLICAS, BLOCKS_TO_FILL);
+    return this.#posted;
+  }
+
+  /** Lets time pass until every replica has this many windows proven and closed. */
+  provePeriods(windows: bigint): Promise<void> {
+    return this.#advance(async () => {
+      const live = [...this.#watched.values()].filter(({ node }) => node.child.alive);
+      const views = await Promise.all(live.map(({ id }) => this.#view(id)));
+      return views.every(({ standing }) => standing.provenClosed >= windows);
+    });
+  }
+
+  /**
+   * One provider goes, process and disk, and never comes back. Time passes until what it held is held and proven by
+   * another one, or nobody is left who could.
+   */
+  async loseProvider(): Promise<void> {
+    const { narrator } = this.#o;
+    const lost = [...this.#watched.values()].find(({ node }) => node.child.alive);
+    if (!lost) return;
+    await lost.node.child.kill();
+    await rm(lost.node.dataDir, { recursive: true, force: true });
+    narrator.tell(`${lost.node.child.name} is gone, with everything on its disk; its stake and its promise stay`);
+    this.#gone.add(lost.node.child.name);
+    const canRepair = () => this.#nodes.some(({ child }) => child.alive && !this.#holds(child.name));
+    await this.#advance(async () => {
+      const replaced = [...this.#watched.values()].find(({ slot }) => slot === lost.id);
+      const { standing } = await this.#view(lost.id);
+      if (Number(standing.status) !== Status.Defaulted) return false;
+      if (!replaced) return !canRepair() && (await this.#isReposted(lost.id));
+      return (await this.#view(replaced.id)).standing.provenClosed > 0n || !replaced.node.child.alive;
+    });
+  }
+
+  /** How the replicas stand now. */
+  async outcome(): Promise<Outcome> {
+    const { replicasProven, repaired } = await this.#status();
+    const took = [...this.#watched.values()].filter(({ slot }) => slot !== 0n).at(-1);
+    if (!took) return { replicasProven, repaired, repairBlocks: null };
+    const { contracts, deployment } = this.#o.world;
+    const [proof] = await contracts.market.queryFilter(contracts.market.filters.Proven(took.id), deployment.block);
+    const from = this.#watched.get(took.slot)?.defaulted;
+    const repairBlocks = proof === undefined || from === undefined ? null : proof.blockNumber - from;
+    return { replicasProven, repaired, repairBlocks };
+  }
+
+  /** Fetches the file, from those that are gone first, and gives back its sha-256. */
+  async fetch(path: string): Promise<string> {
+    const { client, narrator } = this.#o;
+    const holders = [...new Set([...this.#watched.values()].map(({ node }) => node))];
+    const urls = holders.sort((a, b) => Number(a.child.alive) - Number(b.child.alive)).map(({ url }) => url);
+    const { url, failures } = await client.fetch((this.#posted as PostedRequest).pieceCid, urls, () => fileSink(path));
+    for (const failure of failures) narrator.tell(`${this.#nameAt(failure.url)} has nothing: ${failure.error.message}`);
+    narrator.tell(`${this.#nameAt(url)} serves the file, verified against its commitment`);
+    return sha256(path);
+  }
+
+  /** The client ends what still runs and takes back what nobody filled; when the last owed period is over, all is settled. */
+  async end(): Promise<void> {
+    const { access, world, narrator } = this.#o;
+    const { id } = this.#posted as PostedRequest;
+    for (const { id: dealId, node } of this.#watched.values()) {
+      if (Number((await this.#view(dealId)).standing.status) !== Status.Open) continue;
+      await actOnReplica(access, "terminate", id, node.actor.owner.address);
+      narrator.tell(`the client ends the deal with ${node.child.name}: the rest comes back at once`);
+    }
+    const { unfilled, replicas } = await this.#status();
+    if (unfilled > 0 || replicas.some(({ waiting }) => waiting)) {
+      const lastBlock = await cancelRequest(access, id);
+      await this.#advance(async () => (await this.#clock.now()) > lastBlock);
+      narrator.tell(`the client takes back ${dollars(await refundRequest(access, id))} for what nobody filled`);
+    }
+    await this.#advance(async () => {
+      const views = await Promise.all([...this.#watched.keys()].map((dealId) => this.#view(dealId)));
+      return views.every(({ standing }) => Number(standing.status) >= Status.Completed);
+    });
+    for (const { id: dealId, node } of this.#watched.values()) {
+      const { closed } = await world.contracts.requests.replicaOf(dealId);
+      const defaulted = Number((await this.#view(dealId)).standing.status) === Status.Defaulted;
+      if (!closed) await actOnReplica(access, defaulted ? "repair" : "collect", id, node.actor.owner.address);
     }
   }
 
-  async #attend(watched: Watched): Promise<void> {
-    const { id } = watched.deal;
-    const { standing, lastProven, slashedMisses } = await this.#view(id);
-    if (standing.missed > slashedMisses) {
-      const booked = async () => (await this.#view(id)).slashedMisses >= standing.missed;
-      if (!(await this.#clock.waitFor(booked, PATIENCE_MS))) this.#o.narrator.tell("the watcher did not settle a miss");
+  /** Every deal of the request, whoever held it. */
+  get deals(): readonly bigint[] {
+    return [...this.#watched.keys()];
+  }
+
+  /**
+   * Block after block until `over`, or until so many have passed; the clock stands while a proof, a slash or a fill is
+   * due.
+   */
+  async #advance(over: () => Promise<boolean>, blocks = Infinity): Promise<void> {
+    for (let passed = 0; passed < blocks; passed++) {
+      await this.#discover();
+      if (await over()) return;
+      await this.#clock.tick();
+      await this.#letFill();
+      await this.#discover();
+      for (const watched of this.#watched.values()) await this.#attend(watched);
     }
-    if (watched.honest && !watched.child.alive) {
-      this.#o.narrator.tell(`${watched.provider}'s process has stopped`);
-      watched.honest = false;
+  }
+
+  /** Notes the deals that filled replicas since. */
+  async #discover(): Promise<void> {
+    if (!this.#posted) return;
+    const { contracts, deployment } = this.#o.world;
+    const filter = contracts.requests.filters.Filled(this.#posted.id);
+    for (const { args } of await contracts.requests.queryFilter(filter, deployment.block)) {
+      const node = this.#nodes.find(({ actor }) => actor.owner.address === args.provider);
+      if (!node || this.#watched.has(args.dealId)) continue;
+      const { dealId: id, slot } = args;
+      this.#watched.set(id, { id, node, slot, defaulted: undefined });
+    }
+  }
+
+  /** Stands still while somebody may be about to fill. */
+  async #letFill(): Promise<void> {
+    const { unfilled, replicas } = await this.#status();
+    if (unfilled === 0 && !replicas.some(({ waiting }) => waiting)) return;
+    const head = await this.#clock.now();
+    const atRest = () => this.#nodes.every(({ child }) => !child.alive || (this.#rested.get(child.name) ?? 0) >= head);
+    if (!(await this.#clock.waitFor(atRest, FETCH_MS))) this.#o.narrator.tell("a provider is busy for too long");
+  }
+
+  async #attend(watched: Watched): Promise<void> {
+    const { id, node } = watched;
+    const { narrator } = this.#o;
+    const view = await this.#view(id);
+    const { standing } = view;
+    if (Number(standing.status) === Status.Defaulted && watched.defaulted === undefined) {
+      watched.defaulted = await this.#clock.now();
+      narrator.tell(`${node.child.name}'s deal has defaulted: all of its stake in it is gone`);
+    }
+    if (standing.missed > view.slashedMisses || (await this.#awaitsRepair(watched))) await this.#letWatch(watched);
+    if (!node.child.alive && !this.#gone.has(node.child.name)) {
+      this.#gone.add(node.child.name);
+      narrator.tell(`${node.child.name}'s process has stopped`);
     }
     const live = Number(standing.status) === Status.Open || Number(standing.status) === Status.Ending;
-    if (!live || standing.open === 0n || lastProven >= standing.open) return;
-    const proven = async () => (await this.#view(id)).lastProven >= standing.open;
-    const duty = `${id}/${standing.open}`;
-    if (watched.honest) {
-      const answered = async () => (await proven()) || !watched.child.alive;
-      if (await this.#clock.waitFor(answered, PATIENCE_MS)) return;
-      this.#o.narrator.tell(`${watched.provider} did not prove window ${standing.open}`);
-      watched.honest = false;
-    } else if (watched.child.alive && !this.#troubled.has(duty)) {
-      await this.#clock.waitFor(async () => this.#troubled.has(duty) || (await proven()), LIAR_MS);
-      if (await proven()) this.#o.narrator.tell(`${watched.provider} could answer from what it still has`);
-      this.#troubled.add(duty);
+    if (!live || standing.open === 0n || view.lastProven >= standing.open || !node.child.alive) return;
+    const proven = async () => !node.child.alive || (await this.#view(id)).lastProven >= standing.open;
+    if (!(await this.#clock.waitFor(proven, PATIENCE_MS))) {
+      narrator.tell(`${node.child.name} did not prove window ${standing.open}`);
     }
+  }
+
+  /** Stands still until the watcher has slashed what is missed, and had a default repaired. */
+  async #letWatch(watched: Watched): Promise<void> {
+    const booked = async () => {
+      const { standing, slashedMisses } = await this.#view(watched.id);
+      return slashedMisses >= standing.missed && !(await this.#awaitsRepair(watched));
+    };
+    if (!(await this.#clock.waitFor(booked, PATIENCE_MS))) this.#o.narrator.tell("the watcher did not settle a miss");
+  }
+
+  async #awaitsRepair({ id, defaulted }: Watched): Promise<boolean> {
+    return defaulted !== undefined && !(await this.#isReposted(id));
+  }
+
+  /** Whether all that can be done about a defaulted deal was done. */
+  async #isReposted(id: bigint): Promise<boolean> {
+    return (await this.#o.world.contracts.requests.replicaOf(id)).closed;
+  }
+
+  #holds(name: string): boolean {
+    return [...this.#watched.values()].some(({ node }) => node.child.name === name);
+  }
+
+  #status(): Promise<RequestStatus> {
+    return requestStatus(this.#o.world, (this.#posted as PostedRequest).id);
   }
 
   #view(id: bigint) {
     return this.#o.world.contracts.lens.dealOf(id);
   }
 
-  #nameOf(id: bigint): string {
-    return this.#watched.find(({ deal }) => deal.id === id)?.provider ?? "somebody";
-  }
-
-  #nodeAt(url: string) {
-    const node = this.#o.nodes.find((each) => each.url === url);
-    if (!node) throw new Error(`no node at ${url}`);
-    return node;
+  #nameAt(url: string): string {
+    return this.#nodes.find((each) => url.startsWith(each.url))?.child.name ?? "the client";
   }
 }
-
-/** `Stage.Closed`: booked to its end. */
-const CLOSED = 4n;
 
 /** sha-256 of a file, in hex. */
 export async function sha256(path: string): Promise<string> {

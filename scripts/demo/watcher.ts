@@ -1,10 +1,10 @@
-/** The demo's watcher: it settles anybody's deals and lives on bounties. */
+/** The demo's watcher: it settles anybody's deals, has lost replicas repaired, and lives on bounties. */
 import { Wallet } from "ethers";
 import pino from "pino";
 import { openChain } from "../../src/chain/chain.js";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { TransactionSender } from "../../src/chain/sender.js";
-import { WatchingKeeper } from "../../src/keeper/index.js";
+import { RepairKeeper, WatchingKeeper } from "../../src/keeper/index.js";
 import { runChild } from "./child.js";
 
 interface Config {
@@ -22,7 +22,9 @@ await runChild<Config>(async ({ rpcUrl, deployment, key }, tell, signal) => {
   const sender = new TransactionSender({ provider: chain.provider, signer, logger, pollMs: POLL_MS });
   const keeper = new WatchingKeeper({ chain, sender, bountyTo: signer.address, logger });
   keeper.on("settled", ({ id, moved }) => tell({ kind: "settled", id, moved }));
-  const running = keeper.run(signal);
+  const repairer = new RepairKeeper({ chain, sender, logger });
+  repairer.on("repaired", ({ dealId, reposted }) => tell({ kind: "repaired", id: dealId, reposted }));
+  const running = Promise.all([keeper.run(signal), repairer.run(signal)]);
   return {
     ready: { pid: process.pid },
     close: async () => {

@@ -4,6 +4,7 @@ import { type Contracts, connect } from "../../src/chain/contracts.js";
 import { deployHoldfast } from "../../src/chain/deploy.js";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { connectChain } from "../../src/chain/provider.js";
+import { regionBytes } from "../../src/protocol/index.js";
 import { type TestToken, TestToken__factory } from "../../typechain-types/index.js";
 
 /** The mnemonic that every development chain knows: its keys are worth nothing anywhere else. */
@@ -17,19 +18,28 @@ const TIERS: Deployment["tiers"] = [{ period: 16, window: 8, challenges: 5, maxM
 const FEE_BPS = 100;
 
 /** What client and providers start with, in base units of a dollar of six decimals. */
-const CLIENT_FUNDS = 1_000_000_000n;
+const CLIENT_FUNDS = 10_000_000_000n;
 const STAKE = 500_000_000n;
 
-export const PROVIDER_NAMES = ["Amsterdam", "Bogotá", "Cape Town"] as const;
-const REGIONS = ["NL", "CO", "ZA"] as const;
+const PROVIDERS = [
+  { name: "Amsterdam", region: "NL" },
+  { name: "Bogotá", region: "CO" },
+  { name: "Cape Town", region: "ZA" },
+  { name: "Dunedin", region: "NZ" },
+] as const;
 
 export interface ProviderActor {
   readonly name: string;
+  /** ISO 3166-1. */
+  readonly region: string;
   /** Owns the stake; the node never sees this key. */
   readonly owner: HDNodeWallet;
   /** Signs deals and sends proofs; moves no money. */
   readonly hot: HDNodeWallet;
 }
+
+/** Of the chain's funded accounts: the first four, and two for each provider. */
+const ACCOUNTS = 4 + 2 * PROVIDERS.length;
 
 /** The stage: a chain with Holdfast on it, and everybody who acts. */
 export interface World {
@@ -47,12 +57,11 @@ export interface World {
 
 /** Starts a chain, deploys Holdfast and a token on it, and hands out money. */
 export async function buildWorld(signal: AbortSignal): Promise<World> {
-  const anvil = await startAnvil({ chainId: CHAIN_ID, signal });
+  const anvil = await startAnvil({ chainId: CHAIN_ID, accounts: ACCOUNTS, signal });
   const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: POLLING_MS });
   const wallet = (i: number) => HDNodeWallet.fromMnemonic(MNEMONIC, `m/44'/60'/0'/0/${i}`).connect(provider);
-  const deployer = wallet(0);
-  const [client, watcher, treasury] = [wallet(1), wallet(8), wallet(9)];
-  const providers = PROVIDER_NAMES.map((name, i) => ({ name, owner: wallet(2 + i), hot: wallet(5 + i) }));
+  const [deployer, client, watcher, treasury] = [wallet(0), wallet(1), wallet(2), wallet(3)];
+  const providers = PROVIDERS.map((one, i) => ({ ...one, owner: wallet(4 + 2 * i), hot: wallet(5 + 2 * i) }));
   const token = await new TestToken__factory(deployer).deploy("Test Dollar", "TUSD", 6);
   await token.waitForDeployment();
   const tokenAddress = await token.getAddress();
@@ -73,7 +82,6 @@ export async function buildWorld(signal: AbortSignal): Promise<World> {
 export async function enrol(world: World, actor: ProviderActor, url: string): Promise<void> {
   const { contracts, deployment, token, tokenAddress } = world;
   const [vault, registry] = [contracts.vault.connect(actor.owner), contracts.registry.connect(actor.owner)];
-  const region = REGIONS[world.providers.indexOf(actor)] as string;
   await done(token.connect(actor.owner).approve(deployment.vault, STAKE));
   await done(vault.depositAndApprove(tokenAddress, STAKE, deployment.registry));
   await done(
@@ -81,7 +89,7 @@ export async function enrol(world: World, actor: ProviderActor, url: string): Pr
       name: actor.name,
       url,
       peerId: "",
-      region: `0x${Buffer.from(region.padEnd(6, "\0"), "latin1").toString("hex")}`,
+      region: regionBytes(actor.region),
       tiers: 1,
       offerUri: "",
     }),

@@ -25,7 +25,7 @@ describe("holdfast demo", () => {
     return (await readdir(tmpdir())).filter((name) => LEFTOVERS.test(name));
   }
 
-  it("stores, proves, slashes, fetches and settles a file of any size, to the last base unit", async () => {
+  it("keeps a file of any size in three places, replaces a lost provider, and settles to the last base unit", async () => {
     const before = await leftovers();
     const bytes = randomBytes(randomInt(1, 400_000));
     const file = join(dir, "any");
@@ -38,6 +38,10 @@ describe("holdfast demo", () => {
     expect([report.file, report.bytes]).to.deep.equal([file, bytes.length]);
     expect(report.pieceCid).to.equal(encodePieceCid(await commit(bytes)).toString());
     expect(report.conserved).to.equal(true);
+    expect([report.replicasProven, report.repaired]).to.deep.equal([3, 1]);
+    expect(stderr).to.match(/Dunedin fetches the bytes from (Amsterdam|Bogotá|Cape Town)/);
+    // From the default to the first proof by another provider, with no human step: two periods at most.
+    expect(report.repairBlocks).to.be.within(1, 2 * report.periodBlocks);
     expect(report.misses).to.equal(3);
     expect(report.proofs).to.be.at.least(5);
     expect(BigInt(report.slashed)).to.equal(BigInt(report.compensation) + BigInt(report.bounty));
@@ -46,18 +50,19 @@ describe("holdfast demo", () => {
     expect(await leftovers()).to.deep.equal(before);
   });
 
-  it("says so when a provider stops mid-way, slashes it as well, and loses no money", async () => {
+  it("says so when one provider too many stops: what can't be repaired is paid back, no money is lost", async () => {
     let killed = false;
     const { status, stderr } = await holdfast(["demo", "--json"], (story) => {
       const pid = pidOf("Amsterdam", story);
-      if (killed || !pid || !story.includes("proves window 1")) return;
+      if (killed || !pid || !story.includes("Amsterdam proves window 1")) return;
       killed = true;
       process.kill(Number(pid), "SIGKILL");
     });
     expect(killed).to.equal(true);
     expect(stderr).to.include("Amsterdam's process has stopped");
     expect(stderr).to.include("every base unit is accounted for");
-    expect(stderr).to.include("error: no provider served");
+    expect(stderr).to.match(/the client takes back .* for what nobody filled/);
+    expect(stderr).to.include("error: 2 of 3 replicas were left");
     expect(status).to.equal(1);
   });
 
