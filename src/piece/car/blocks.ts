@@ -19,9 +19,7 @@ export const MAX_BLOCK_BYTES = 4 << 20;
 /** Blocks that an index may hold: with 1 MiB each, 4 TiB. It takes some 200 bytes of memory for each. */
 const MAX_BLOCKS = 1 << 22;
 
-/** The longest header or CID that is read. */
-const MAX_HEAD_BYTES = 4 << 10;
-
+/** Read at once, and the longest header or CID that is taken. */
 const WINDOW_BYTES = 64 << 10;
 
 /** The blocks of a CARv1, by CID. None is handed out that does not hash to its CID. */
@@ -96,7 +94,7 @@ export class CarBlocks {
   async #locate(window: Window): Promise<void> {
     const at = window.pos;
     const { cid, blockLength } = await readBlockHead(window);
-    // A length below the CID's own would lead backwards, for ever.
+    // A length below the CID's own would have sections lie in each other.
     if (blockLength < 0 || blockLength > MAX_BLOCK_BYTES || window.pos + blockLength > this.#source.size) {
       throw malformedCar(`the section at byte ${at} has an impossible length`);
     }
@@ -132,9 +130,8 @@ class Window {
   }
 
   async exactly(length: number, seek = false): Promise<Uint8Array> {
-    if (!(length <= MAX_HEAD_BYTES)) throw malformedCar(`${length} bytes of header at byte ${this.pos}`);
     const bytes = await this.upTo(length);
-    if (bytes.length < length) throw malformedCar("it is cut off");
+    if (bytes.length < length) throw malformedCar(`there are no ${length} bytes of a header at byte ${this.pos}`);
     if (seek) this.seek(length);
     return bytes;
   }
