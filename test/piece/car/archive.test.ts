@@ -27,6 +27,9 @@ import {
   treeOf,
 } from "./helpers.js";
 
+/** The CID of no bytes. */
+const EMPTY = CID.parse("bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku");
+
 const TREE = { "a.txt": text("a"), "b/c.bin": pseudoRandom(1_500_000), "b/d/e.txt": text("e"), empty: undefined };
 
 const bytes = (...parts: readonly (Uint8Array | number[])[]) =>
@@ -107,7 +110,7 @@ describe("folder archive: reading", () => {
 });
 
 describe("folder archive: what is no CAR", () => {
-  const header = carHeader(CID.parse("bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"));
+  const header = carHeader(EMPTY);
   const cbor = (value: unknown) => [encodeCbor(value).length, ...encodeCbor(value)];
   const cases: [string, Blob][] = [
     ["no bytes", bytes()],
@@ -124,11 +127,11 @@ describe("folder archive: what is no CAR", () => {
     ["padding of zeroes", bytes(header, [0, 0, 0])],
     ["a section that is cut off", bytes(header, [100, 1, 0x55])],
     ["a section shorter than its CID", bytes(header, [10, 1, 0x55, 0x12, 0x20], new Uint8Array(100))],
-    ["a section that leads back to its own start", bytes(header, [0x01, 1, 0x55, 0x12, 0x20], new Uint8Array(100))],
+    ["a section that lies in another", bytes(header, [0x01, 1, 0x55, 0x12, 0x20], new Uint8Array(83))],
     ["a section that ends after the CAR", bytes(header, [0xff, 0x01, 1, 0x55, 0x12, 0x20], new Uint8Array(100))],
     [
       "a block of a size that nobody exchanges",
-      bytes(header, [0xff, 0xff, 0xff, 0x03, 1, 0x55, 0x12, 0x20], new Uint8Array(TOO_LARGE + 100)),
+      bytes(header, section({ cid: EMPTY, bytes: new Uint8Array(TOO_LARGE) })),
     ],
     [
       "a CID of a megabyte",
