@@ -1,11 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
 import { readDeal, requestStatus } from "../../src/client/index.js";
 import { holdfast } from "../support/cli.js";
 import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
 import { fillByHand } from "../support/filling.js";
+import { addFiller } from "../support/open-market.js";
 import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet } from "../support/storage-net.js";
 
@@ -90,6 +92,35 @@ describe("cli: requests", () => {
       () => expect.fail("it still answers"),
       () => undefined,
     );
+  });
+
+  it("is filled by providers that fetch the file from here", async () => {
+    const fillers = [await addFiller(net), await addFiller(net)];
+    // Providers know the piece's leaves, and reckon with the largest payload under them.
+    const price = String(piece.payload.length + 32);
+    const asked = ["--periods", "6", "--start-price", price, "--max-price", price, "--replicas", "2"];
+    const stop = new AbortController();
+    let mining: Promise<void> | undefined;
+    const mine = async () => {
+      while (!stop.signal.aborted) {
+        await net.mine();
+        await sleep(30);
+      }
+    };
+    const command = ["request", "post", file, ...asked, "--token", net.token, "--serve"];
+    const outcome = await holdfast(command, (said) => {
+      if (/is posted/.test(said)) mining ??= mine();
+    }).finally(() => stop.abort());
+    await mining;
+    expect(outcome.status, outcome.stderr).to.equal(0);
+    expect(outcome.stderr).to.contain("2 of 2 replicas filled");
+    const id = BigInt(/request +(0x\w{64})/.exec(outcome.stdout)?.[1] as string);
+    const { replicas } = await requestStatus(net, id);
+    expect(replicas.map(({ deal }) => deal.provider)).to.have.members(fillers.map(({ wallet }) => wallet.address));
+    for (const { url } of fillers) {
+      const served = await fetch(`${url}/piece/${piece.cid}`);
+      expect(new Uint8Array(await served.arrayBuffer())).to.deep.equal(piece.payload);
+    }
   });
 
   it("ends, and takes over, replicas that the contract owns", async () => {
