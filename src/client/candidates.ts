@@ -23,9 +23,9 @@ import {
 } from "../protocol/index.js";
 import type { DealReader } from "./deals.js";
 import { ask } from "./funds.js";
-import type { DealWishes } from "./market.js";
 import { askOffers, type Listed } from "./offers.js";
 import { isSignedBy } from "./signatures.js";
+import type { DealWishes } from "./wishes.js";
 
 /** What is asked for. Without `maxPricePerPeriod`, whatever it costs. */
 export interface QuoteWishes extends Omit<DealWishes, "maxPricePerPeriod"> {

@@ -16,12 +16,12 @@ import {
   type PackOptions,
 } from "../piece/car/index.js";
 import { type Amended, type AmendOptions, amendDeal, readAmendableDeal } from "./amend.js";
-import type { StoredPiece, StoreOptions } from "./client.js";
 import { type DealInfo, dealIdText } from "./deals.js";
 import type { ChainAccess } from "./funds.js";
 import { holders } from "./history.js";
 import { askPieceCid } from "./providers.js";
 import { type Retrieval, retrieve, type Sink } from "./retrieve.js";
+import type { StoredPiece, StoreOptions } from "./stored.js";
 
 export interface StoreFolderOptions extends StoreOptions, PackOptions {}
 

@@ -12,16 +12,7 @@ export type { Payload } from "../piece/index.js";
 export { FileKey } from "../replica/index.js";
 export { type Amended, type AmendOptions, type AmendStep, amendDeal } from "./amend.js";
 export type { Offered, QuoteWishes } from "./candidates.js";
-export {
-  type ClientOptions,
-  type Deal,
-  HoldfastClient,
-  type SignedDeal,
-  type StoredPiece,
-  type StoreOptions,
-  type StoreStep,
-  TooFewProvidersError,
-} from "./client.js";
+export { type ClientOptions, HoldfastClient } from "./client.js";
 export {
   type DealFilter,
   type DealInfo,
@@ -50,7 +41,6 @@ export {
 } from "./folders.js";
 export { type ChainAccess, fund } from "./funds.js";
 export { DealHistory, holders, type Opening, type PastDeal } from "./history.js";
-export type { DealWishes } from "./market.js";
 export { type MigratedDeal, type MigrateOptions, type MigrateStep, migrateDeal } from "./migrate.js";
 export { askSignature, upload } from "./providers.js";
 export { type Candidate, type LeftOut, paysToSettle, type Quote, type QuoteOptions, quote } from "./quote.js";
@@ -78,3 +68,12 @@ export {
 export { type Failure, memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink } from "./retrieve.js";
 export { type ChainSender, walletSender } from "./sender.js";
 export { isSignedBy } from "./signatures.js";
+export {
+  type Deal,
+  type SignedDeal,
+  type StoredPiece,
+  type StoreOptions,
+  type StoreStep,
+  TooFewProvidersError,
+} from "./stored.js";
+export type { DealWishes } from "./wishes.js";

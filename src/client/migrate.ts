@@ -25,10 +25,11 @@ import { type DealInfo, dealIdText, readOwnOpenDeal } from "./deals.js";
 import { isProvidersFault } from "./faults.js";
 import { ask, type ChainAccess, fund } from "./funds.js";
 import { refused } from "./http.js";
-import { checkWishes, type DealWishes, termsFor } from "./market.js";
+import { termsFor } from "./offered-terms.js";
 import { askMigration, askPull, upload } from "./providers.js";
 import { type Candidate, quote } from "./quote.js";
 import { checkAgreed } from "./signatures.js";
+import { checkWishes, type DealWishes } from "./wishes.js";
 
 /** Where a deal is to go. What is not said stays as it is. */
 export interface MigrateOptions extends Omit<Partial<DealWishes>, "maxPricePerPeriod"> {

@@ -13,9 +13,9 @@ import { mapLimited } from "./concurrency.js";
 import type { DealReader } from "./deals.js";
 import { ask } from "./funds.js";
 import { DealHistory } from "./history.js";
-import { checkWishes } from "./market.js";
 import { type Listed, listedForTier, listedProviders, listedUrls } from "./offers.js";
 import { compareRanked, NO_RECORD, type Ranked, readRecords } from "./records.js";
+import { checkWishes } from "./wishes.js";
 
 export interface QuoteOptions {
   /** What was read of the market's deals before; read from its beginning by default. */

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { HoldfastError } from "../../errors.js";
 import { fields } from "../../protocol/index.js";
-import type { DealWishes } from "../market.js";
+import type { DealWishes } from "../wishes.js";
 
 const { address, amount, bytes32, count, safe, signature, terms } = fields;
 

@@ -10,15 +10,10 @@ import { HoldfastError } from "../../errors.js";
 import { type Payload, readStream } from "../../piece/index.js";
 import { escrowOf, Stage, termsFromJson, termsToJson } from "../../protocol/index.js";
 import { type FileKey, hexOf, newReplicaId, replicaOf } from "../../replica/index.js";
-import {
-  type HoldfastClient,
-  type SignedDeal,
-  type StoreOptions,
-  type StoreStep,
-  TooFewProvidersError,
-} from "../client.js";
+import type { HoldfastClient } from "../client.js";
 import { dealIdText } from "../deals.js";
 import { ask, type ChainAccess } from "../funds.js";
+import { type SignedDeal, type StoreOptions, type StoreStep, TooFewProvidersError } from "../stored.js";
 import {
   type Manifest,
   ManifestBook,

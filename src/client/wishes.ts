@@ -1,14 +1,11 @@
 /**
- * What a client wants of a deal, and the terms that come of it.
+ * What a client wants of a deal.
  *
  * @packageDocumentation
  */
-import { hexlify, randomBytes } from "ethers";
 import type { Deployment } from "../chain/deployment.js";
 import { HoldfastError } from "../errors.js";
-import type { Commitment } from "../piece/index.js";
-import type { DealTerms, Tier } from "../protocol/index.js";
-import type { Candidate } from "./quote.js";
+import type { Tier } from "../protocol/index.js";
 
 /** What a client wants of a deal. */
 export interface DealWishes {
@@ -36,9 +33,6 @@ export interface DealWishes {
   readonly exclude?: readonly string[];
 }
 
-/** Terms from a client's own hand are open for this long: the upload comes before they are written. */
-const VALIDITY_SECONDS = 1_800n;
-
 /**
  * The tier that is wished for, where a deal like that is possible at all.
  *
@@ -58,29 +52,4 @@ export function checkWishes(
     throw new HoldfastError("INVALID_PERIODS", `${periods} periods of at most ${maxPeriods} are not allowed`, hint);
   }
   return tier;
-}
-
-/** Terms on what a candidate offers, not signed by anybody yet. @param now - unix seconds by the chain */
-export function termsFor(
-  { offer, price, collateral }: Candidate,
-  client: string,
-  { root, leafCount }: Commitment,
-  { tier, periods, maxPeriods = periods }: DealWishes,
-  now: bigint,
-): DealTerms {
-  return {
-    client,
-    provider: offer.provider,
-    root: hexlify(root),
-    leafCount,
-    tier,
-    periods,
-    maxPeriods,
-    token: offer.token,
-    pricePerPeriod: price,
-    collateral,
-    egressPricePerGiB: offer.egressPricePerGiB,
-    validUntil: now + VALIDITY_SECONDS,
-    salt: hexlify(randomBytes(32)),
-  };
 }
