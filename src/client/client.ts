@@ -31,7 +31,7 @@ import { memorySink, type Retrieval, type RetrieveOptions, retrieve, type Sink }
 import { type ChainSender, walletSender } from "./sender.js";
 import { checkAgreed } from "./signatures.js";
 import { type Deal, type SignedDeal, type StoredPiece, type StoreOptions, TooFewProvidersError } from "./stored.js";
-import { checkWishes, type DealWishes } from "./wishes.js";
+import { checkWishes } from "./wishes.js";
 
 export type ClientOptions = ChainAccess;
 
