@@ -104,7 +104,7 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
     const byEnd = deals.sort((a, b) => this.#lastEpoch(a) - this.#lastEpoch(b));
     for (const deal of byEnd) {
       const order = this.#orderFor(deal, number);
-      if (order !== undefined && this.#isTurn(deal, number)) await this.#extend(order, number, signal);
+      if (order !== undefined && this.#isTurn(deal, number)) await this.#extend(order, signal);
     }
     this.emit("head", { number });
   }
@@ -145,17 +145,14 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
     return Math.floor(head / TURN_BLOCKS) % TURNS === turnOf(this.#options.access.address, deal.id);
   }
 
-  async #extend({ deal, periods, cost }: Order, head: number, signal: AbortSignal): Promise<void> {
+  async #extend({ deal, periods, cost }: Order, signal: AbortSignal): Promise<void> {
     const { chain, access } = this.#options;
     const { id, token } = deal;
     try {
-      // With what waits for a block: another keeper's extension, or one that this keeper sent before it was restarted.
-      const [pending] = await readDeals(chain, [id], signal, "pending");
-      if (pending === undefined || this.#hasChanged(deal, pending)) {
-        this.#logger.debug({ deal: idText(id), head }, "the deal is about to change, waiting for the next head");
-        return;
-      }
+      if (!(await this.#isStillDue(deal, signal))) return;
       await fund(access, token, cost);
+      // A deposit takes blocks, in which another keeper's turn may have come.
+      if (!(await this.#isStillDue(deal, signal))) return;
       const call = await chain.contracts.market.extend.populateTransaction(id, periods, cost);
       const sent = await access.sender.send(call, `extend a deal by ${periods} periods`, signal);
       if (sent.status === "mined") this.#book(id, sent.receipt.logs);
@@ -168,11 +165,18 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
     }
   }
 
-  #hasChanged(deal: Deal, pending: Deal): boolean {
-    const { periods, extensionPrice, standing } = pending;
-    return (
-      periods !== deal.periods || extensionPrice !== deal.extensionPrice || standing.status !== deal.standing.status
-    );
+  /** Asked with what waits for a block: another's extension, or one that this keeper sent before it was restarted. */
+  async #isStillDue(deal: Deal, signal: AbortSignal): Promise<boolean> {
+    const { chain } = this.#options;
+    const [pending] = await readDeals(chain, [deal.id], signal, "pending");
+    const { periods, extensionPrice, standing } = deal;
+    const same =
+      pending?.periods === periods &&
+      pending.extensionPrice === extensionPrice &&
+      pending.standing.status === standing.status;
+    if (same && this.#isTurn(deal, await chain.provider.getBlockNumber())) return true;
+    this.#logger.debug({ deal: idText(deal.id), same }, "another extension is on its way, or its turn has come");
+    return false;
   }
 
   #book(id: bigint, logs: readonly Log[]): void {

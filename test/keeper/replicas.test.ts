@@ -160,7 +160,8 @@ describe("ReplicasKeeper", () => {
   const bytesFrom = async (manifest: Manifest) => (await fetchUnique(manifest, key, memorySink)).value;
 
   it("replaces a replica whose provider is gone for good, with no human step", async () => {
-    await store();
+    // Long enough for the other deal to outlive the six misses that are a default.
+    await store({ periods: 10 });
     const [first, second] = disk.replicas;
     await nodeOf(first!.provider).close();
     const third = nodes.find(({ wallet }) => disk.replicas.every(({ provider }) => provider !== wallet.address));
