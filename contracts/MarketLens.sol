@@ -5,7 +5,7 @@ import {DealView, IMarketLens} from "./interfaces/IMarketLens.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {Challenge} from "./libraries/Challenge.sol";
 import {Course, DealLedger, Due, Money, Revision, Stage, Standing, Status, Totals} from "./libraries/DealLedger.sol";
-import {Revisions} from "./libraries/Revisions.sol";
+import {Revisions, Step} from "./libraries/Revisions.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
 
 /// @title Reading a market
@@ -136,9 +136,10 @@ contract MarketLens is IMarketLens {
     }
 
     function _advance(Reading memory r) private view returns (Due memory moved) {
+        Step step;
         bytes32 root;
-        (, root, moved) = r.revision.advance(r.course, r.money, r.tier, r.standing, _feeBps, block.number);
-        if (root != 0) r.root = root;
+        (step, root, moved) = r.revision.advance(r.course, r.money, r.tier, r.standing, _feeBps, block.number);
+        if (step == Step.Turn) r.root = root;
     }
 
     function _tryRead(uint256 id) private view returns (Reading memory r, bool found) {

@@ -10,7 +10,7 @@ const LENGTH = 70;
 /** The same histories in every run; TEST_SEED draws others, TEST_EFFORT more of them. */
 const SEED = Number(process.env.TEST_SEED ?? 20_261_122);
 /** A failing history is made smaller for this long at most, in ms. */
-const PATIENCE = runs(300_000);
+const PATIENCE = runs(600_000);
 
 /** Least counts of what the histories did, well below what they do. */
 const DONE: Readonly<Record<string, number>> = {
@@ -22,6 +22,8 @@ const DONE: Readonly<Record<string, number>> = {
   extend: 3,
   restore: 6,
   terminate: 8,
+  amend: 12,
+  migrate: 4,
   transfer: 4,
   transferIf: 6,
   cancel: 5,
@@ -35,6 +37,9 @@ const DONE: Readonly<Record<string, number>> = {
   "a deal Defaulted": 20,
   "a deal Completed, ended by its owner": 4,
   "a deal Completed, restored before": 2,
+  "a deal Completed, amended before": 3,
+  "a deal Defaulted, amended before": 1,
+  "a deal Migrated, ended by its owner": 3,
 };
 
 /** Refusals that have to occur at least once; there are more. */
@@ -48,6 +53,11 @@ const REFUSED = [
     (name) => `restore ${name}`,
   ),
   ...["WrongStatus", "NotOwner"].map((name) => `terminate ${name}`),
+  ...["AmendmentExpired", "AmendmentPending", "WrongNonce", "TooLate", "WrongStatus", "InvalidRoot"].map(
+    (name) => `amend ${name}`,
+  ),
+  ...["InvalidClientSignature", "InvalidProviderSignature"].flatMap((name) => [`amend ${name}`, `migrate ${name}`]),
+  ...["NotOwner", "PieceMismatch", "InvalidPossession", "WrongStatus"].map((name) => `migrate ${name}`),
   ...["ERC721IncorrectOwner", "ERC721InsufficientApproval", "InvalidAccount"].map((name) => `transfer ${name}`),
   "transferIf StateChanged",
   "cancel NotAParty",
@@ -74,7 +84,7 @@ describe("the market beside its reference model", function () {
         checkColluders(world, history);
         history.countEnds();
       }),
-      { numRuns: runs(16), seed: SEED, interruptAfterTimeLimit: PATIENCE },
+      { numRuns: runs(24), seed: SEED, interruptAfterTimeLimit: PATIENCE },
     );
   });
 

@@ -47,6 +47,23 @@ describe("StorageMarket: amend", () => {
   }
 
   describe("when it takes effect", () => {
+    it("is told alike by market and lens before anybody has settled, of a root of zeros, too", async () => {
+      const world = await fixture();
+      const old = await openDeal(world);
+      const piece = await makePiece(5_000, 2);
+      await sendAmendment(world, await amendmentFor(world, old, piece, { root: ethers.ZeroHash }));
+      await networkHelpers.mineUpTo(epoch(old, 1) + WINDOW + 1);
+      const { root, leafCount } = await world.lens.dealOf(old.id);
+      expect([root, leafCount]).to.deep.equal([ethers.ZeroHash, piece.commitment.leafCount]);
+      const types = ["bytes32", "uint64"];
+      const encoded = ethers.AbiCoder.defaultAbiCoder().encode(types, [root, leafCount]);
+      expect(await world.market.pieceIdOf(old.id)).to.equal(ethers.keccak256(encoded));
+      const hash = await world.market.stateHash(old.id);
+      await settle(world, old);
+      expect((await world.lens.dealOf(old.id)).root).to.equal(root);
+      expect(await world.market.stateHash(old.id)).to.equal(hash);
+    });
+
     it("waits until the last window before it has closed, and is asked for from the next one on", async () => {
       const { world, old, next } = await waiting();
       const { market, lens } = world;

@@ -201,6 +201,19 @@ describe("StorageMarket: extend, restore, terminate", () => {
       });
     }
 
+    it("gives the owner what somebody else paid for an extension: a gift", async () => {
+      const world = await fixture();
+      const deal = await openDeal(world);
+      const [owner, donor] = [await balance(world, world.client), await balance(world, world.stranger)];
+      await world.market.connect(world.stranger).extend(deal.id, 4, 4_000n);
+      await nextBlockIs(epoch(deal, 1));
+      await expect(world.market.connect(world.client).terminate(deal.id))
+        .to.emit(world.market, "Terminated")
+        .withArgs(deal.id, 1n, 9_000n);
+      expect((await balance(world, world.client)) - owner).to.equal(9_000n);
+      expect(donor - (await balance(world, world.stranger))).to.equal(4_000n);
+    });
+
     it("is for the owner only, once, and not after the end", async () => {
       const world = await fixture();
       const { market, client, provider, keeper } = world;

@@ -1,5 +1,6 @@
 /** What can be done to the market, and what each does to the model: PROTOCOL section 6, entry point by entry point. */
-import type { DealTerms } from "../../src/protocol/index.js";
+import type { Amendment, DealTerms } from "../../src/protocol/index.js";
+import { change } from "./changes.js";
 import {
   addClaim,
   advance,
@@ -9,18 +10,16 @@ import {
   type Deal,
   deposit,
   hold,
+  inForce,
   isAccount,
   isAlias,
-  isLive,
   lock,
   openWindow,
-  payFromEscrow,
   Refused,
   refuse,
   type State,
-  shareOf,
   stakeOf,
-  statusOf,
+  type Window,
   windowsFrom,
 } from "./model.js";
 
@@ -55,6 +54,26 @@ export type Action = { readonly by: string } & (
   | { readonly kind: "extend"; readonly id: bigint; readonly periods: number; readonly maxCost: bigint }
   | { readonly kind: "restore"; readonly id: bigint; readonly n: number }
   | { readonly kind: "terminate"; readonly id: bigint }
+  | {
+      readonly kind: "amend";
+      readonly id: bigint;
+      readonly amendment: Amendment;
+      /** Who signed as owner and as provider; undefined: the signature is empty. */
+      readonly ownerSigned: string | undefined;
+      readonly providerSigned: string | undefined;
+    }
+  | {
+      readonly kind: "migrate";
+      readonly id: bigint;
+      readonly successor: bigint;
+      readonly terms: DealTerms;
+      readonly phase: number;
+      readonly ownerSigned: string | undefined;
+      readonly providerSigned: string | undefined;
+      /** Whether the proof of possession is right, and whether its seed can be read. */
+      readonly valid: boolean;
+      readonly seedKnown: boolean;
+    }
   | { readonly kind: "transfer"; readonly id: bigint; readonly from: string; readonly to: string }
   | { readonly kind: "transferIf"; readonly id: bigint; readonly to: string; readonly seen: string }
 );
@@ -121,11 +140,11 @@ function run(state: State, config: Config, action: Action, at: At): Result["skip
       return cancel(state, action);
     case "prove":
       refuse(...proofFaults(state, action));
-      mark(state, action.id);
+      mark(state, config, action.id, true);
       return;
     case "proveMany":
       refuse(action.malformed && "MalformedBatch");
-      return action.attempts.map((attempt) => proveItem(state, attempt));
+      return action.attempts.map((attempt) => proveItem(state, config, attempt));
     case "settle":
       for (const id of action.ids) {
         const deal = state.deals.get(id);
@@ -133,7 +152,7 @@ function run(state: State, config: Config, action: Action, at: At): Result["skip
       }
       return;
     default:
-      change(state, config, action);
+      change(state, config, action, at);
       return;
   }
 }
@@ -176,15 +195,26 @@ function open(state: State, config: Config, action: ActionOf<"open">, at: At): u
     ...faultsOf(() => hold(state, terms.token, payer, cost)),
     ...faultsOf(() => lock(state, terms.token, terms.provider, terms.collateral)),
   );
-  state.deals.set(id, {
+  state.deals.set(id, newDeal(config, action, at, gift, new Map([[payer, cost]])));
+}
+
+export function newDeal(
+  config: Config,
+  { terms, phase }: { terms: DealTerms; phase: number },
+  at: At,
+  gift: boolean,
+  fundedBy: Map<string, bigint>,
+): Deal {
+  const under = { root: terms.root, leafCount: terms.leafCount, price: terms.pricePerPeriod };
+  return {
     terms,
     gift,
-    fundedBy: new Map([[payer, cost]]),
+    fundedBy,
     owner: terms.client,
     owners: [terms.client],
-    windows: windowsFrom(config.tiers[terms.tier]!, action.phase, at.number + config.finality, terms.periods),
+    windows: windowsFrom(config.tiers[terms.tier]!, phase, at.number + config.finality, terms.periods, under),
     entries: [],
-    funded: cost,
+    funded: terms.pricePerPeriod * BigInt(terms.periods),
     bonded: terms.collateral,
     restored: 0,
     misses: 0,
@@ -192,12 +222,15 @@ function open(state: State, config: Config, action: ActionOf<"open">, at: At): u
     earnedMoved: 0,
     slashed: 0,
     slashedMoved: 0,
+    amendments: 0,
+    booked: under,
     ending: false,
+    successor: undefined,
     end: undefined,
-  });
+  };
 }
 
-function faultsOf(step: () => void): readonly string[] {
+export function faultsOf(step: () => void): readonly string[] {
   try {
     step();
     return [];
@@ -207,10 +240,10 @@ function faultsOf(step: () => void): readonly string[] {
   }
 }
 
-const canReceive = (config: Config, account: string): boolean =>
+export const canReceive = (config: Config, account: string): boolean =>
   isAccount(account) && !config.protocol.includes(account);
 
-function termsFaults(config: Config, terms: DealTerms): (string | false)[] {
+export function termsFaults(config: Config, terms: DealTerms): (string | false)[] {
   const tier = config.tiers[terms.tier];
   if (!tier) return ["UnknownTier"];
   const fits = tier.maxMisses <= terms.periods && terms.periods <= terms.maxPeriods && terms.maxPeriods <= 2 ** 24;
@@ -234,108 +267,29 @@ function cancel(state: State, { by, id, terms }: ActionOf<"cancel">): undefined 
 
 // Proving
 
-function proofFaults(state: State, { id, valid, seedKnown }: Attempt): (string | false)[] {
+/** Why no proof would do. */
+function untimely(state: State, { id }: Attempt): (string | false)[] {
   const deal = state.deals.get(id);
   if (!deal) return ["UnknownDeal"];
   const window = openWindow(deal, state.block);
   if (!window) return ["NoOpenWindow", deal.end === "Defaulted" && "WrongStatus"];
-  return [
-    deal.end === "Defaulted" && "WrongStatus",
-    window.proven && "AlreadyProven",
-    !seedKnown && "SeedUnavailable",
-    !valid && "InvalidProof",
-  ];
+  return [deal.end === "Defaulted" && "WrongStatus", window.proven && "AlreadyProven"];
 }
 
-function mark(state: State, id: bigint): void {
-  const window = openWindow(state.deals.get(id) as Deal, state.block);
-  if (window) window.proven = true;
+function proofFaults(state: State, attempt: Attempt): (string | false)[] {
+  const { valid, seedKnown } = attempt;
+  return [...untimely(state, attempt), !seedKnown && "SeedUnavailable", !valid && "InvalidProof"];
 }
 
-function proveItem(state: State, attempt: Attempt): readonly string[] | undefined {
+/** A timely proof books nothing, unless it is the first one under a new agreement: then all is booked before. */
+function mark(state: State, config: Config, id: bigint, proven: boolean): void {
+  const deal = state.deals.get(id) as Deal;
+  if (inForce(deal) !== deal.booked) book(state, config, deal, deal.owner);
+  (openWindow(deal, state.block) as Window).proven ||= proven;
+}
+
+function proveItem(state: State, config: Config, attempt: Attempt): readonly string[] | undefined {
   const faults = proofFaults(state, attempt).filter((fault) => fault !== false);
-  if (faults.length > 0) return faults;
-  mark(state, attempt.id);
-  return undefined;
-}
-
-// Changing a deal: each brings it up to date first, bounties to the owner
-
-type Change = ActionOf<"extend" | "restore" | "terminate" | "transfer" | "transferIf">;
-
-function change(state: State, config: Config, action: Change): void {
-  const deal = state.deals.get(action.id);
-  const receiver = action.kind === "transfer" && !canReceive(config, action.to) && "InvalidAccount";
-  if (!deal) throw new Refused(["UnknownDeal", ...(receiver ? [receiver] : [])]);
-  if (action.kind === "transferIf") refuse(snapshot(deal) !== action.seen && "StateChanged");
-  book(state, config, deal, deal.owner);
-  if (action.kind === "extend") extend(state, config, deal, action);
-  else if (action.kind === "restore") restore(state, config, deal, action);
-  else if (action.kind === "terminate") terminate(state, deal, action);
-  else transfer(config, deal, action);
-}
-
-function extend(state: State, config: Config, deal: Deal, action: ActionOf<"extend">): void {
-  const { periods, by } = action;
-  const { token, pricePerPeriod, maxPeriods } = deal.terms;
-  const cost = pricePerPeriod * BigInt(periods);
-  const last = deal.windows.at(-1)!;
-  refuse(
-    statusOf(deal) !== "Open" && "WrongStatus",
-    periods === 0 && "ZeroAmount",
-    state.block >= last.epoch && "TooLate",
-    deal.windows.length + periods > maxPeriods && "BeyondMaxPeriods",
-    cost > action.maxCost && "CostTooHigh",
-  );
-  hold(state, token, by, cost);
-  const { period, window } = config.tiers[deal.terms.tier]!;
-  for (let i = 1; i <= periods; i++) {
-    const epoch = last.epoch + i * period;
-    deal.windows.push({ epoch, last: epoch + window, proven: false, judged: false });
-  }
-  deal.funded += cost;
-  deal.fundedBy.set(by, (deal.fundedBy.get(by) ?? 0n) + cost);
-}
-
-function restore(state: State, config: Config, deal: Deal, action: ActionOf<"restore">): void {
-  const share = shareOf(deal, config);
-  refuse(
-    action.by !== deal.terms.provider && "NotProvider",
-    !isLive(deal) && "WrongStatus",
-    action.n === 0 && "ZeroAmount",
-    share === 0n && "NothingToRestore",
-    deal.restored + action.n > deal.terms.maxPeriods && "BeyondMaxPeriods",
-  );
-  const amount = share * BigInt(action.n);
-  lock(state, deal.terms.token, deal.terms.provider, amount);
-  deal.restored += action.n;
-  deal.bonded += amount;
-}
-
-/** The windows whose challenge was drawn stay, and one more: the period in progress. */
-function terminate(state: State, deal: Deal, action: ActionOf<"terminate">): void {
-  refuse(action.by !== deal.owner && "NotOwner", statusOf(deal) !== "Open" && "WrongStatus");
-  const kept = deal.windows.filter((window) => window.epoch < state.block).length + 1;
-  const dropped = deal.windows.splice(kept);
-  const refund = deal.terms.pricePerPeriod * BigInt(dropped.length);
-  deal.ending = true;
-  deal.entries.push({ kind: "refund", amount: refund, moved: true });
-  payFromEscrow(state, deal.terms.token, deal.owner, refund);
-}
-
-function transfer(config: Config, deal: Deal, action: ActionOf<"transfer" | "transferIf">): void {
-  const from = action.kind === "transfer" ? action.from : deal.owner;
-  refuse(
-    !canReceive(config, action.to) && "InvalidAccount",
-    from !== deal.owner && "ERC721IncorrectOwner",
-    action.by !== deal.owner && "ERC721InsufficientApproval",
-  );
-  deal.owner = action.to;
-  deal.owners.push(action.to);
-}
-
-/** What a buyer of the deal relies on. */
-export function snapshot(deal: Deal): string {
-  const { windows, restored, misses } = deal;
-  return JSON.stringify([windows.length, deal.funded.toString(), restored, misses, statusOf(deal)]);
+  if (!untimely(state, attempt).some((fault) => fault)) mark(state, config, attempt.id, faults.length === 0);
+  return faults.length > 0 ? faults : undefined;
 }

@@ -1,9 +1,18 @@
 /** How actions of the model are sent to the contracts, and the proofs that go with them. */
-import { concat, hexlify, keccak256, toBeHex, ZeroAddress } from "ethers";
-import { challengeIndices, packProofs, signTerms } from "../../src/protocol/index.js";
+import { concat, hexlify, keccak256, type Signer, toBeHex, ZeroAddress } from "ethers";
+import {
+  challengeIndices,
+  type DealTerms,
+  migrationQuestionId,
+  packProofs,
+  possessionEpoch,
+  signAmendment,
+  signMigration,
+  signTerms,
+} from "../../src/protocol/index.js";
 import type { Action, ActionOf, Attempt } from "./actions.js";
 import type { Dice } from "./intents.js";
-import { type Deal, openWindow } from "./model.js";
+import { type Commitment, type Deal, openWindow } from "./model.js";
 import { networkHelpers, seedOf, TIERS, type World } from "./world.js";
 
 /** A proof's bytes, and what the model needs to know of them. */
@@ -19,9 +28,17 @@ export async function canonicalProof(world: World, id: bigint, deal: Deal, block
   return { id, bytes, valid: openWindow(deal, block) !== undefined, seedKnown: true };
 }
 
-async function proofOf(world: World, id: bigint, deal: Deal, k: number, epoch: number): Promise<Uint8Array> {
+async function proofOf(
+  world: World,
+  id: bigint,
+  deal: Deal,
+  k: number,
+  epoch: number,
+  under: Commitment = (deal.windows[k - 1] ?? deal.windows.at(-1)!).under,
+): Promise<Uint8Array> {
   const { terms } = deal;
-  const piece = world.pieces.find(({ root }) => root === terms.root) as World["pieces"][number];
+  const { root, leafCount } = under;
+  const piece = world.pieces.find((candidate) => candidate.root === root) as World["pieces"][number];
   const leaves = challengeIndices({
     chainId: world.chainId,
     market: world.marketAddress,
@@ -29,7 +46,7 @@ async function proofOf(world: World, id: bigint, deal: Deal, k: number, epoch: n
     window: k,
     seed: seedOf(epoch),
     count: TIERS[terms.tier]!.challenges,
-    leafCount: terms.leafCount,
+    leafCount,
   });
   return piece.prove(leaves);
 }
@@ -44,9 +61,9 @@ export async function drawProof(
 ): Promise<Proof> {
   if (!deal) return { id, bytes: new Uint8Array(64), valid: false, seedKnown: true };
   const right = await canonicalProof(world, id, deal, block);
-  const way = dice?.below(12) ?? 0;
+  const way = dice?.below(13) ?? 0;
   if (way === 1 && deal.terms.provider !== world.accounts.honest.address) return { ...right, seedKnown: false };
-  const bytes = way > 1 && way < 6 ? await spoil(world, id, deal, right.bytes, way, block) : right.bytes;
+  const bytes = way > 1 && way < 7 ? await spoil(world, id, deal, right.bytes, way, block) : right.bytes;
   const same = hexlify(bytes) === hexlify(right.bytes);
   return { ...right, bytes, valid: right.valid && same };
 }
@@ -67,8 +84,14 @@ async function spoil(
     flipped[at] = (flipped[at] as number) ^ (1 << (block % 6));
     return flipped;
   }
-  // The right epoch, but another window's number.
   const epoch = openWindow(deal, block)?.epoch ?? deal.windows[0]!.epoch;
+  if (way === 5) {
+    // The right window, but the piece of the first or of the last one.
+    const k = deal.windows.findIndex((window) => window.epoch === epoch) + 1;
+    const { under } = deal.windows.at(block % 2 === 0 ? 0 : -1)!;
+    return proofOf(world, id, deal, k, epoch, under);
+  }
+  // The right epoch, but another window's number.
   return proofOf(world, id, deal, deal.windows.length + 1, epoch);
 }
 
@@ -118,6 +141,10 @@ export async function callOf(world: World, action: Action, proofs: readonly Proo
       return call(abi.encodeFunctionData("restore", [action.id, action.n]));
     case "terminate":
       return call(abi.encodeFunctionData("terminate", [action.id]));
+    case "amend":
+      return call(amendData(world, action));
+    case "migrate":
+      return call(migrateData(world, action, proofs[0]!.bytes));
     case "transfer":
       return call(abi.encodeFunctionData("transferFrom", [action.from, action.to, action.id]));
     case "transferIf":
@@ -127,13 +154,71 @@ export async function callOf(world: World, action: Action, proofs: readonly Proo
   }
 }
 
-async function openData(world: World, action: ActionOf<"open">): Promise<string> {
-  const sign = async (account: string | undefined): Promise<string> => {
-    const signer = Object.values(world.accounts).find(({ address }) => address === account);
-    return signer ? signTerms(signer, world.domain, action.terms) : "0x";
-  };
-  const signatures = [await sign(action.clientSigned), await sign(action.providerSigned)] as const;
-  return world.market.interface.encodeFunctionData("open", [action.terms, ...signatures]);
+/** A signature of an account of the world, empty where nobody signs. */
+async function signed(
+  world: World,
+  account: string | undefined,
+  sign: (signer: Signer) => Promise<string>,
+): Promise<string> {
+  const signer = Object.values(world.accounts).find(({ address }) => address === account);
+  return signer ? sign(signer) : "0x";
+}
+
+async function openData(world: World, { terms, clientSigned, providerSigned }: ActionOf<"open">): Promise<string> {
+  const sign = (account: string | undefined) =>
+    signed(world, account, (signer) => signTerms(signer, world.domain, terms));
+  return world.market.interface.encodeFunctionData("open", [
+    terms,
+    await sign(clientSigned),
+    await sign(providerSigned),
+  ]);
+}
+
+async function amendData(world: World, action: ActionOf<"amend">): Promise<string> {
+  const { amendment } = action;
+  const sign = (account: string | undefined) =>
+    signed(world, account, (signer) => signAmendment(signer, world.domain, amendment));
+  const signatures = [await sign(action.ownerSigned), await sign(action.providerSigned)] as const;
+  return world.market.interface.encodeFunctionData("amend", [amendment, ...signatures]);
+}
+
+async function migrateData(world: World, action: ActionOf<"migrate">, proof: Uint8Array): Promise<string> {
+  const { id, successor, terms } = action;
+  const consent = { dealId: id, successor };
+  const signatures = [
+    await signed(world, action.ownerSigned, (signer) => signMigration(signer, world.domain, consent)),
+    await signed(world, action.providerSigned, (signer) => signTerms(signer, world.domain, terms)),
+  ] as const;
+  return world.market.interface.encodeFunctionData("migrate", [id, terms, ...signatures, proof]);
+}
+
+/** Draws the proof that the new provider of a migration holds the piece; wrong in two of six ways. */
+export async function drawPossession(
+  world: World,
+  id: bigint,
+  terms: DealTerms,
+  block: number,
+  dice: Dice,
+): Promise<Proof & { readonly epoch: number }> {
+  const epoch = possessionEpoch(block);
+  const piece = world.pieces.find(({ root }) => root === terms.root);
+  const ask = (dealId: bigint) =>
+    challengeIndices({
+      chainId: world.chainId,
+      market: world.marketAddress,
+      dealId,
+      window: 0,
+      seed: seedOf(epoch),
+      count: TIERS[terms.tier]?.challenges ?? 1,
+      leafCount: piece?.commitment.leafCount ?? 1n,
+    });
+  if (!piece) return { id, epoch, bytes: new Uint8Array(), valid: false, seedKnown: true };
+  const right = await piece.prove(ask(migrationQuestionId(id, terms.provider)));
+  const way = dice.below(12);
+  // A proof for another provider, as good as one that was copied; a spoiled one; a seed that can't be read.
+  const other = await piece.prove(ask(migrationQuestionId(id, world.accounts.stranger.address)));
+  const bytes = way === 10 ? other : way === 9 ? right.subarray(32) : right;
+  return { id, epoch, bytes, valid: hexlify(bytes) === hexlify(right), seedKnown: way !== 11 };
 }
 
 async function moneyCall(

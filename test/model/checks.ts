@@ -90,6 +90,9 @@ export function checkAction(world: World, action: Action, sent: Sent, before: Sh
     if (was && !own.includes(id)) expect(booked, "invariant 7").to.deep.equal(was);
   }
   const mayFall = [action.by];
+  // What an owner signed may take money of theirs, whoever sends it.
+  if (action.kind === "amend" || action.kind === "migrate")
+    mayFall.push(...(action.ownerSigned ? [action.ownerSigned] : []));
   if (action.kind === "open" && action.clientSigned === action.terms.client) mayFall.push(action.terms.client);
   for (const t of world.tokens.keys()) {
     for (const [a, { address }] of Object.values(world.accounts).entries()) {

@@ -1,12 +1,15 @@
 /** Plays a history on the contracts and on the model at once, and compares them after each step. */
 import { expect } from "chai";
 import { dealIdOf } from "../../src/protocol/index.js";
-import { type Action, type Attempt, apply, snapshot } from "./actions.js";
-import { callOf, canonicalProof, drawProof, type Proof, withholding } from "./calls.js";
+import { type Action, type Attempt, apply } from "./actions.js";
+import { callOf, canonicalProof, drawPossession, drawProof, type Proof, withholding } from "./calls.js";
+import { snapshot } from "./changes.js";
 import { checkAction, checkState, touched } from "./checks.js";
 import {
   blockFor,
   Dice,
+  drawAmendment,
+  drawMigration,
   drawOpening,
   drawOther,
   drawTerms,
@@ -15,7 +18,7 @@ import {
   openNow,
   pickDeal,
 } from "./intents.js";
-import { advance, type Deal, openWindow, type State } from "./model.js";
+import { advance, type Deal, openWindow, type State, statusOf } from "./model.js";
 import { isBooked } from "./view.js";
 import { latestBlock, look, mineTo, type Sent, type Shot, send, skippedIn, type World } from "./world.js";
 
@@ -104,6 +107,7 @@ export class History {
     }
     if (intent.kind === "proveMany") return this.#drawBatch(state, dice, block);
     if (intent.kind === "transferIf") return this.#drawTransferIf(state, dice, block);
+    if (intent.kind === "amend" || intent.kind === "migrate") return this.#drawChange(state, intent.kind, dice, block);
     return this.run(drawOther(world, state, intent, dice), block);
   }
 
@@ -141,6 +145,22 @@ export class History {
     const attempts = proofs.map(({ id, valid }) => ({ id, valid, seedKnown: known(id) }));
     const action: Action = { kind: "proveMany", by: world.accounts.keeper.address, attempts, malformed: dice.once(15) };
     await withholding(world, hidden, () => this.run(action, block, proofs));
+  }
+
+  /** An amendment or a migration; where there is no deal, of one that does not exist. */
+  async #drawChange(state: State, kind: "amend" | "migrate", dice: Dice, block: number): Promise<void> {
+    const world = this.#world;
+    const [any, found] = pickDeal(state, dice);
+    const open = [...state.deals].filter(([, candidate]) => statusOf(candidate) === "Open");
+    // Most deals are soon ending or over, and then there is one reason for all refusals.
+    const [id, deal] = open.length > 0 && !dice.once(5) ? dice.of(open) : [any, found ?? [...state.deals.values()][0]];
+    if (!deal) return;
+    if (kind === "amend") return this.run(drawAmendment(world, id, deal, dice), block);
+    const drawn = drawMigration(world, id, deal, dice, ++this.#salt);
+    const proof = await drawPossession(world, id, drawn.terms, block, dice);
+    const hidden = proof.seedKnown ? undefined : proof.epoch;
+    const action: Action = { ...drawn, valid: proof.valid, seedKnown: proof.seedKnown };
+    await withholding(world, hidden, () => this.run(action, block, [proof]));
   }
 
   async #drawTransferIf(state: State, dice: Dice, block: number): Promise<void> {
@@ -227,9 +247,10 @@ export class History {
 
   /** Counts how the deals of this history ended. */
   countEnds(): void {
-    for (const { end, ending, restored } of this.state.deals.values()) {
+    for (const { end, ending, restored, amendments } of this.state.deals.values()) {
       count(this.#tally.done, `a deal ${end}`);
       if (ending) count(this.#tally.done, `a deal ${end}, ended by its owner`);
+      if (amendments > 0) count(this.#tally.done, `a deal ${end}, amended before`);
       if (restored > 0) count(this.#tally.done, `a deal ${end}, restored before`);
     }
   }

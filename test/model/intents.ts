@@ -1,9 +1,9 @@
 /** Histories as fast-check draws and shrinks them: what to try next, in numbers that any state can make sense of. */
 import { toBeHex, ZeroHash } from "ethers";
 import fc from "fast-check";
-import { type DealTerms, dealIdOf } from "../../src/protocol/index.js";
+import { type Amendment, type DealTerms, dealIdOf } from "../../src/protocol/index.js";
 import type { Action } from "./actions.js";
-import { claimOf, type Deal, isLive, openWindow, type State, stakeOf } from "./model.js";
+import { claimOf, type Deal, inForce, isLive, openWindow, type State, stakeOf } from "./model.js";
 import { ALIAS, CLIENTS, type Name, PROVIDERS, phaseFor, TIERS, type World } from "./world.js";
 
 /** `pick` are arbitrary numbers, read modulo whatever is there to choose from. */
@@ -21,7 +21,9 @@ const WEIGHTS: Readonly<Record<Action["kind"], number>> = {
   extend: 8,
   restore: 9,
   terminate: 6,
-  transfer: 5,
+  amend: 14,
+  migrate: 10,
+  transfer: 8,
   transferIf: 7,
   cancel: 6,
   deposit: 2,
@@ -174,6 +176,79 @@ export function drawOpening(world: World, terms: DealTerms, dice: Dice): Action 
   };
 }
 
+/** Who sends a change and who has signed it, as owner and as provider; most ways are right, some are not. */
+function drawConsent(world: World, owner: string, provider: string, dice: Dice) {
+  const [keeper, signer, stranger] = (["keeper", "signer", "stranger"] as const).map((name) => addressOf(world, name));
+  const ways: [string | undefined, string | undefined, string | undefined][] = [
+    [owner, undefined, provider],
+    [provider, owner, undefined],
+    [keeper, owner, provider],
+    [owner, undefined, signer],
+    [signer, owner, undefined],
+    [keeper, undefined, provider],
+    [keeper, stranger, provider],
+    [owner, undefined, undefined],
+    [owner, undefined, stranger],
+    [provider, provider, undefined],
+  ];
+  const [by, ownerSigned, providerSigned] = ways[dice.once(4) ? dice.below(ways.length) : dice.below(3)]!;
+  const known = Object.values(world.accounts).some((account) => account.address === by);
+  return { by: known ? (by as string) : (keeper as string), ownerSigned, providerSigned };
+}
+
+/** Another piece, another price, or both; sound except once in seven times. */
+export function drawAmendment(world: World, id: bigint, deal: Deal, dice: Dice): Action {
+  const { commitment, root } = dice.of(world.pieces);
+  const before = deal.windows.at(-1)!.under.price;
+  const prices = [before, before + BigInt(dice.below(900)), before / 2n, BigInt(dice.below(2_999)), 0n];
+  const amendment: Amendment = {
+    dealId: id,
+    root,
+    leafCount: commitment.leafCount,
+    pricePerPeriod: dice.of(prices),
+    nonce: deal.amendments,
+    validUntil: 1n << 40n,
+  };
+  const spoils: Partial<Amendment>[] = [
+    { validUntil: 1n },
+    { nonce: deal.amendments + 1 },
+    { nonce: 0 },
+    { leafCount: 0n },
+    { root: `${ZeroHash.slice(0, -2)}40` },
+    { pricePerPeriod: (1n << 128n) - 1n },
+  ];
+  const changed = { ...amendment, ...(dice.once(7) ? dice.of(spoils) : {}) };
+  return { kind: "amend", id, amendment: changed, ...drawConsent(world, deal.owner, deal.terms.provider, dice) };
+}
+
+/** Terms for the same piece with somebody else, or nearly. */
+export function drawMigration(
+  world: World,
+  id: bigint,
+  deal: Deal,
+  dice: Dice,
+  salt: number,
+): Omit<Extract<Action, { kind: "migrate" }>, "valid" | "seedKnown"> {
+  const wrong = dice.below(12);
+  const { root, leafCount } = inForce(deal);
+  const drawn = drawTerms(world, dice, salt);
+  const token = dice.once(3) ? drawn.token : deal.terms.token;
+  const sound = { ...drawn, client: deal.owner, root, leafCount, token };
+  const terms =
+    [
+      { ...sound, root: drawn.root, leafCount: drawn.leafCount },
+      { ...sound, client: addressOf(world, "keeper") },
+    ][wrong] ?? sound;
+  return {
+    kind: "migrate",
+    id,
+    successor: dealIdOf(world.domain, terms),
+    terms,
+    phase: phaseFor(terms),
+    ...drawConsent(world, deal.owner, terms.provider, dice),
+  };
+}
+
 /** Everything but opening and proving. */
 export function drawOther(world: World, state: State, intent: Intent, dice: Dice): Action {
   const named = (name: Name): string => addressOf(world, name);
@@ -192,7 +267,7 @@ export function drawOther(world: World, state: State, intent: Intent, dice: Dice
       };
     case "extend": {
       const periods = dice.once(8) ? 0 : 1 + dice.below(3);
-      const cost = (deal?.terms.pricePerPeriod ?? 0n) * BigInt(periods);
+      const cost = (deal?.windows.at(-1)?.under.price ?? 0n) * BigInt(periods);
       return {
         kind: "extend",
         by: dice.of([owner, named("keeper"), named("stranger")]),

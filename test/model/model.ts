@@ -16,14 +16,26 @@ export interface Config {
   readonly protocol: readonly string[];
 }
 
-export type Outcome = "Open" | "Ending" | "Completed" | "Defaulted";
+export type End = "Completed" | "Defaulted" | "Migrated";
+export type Outcome = "Open" | "Ending" | End;
 export type EntryKind = "payment" | "fee" | "refund" | "bounty" | "compensation" | "returned";
+
+/** What both parties agreed on at once: the terms, or an amendment. */
+export interface Commitment {
+  readonly root: string;
+  readonly leafCount: bigint;
+  readonly price: bigint;
+}
 
 export interface Window {
   readonly epoch: number;
   readonly last: number;
+  /** What it is proven against and costs; windows under one agreement share the object. */
+  under: Commitment;
   proven: boolean;
   judged: boolean;
+  /** Missed, and its pay given back. */
+  returned: boolean;
 }
 
 /** Something that happened to a deal's money; it moves when somebody settles. */
@@ -50,8 +62,12 @@ export interface Deal {
   earnedMoved: number;
   slashed: number;
   slashedMoved: number;
+  amendments: number;
+  /** What was in force when it was booked last. */
+  booked: Commitment;
   ending: boolean;
-  end: "Completed" | "Defaulted" | undefined;
+  successor: bigint | undefined;
+  end: End | undefined;
 }
 
 export interface Stake {
@@ -181,9 +197,9 @@ const note = (deal: Deal, kind: EntryKind, amount: bigint): void => {
   deal.entries.push({ kind, amount, moved: false });
 };
 
-function earn(deal: Deal, config: Config): void {
-  const fee = (deal.terms.pricePerPeriod * config.feeBps) / 10_000n;
-  note(deal, "payment", deal.terms.pricePerPeriod - fee);
+function earn(deal: Deal, config: Config, { under: { price } }: Window): void {
+  const fee = (price * config.feeBps) / 10_000n;
+  note(deal, "payment", price - fee);
   note(deal, "fee", fee);
   deal.earned++;
 }
@@ -200,8 +216,11 @@ function miss(deal: Deal, config: Config): void {
   if (last) finish(deal, "Defaulted");
 }
 
-function finish(deal: Deal, end: "Completed" | "Defaulted"): void {
+function finish(deal: Deal, end: End): void {
   deal.end = end;
+  // What was not in force before a default never will be.
+  const last = deal.windows.findLast((window) => window.judged) as Window;
+  deal.windows = deal.windows.filter((window) => window.judged || window.under === last.under);
   note(deal, "refund", deal.funded - sumOf(deal, ["payment", "fee", "refund"]));
   note(deal, "returned", deal.bonded - sumOf(deal, ["bounty", "compensation"]));
 }
@@ -212,11 +231,32 @@ function age(deal: Deal, config: Config, block: number): void {
     if (!isLive(deal)) return;
     if (window.judged || window.last >= block) continue;
     window.judged = true;
-    if (window.proven) earn(deal, config);
+    if (window.proven) earn(deal, config, window);
     else miss(deal, config);
+    if (isLive(deal)) replace(deal);
   }
-  if (isLive(deal) && deal.windows.every((window) => window.judged)) finish(deal, "Completed");
+  if (isLive(deal) && deal.windows.every((window) => window.judged)) {
+    finish(deal, deal.successor === undefined ? "Completed" : "Migrated");
+  }
 }
+
+/** Where every window of an agreement has closed and another one follows, what it kept for missed windows goes back. */
+export function replace(deal: Deal): void {
+  const now = inForce(deal);
+  for (const window of deal.windows) {
+    if (window.under === now) return;
+    if (window.proven || window.returned) continue;
+    window.returned = true;
+    note(deal, "refund", window.under.price);
+  }
+}
+
+/** What the first window that has not closed is under, or the last one where none is left. */
+export const inForce = (deal: Deal): Commitment =>
+  (deal.windows.find((window) => !window.judged) ?? (deal.windows.at(-1) as Window)).under;
+
+/** Whether an amendment was agreed on that is not in force yet. */
+export const isWaiting = (deal: Deal): boolean => deal.windows.at(-1)?.under !== inForce(deal);
 
 /** Lets time pass up to `block`. */
 export function advance(state: State, config: Config, block: number): void {
@@ -247,18 +287,30 @@ export function book(state: State, config: Config, deal: Deal, bountyTo: string)
     if (kind === "returned") stake.free += amount;
     if (kind === "bounty" || kind === "compensation") addClaim(state, token, to, amount);
   }
+  deal.booked = inForce(deal);
   deal.earnedMoved = deal.earned;
   deal.slashedMoved = deal.slashed;
 }
 
 /** e_1 … e_n as a search: the first block of the provider's phase that is far enough away, then every period. */
-export function windowsFrom(tier: Tier, phase: number, earliest: number, count: number): Window[] {
+export function windowsFrom(tier: Tier, phase: number, earliest: number, count: number, under: Commitment): Window[] {
   let epoch = earliest;
   while (epoch % tier.period !== phase) epoch++;
-  return Array.from({ length: count }, (_, i) => {
-    const at = epoch + i * tier.period;
-    return { epoch: at, last: at + tier.window, proven: false, judged: false };
-  });
+  return Array.from({ length: count }, (_, i) => windowAt(tier, epoch + i * tier.period, under));
+}
+
+export const windowAt = (tier: Tier, epoch: number, under: Commitment): Window => ({
+  epoch,
+  last: epoch + tier.window,
+  under,
+  proven: false,
+  judged: false,
+  returned: false,
+});
+
+/** Takes windows off the end, and says what they would have cost. */
+export function cut(deal: Deal, kept: number): bigint {
+  return deal.windows.splice(kept).reduce((sum, { under }) => sum + under.price, 0n);
 }
 
 export const openWindow = (deal: Deal, block: number): Window | undefined =>

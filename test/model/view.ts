@@ -5,6 +5,7 @@ import {
   type Config,
   type Deal,
   type EntryKind,
+  inForce,
   isLive,
   openWindow,
   shareOf,
@@ -60,9 +61,20 @@ const standingOf = (deal: Deal, config: Config, block: number) => ({
   status: BigInt(Status[statusOf(deal)]),
 });
 
-/** Whether the deal is live and the last window that closed was proven. */
-const isProven = (deal: Deal, block: number): boolean =>
-  isLive(deal) && deal.windows.filter((window) => window.last < block).at(-1)?.proven === true;
+/** Whether the deal is live and the last window that closed was proven, under what is in force. */
+function isProven(deal: Deal, block: number): boolean {
+  const last = deal.windows.filter((window) => window.last < block).at(-1);
+  return isLive(deal) && last?.proven === true && last.under === inForce(deal);
+}
+
+/** Proven windows under agreements that were replaced: their books are closed, whether or not anybody has settled. */
+const replacedWindows = (deal: Deal): number =>
+  deal.windows
+    .slice(
+      0,
+      deal.windows.findIndex((window) => window.under === inForce(deal)),
+    )
+    .filter((w) => w.proven).length;
 
 export function viewOf(deal: Deal, config: Config, block: number) {
   const status = statusOf(deal);
@@ -70,16 +82,20 @@ export function viewOf(deal: Deal, config: Config, block: number) {
   const ended = status === "Open" ? kept : deal.windows.length;
   const lastEpoch = deal.windows.at(-1)?.epoch as number;
   const extendable = status === "Open" && block < lastEpoch;
+  const { root, leafCount, price } = inForce(deal);
   const share = isLive(deal) ? shareOf(deal, config) : 0n;
   return {
     owner: deal.owner,
+    root,
+    leafCount,
+    price,
     gift: deal.gift,
     firstEpoch: BigInt(deal.windows[0]?.epoch as number),
     periods: BigInt(deal.windows.length),
     proven: count(deal, (window) => window.proven),
     lastProven: BigInt(deal.windows.findLastIndex((window) => window.proven) + 1),
     restored: BigInt(deal.restored),
-    paidWindows: BigInt(deal.earnedMoved),
+    paidWindows: BigInt(Math.max(deal.earnedMoved, replacedWindows(deal))),
     slashedMisses: BigInt(deal.slashedMoved),
     stage: isBooked(deal) ? 4n : deal.ending ? 3n : 2n,
     standing: standingOf(deal, config, block),
@@ -88,7 +104,7 @@ export function viewOf(deal: Deal, config: Config, block: number) {
     due: dueOf(deal),
     isProven: isProven(deal, block),
     endedPeriods: BigInt(ended),
-    endedRefund: BigInt(deal.windows.length - ended) * deal.terms.pricePerPeriod,
+    endedRefund: deal.windows.slice(ended).reduce((sum, { under }) => sum + under.price, 0n),
     extendLast: extendable ? BigInt(lastEpoch - 1) : 0n,
     extendRoom: extendable ? BigInt(deal.terms.maxPeriods - deal.windows.length) : 0n,
     share,

@@ -13,6 +13,15 @@ export function ledgerHarness(): ReturnType<typeof deploy> {
   return deployed;
 }
 
+const deployRevisions = () => ethers.deployContract("RevisionHarness");
+let revisions: ReturnType<typeof deployRevisions> | undefined;
+
+/** The same for the ledger of amended deals. */
+export function revisionHarness(): ReturnType<typeof deployRevisions> {
+  revisions ??= deployRevisions();
+  return revisions;
+}
+
 /** A struct that a contract returned, as a plain object. */
 export const struct = (answer: unknown): unknown => (answer as Result).toObject(true);
 

@@ -24,6 +24,7 @@ import {
   UNREVISED,
 } from "../../src/protocol/index.js";
 import { runs } from "../support/effort.js";
+import { revisionHarness, struct, wide } from "./harness.js";
 
 const FIRST = 1_000;
 const FEE_BPS = 100n;
@@ -356,6 +357,37 @@ describe("protocol: revisions", () => {
     for (const kind of [...kinds, "ended before the amendment", "defaulted", "completed", "amended twice"]) {
       expect(seen.get(kind) ?? 0, kind).to.be.greaterThan(5);
     }
+  });
+
+  it("agree with the contracts on every record of such a life", async () => {
+    const harness = await revisionHarness();
+    const seen = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(life(true), async ({ tier, finality, periods, price, steps }) => {
+        const twins = new Twins(new Deal(tier, finality, periods, price), price, seen);
+        const cases = steps.flatMap((drawn) => {
+          twins.play(drawn);
+          return [twins.eager, twins.lazy].map((stored) => ({ stored, tier, at: twins.at, feeBps: FEE_BPS }));
+        });
+        const answers = (await harness.settlements(cases)).map(struct);
+        const mirrored = cases.map(({ stored, at }) => {
+          const { record, due } = settled(stored, tier, at, FEE_BPS);
+          const now = current(stored, tier, at, FEE_BPS);
+          if (now.record !== stored) twins.count(now.record.revision.since > stored.revision.since ? "turn" : "drop");
+          return {
+            settled: record,
+            standing: now.standing,
+            due,
+            before: totalsOf(stored, tier, FEE_BPS),
+            totals: totalsOf(record, tier, FEE_BPS),
+            firstAt: amendedFrom(record.course, tier, at, 0),
+          };
+        });
+        expect(mirrored.map(wide)).to.deep.equal(answers);
+      }),
+      { numRuns: runs(12) },
+    );
+    for (const step of ["turn", "drop"]) expect(seen.get(step) ?? 0, step).to.be.greaterThan(0);
   });
 
   it("leave a deal that is never amended with the totals that it has without them", () => {

@@ -156,7 +156,7 @@ contract ConsentAttacks is AttackSetup {
     function testNoProofAfterTheDefault() public {
         uint256 epoch = first + 3 * PERIOD;
         vm.roll(epoch + 1);
-        bytes memory proof = _proofFor(id, 4, epoch, _standard(), SEED);
+        bytes memory proof = _proofFor(id, 4, epoch, 0, SEED, LEAVES);
         vm.expectRevert(abi.encodeWithSelector(IStorageMarket.WrongStatus.selector, id, Status.Defaulted));
         market.prove(id, proof);
         assertEq(market.proveMany(_one(id), abi.encodePacked(uint16(proof.length / 32), proof)), 0);

@@ -98,7 +98,7 @@ abstract contract DealHandler is MarketActions {
     /// @dev All deals that want a proof, some that don't, an unknown id and one of them twice.
     function proveBatch(uint256 x) external action(x) {
         uint256[] memory batch = new uint256[](ids.length + 2);
-        uint256[] memory windows = new uint256[](batch.length);
+        uint256[] memory wanted = new uint256[](batch.length);
         bytes memory packed;
         uint256 expected;
         for (uint256 i; i < batch.length; ++i) {
@@ -111,15 +111,19 @@ abstract contract DealHandler is MarketActions {
             bytes memory proof = hex"";
             if (i < ids.length && _provable(ids[i]) && _wanted(ids[i]) != 0) {
                 proof = _rightProof(ids[i]);
-                windows[i] = _wanted(ids[i]);
+                wanted[i] = _wanted(ids[i]);
                 ++expected;
             }
             packed = abi.encodePacked(packed, uint16(proof.length / 32), proof);
-            if (windows[i] != 0) lastProof[ids[i]] = proof;
+            if (wanted[i] != 0) lastProof[ids[i]] = proof;
         }
+        _pin();
         assertEq(market.proveMany(batch, packed), expected, "accepted of the batch");
         for (uint256 i; i < ids.length; ++i) {
-            if (windows[i] != 0) proven[ids[i]][windows[i]] = true;
+            if (wanted[i] != 0)
+                _noteProof(ids[i], wanted[i], lastProof[ids[i]]);
+                // A wrong proof in a batch is timely all the same.
+            else if (_wanted(ids[i]) != 0) _bookReplacement(ids[i]);
         }
         done["prove in a batch"] += expected;
     }
@@ -175,90 +179,6 @@ abstract contract DealHandler is MarketActions {
         if (_isTerminal(was.status)) return;
         if (is_.status == Status.Completed) ++done["complete"];
         if (is_.status == Status.Defaulted) ++done["default"];
-    }
-
-    function extend(uint256 x) external action(x) {
-        uint256 id = _anyDeal();
-        Ghost storage g = ghosts[id];
-        address sender = _draw(2) == 0 ? sponsor : clients[_draw(3)];
-        uint256 n = _draw(4);
-        uint256 cost = n * g.terms.pricePerPeriod;
-        uint256 maxCost = _draw(8) == 0 ? cost / 2 : cost;
-        if (claims[sender][g.terms.token] < cost) return;
-        bool inTime = _fate(id, _now()).status == Status.Open && _now() < _epoch(id, g.periods);
-        bool expected = inTime && n > 0 && g.periods + n <= g.terms.maxPeriods && cost <= maxCost;
-        bytes memory data = abi.encodeCall(market.extend, (id, uint32(n), maxCost));
-        if (!_act("extend", sender, address(market), data, expected)) return;
-        _book(id, address(0));
-        g.periods += n;
-        g.fundedPeriods += n;
-        claims[sender][g.terms.token] -= cost;
-    }
-
-    function restore(uint256 x) external action(x) {
-        uint256 id = _anyDeal();
-        Ghost storage g = ghosts[id];
-        address provider = g.terms.provider;
-        // The empty provider restores nothing.
-        if (provider == providers[EMPTY]) return;
-        address sender = _draw(8) == 0 ? g.owner : provider;
-        uint256 n = _draw(3);
-        uint256 share = g.terms.collateral / _tierOf(id).maxMisses;
-        bool live = !_isTerminal(_fate(id, _now()).status);
-        bool expected = live && sender == provider && n > 0 && share > 0 && g.restored + n <= g.terms.maxPeriods;
-        expected = expected && free[provider][g.terms.token] >= n * share;
-        bytes memory data = abi.encodeCall(market.restore, (id, uint32(n)));
-        if (!_act("restore", sender, address(market), data, expected)) return;
-        _book(id, address(0));
-        g.restored += n;
-        free[provider][g.terms.token] -= n * share;
-    }
-
-    function terminate(uint256 x) external action(x) {
-        uint256 id = _anyDeal();
-        if (_draw(2) == 0) _advance(_edge(id));
-        Ghost storage g = ghosts[id];
-        address sender = _draw(4) == 0 ? keeper : g.owner;
-        bool expected = sender == g.owner && _fate(id, _now()).status == Status.Open;
-        if (!_act("terminate", sender, address(market), abi.encodeCall(market.terminate, (id)), expected)) return;
-        _book(id, address(0));
-        uint256 left = 1;
-        for (uint256 k = 1; k <= g.periods && _epoch(id, k) < _now(); ++k) ++left;
-        if (left > g.periods) left = g.periods;
-        uint256 refunded = g.periods - left;
-        g.ended = true;
-        (g.endedAt, g.endedPeriods) = (_now(), g.periods);
-        g.periods = left;
-        g.refundedPeriods = refunded;
-        claims[g.owner][g.terms.token] += refunded * g.terms.pricePerPeriod;
-    }
-
-    function transfer(uint256 x) external action(x) {
-        uint256 id = _anyDeal();
-        Ghost storage g = ghosts[id];
-        address[7] memory receivers = [
-            clients[0],
-            clients[1],
-            clients[2],
-            sponsor,
-            address(market),
-            address(vault),
-            ALIAS
-        ];
-        uint256 choice = _draw(3) == 0 ? _draw(7) : _draw(4);
-        address to = receivers[choice];
-        uint256 how = _draw(4);
-        address sender = _draw(8) == 0 ? keeper : g.owner;
-        bytes32 state = market.stateHash(id);
-        bytes memory data = abi.encodeCall(market.transferFrom, (g.owner, to, id));
-        if (how == 1) data = abi.encodeWithSignature("safeTransferFrom(address,address,uint256)", g.owner, to, id);
-        if (how == 2) data = abi.encodeCall(market.transferIf, (id, to, state));
-        if (how == 3) data = abi.encodeCall(market.transferIf, (id, to, ~state));
-        // The wallet has no receiver hook.
-        bool taken = choice < 4 && !(how == 1 && to == clients[2]);
-        if (!_act("transfer", sender, address(market), data, taken && how != 3 && sender == g.owner)) return;
-        _book(id, address(0));
-        g.owner = to;
     }
 
     /// @dev Any deal, but mostly one that is not over.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Test} from "forge-std/Test.sol";
+import {Amendment} from "../../../contracts/libraries/Amendments.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
 import {MarketHandler} from "./MarketHandler.sol";
 import {MarketWorld} from "./MarketWorld.sol";
@@ -13,7 +14,7 @@ contract HistoryHandler is MarketHandler(30) {}
 /// where it can be, often enough to mean something.
 contract MarketHistory is Test {
     /// @dev Enough, and no more: the runner traces every instruction of a test that failed, in memory.
-    uint256 private constant STEPS = 240;
+    uint256 private constant STEPS = 304;
 
     HistoryHandler private handler;
 
@@ -60,13 +61,15 @@ contract MarketHistory is Test {
         _assertDone(1, ["by client", "by provider", "by anybody", "gift", "by signer", "signer signs"]);
         _assertDone(3, ["cancel", "prove", "prove in a batch", "pay", "slash", "transfer"]);
         _assertDone(3, ["complete", "default", "terminate", "settle one", "settle many", "restore"]);
-        _assertDone(3, ["pass", "deposit", "withdraw", "donate", "provision", "unprovision"]);
+        _assertDone(3, ["pass", "deposit", "withdraw", "donate", "provision", "pass"]);
         _assertDone(3, ["setPayee", "setSigner", "open refused", "prove refused", "prove wrongly refused", "pass"]);
+        _assertDone(3, ["pass", "extend refused", "restore refused", "terminate refused", "transfer refused", "pass"]);
         _assertDone(
-            3,
-            ["extend", "extend refused", "restore refused", "terminate refused", "transfer refused", "pass"]
+            2,
+            ["amend to a higher price", "amend to no higher price", "amend refused", "open", "pass", "prove"]
         );
-        _assertDone(2, ["cancel refused", "withdraw refused", "setSigner refused", "pass", "pass", "pass"]);
+        _assertDone(1, ["migrate", "migrate refused", "terminate and drop", "amend at once", "pass", "pass"]);
+        _assertDone(2, ["cancel refused", "withdraw refused", "setSigner refused", "unprovision", "extend", "pass"]);
     }
 
     function _assertDone(uint256 often, string[6] memory names) private view {
@@ -133,9 +136,24 @@ contract SettlePatterns is MarketWorld, Test {
             if (what < 13) ok[i] = _prove(id);
             else if (what == 13) ok[i] = _call(provider, address(market), abi.encodeCall(market.restore, (id, 1)));
             else if (what == 14) ok[i] = _call(client, address(market), abi.encodeCall(market.extend, (id, 2, 1e9)));
-            else if (x % 4 == 0) ok[i] = _call(client, address(market), abi.encodeCall(market.terminate, (id)));
+            else if (x % 4 > 0) ok[i] = _reprice(id, x % 20_000);
+            else ok[i] = _call(client, address(market), abi.encodeCall(market.terminate, (id)));
         }
         assertTrue(ok[0] == ok[1] && ok[1] == ok[2], "twins differ");
+    }
+
+    /// @dev An amendment of the price alone.
+    function _reprice(uint256 id, uint256 price) private returns (bool) {
+        Amendment memory a = Amendment({
+            dealId: id,
+            root: _rootOf(SEED, LEAVES),
+            leafCount: uint64(LEAVES),
+            pricePerPeriod: uint128(price),
+            nonce: uint32(market.revisionOf(id).nonce),
+            validUntil: type(uint64).max
+        });
+        bytes memory signature = _sign(provider, uint256(_amendmentDigest(a)));
+        return _call(client, address(market), abi.encodeCall(market.amend, (a, "", signature)));
     }
 
     function _prove(uint256 id) private returns (bool) {

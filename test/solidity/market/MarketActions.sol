@@ -53,6 +53,7 @@ abstract contract MarketActions is MarketModel {
         bytes memory data,
         bool expected
     ) internal returns (bool ok) {
+        _pin();
         ok = _call(sender, target, data);
         assertEq(ok, expected, action);
         ++done[ok ? action : string.concat(action, " refused")];
@@ -79,7 +80,7 @@ abstract contract MarketActions is MarketModel {
         for (uint256 i; i < ids.length; ++i) {
             uint256 id = ids[i];
             if (ghosts[id].terms.provider != providers[HONEST] || ghosts[id].epitaph != 0) continue;
-            for (uint256 k = 1; k <= ghosts[id].periods; ++k) {
+            for (uint256 k = 1; k <= windows[id].length; ++k) {
                 uint256 last = _epoch(id, k) + _tierOf(id).window;
                 if (last >= earliest || last < _now() || proven[id][k]) continue;
                 (earliest, duty, window) = (last, id, k);
@@ -90,7 +91,7 @@ abstract contract MarketActions is MarketModel {
     /// @dev An edge of the deal's next window: the challenge, the first and last block of the window, the one after.
     function _edge(uint256 id) internal returns (uint256 target) {
         uint256 k = 1;
-        while (k < ghosts[id].periods && _epoch(id, k) + _tierOf(id).window < _now()) ++k;
+        while (k < windows[id].length && _epoch(id, k) + _tierOf(id).window < _now()) ++k;
         uint256 window = _tierOf(id).window;
         target = _epoch(id, k) + [0, 1, window, window + 1][_draw(4)];
         if (target <= _now()) target = _now() + 1;
@@ -110,9 +111,9 @@ abstract contract MarketActions is MarketModel {
 
     /// @dev What proves the window that is open now, whatever has become of the deal.
     function _rightProof(uint256 id) internal view returns (bytes memory) {
-        DealTerms memory terms = ghosts[id].terms;
-        uint256 window = _fate(id, _now()).open;
-        return _proofFor(id, window, _epoch(id, window), terms, uint256(terms.salt));
+        uint256 k = _fate(id, _now()).open;
+        Window storage w = windows[id][k - 1];
+        return _proofFor(id, k, _epoch(id, k), ghosts[id].terms.tier, w.data, w.leafCount);
     }
 
     /// @dev Sends the right proof, or the last one where no window is open; true if it was accepted.
@@ -124,6 +125,8 @@ abstract contract MarketActions is MarketModel {
     }
 
     function _noteProof(uint256 id, uint256 window, bytes memory proof) internal {
+        assertEq(_pieceOf(windows[id][window - 1]), pinned[id][window], "14: proven with what was fixed before");
+        _bookReplacement(id);
         proven[id][window] = true;
         lastProof[id] = proof;
     }
@@ -135,7 +138,7 @@ abstract contract MarketActions is MarketModel {
         address client = clients[_draw(clients.length)];
         terms = _termsFor(client, providers[_draw(3)], index, _draw(type(uint256).max), 1 + _draw(12));
         uint32 maxMisses = tiers[index].maxMisses;
-        terms.periods = maxMisses + uint32(_draw(5));
+        terms.periods = maxMisses + uint32(_draw(8));
         terms.maxPeriods = terms.periods + uint32(_draw(6));
         terms.token = _tokens()[_draw(3)];
         terms.pricePerPeriod = [0, 1, 99, 10_001, 2 ** 97 + 10_101, 2 ** 110][_draw(6)];
@@ -189,19 +192,26 @@ abstract contract MarketActions is MarketModel {
 
     function _noteOpening(uint256 id, DealTerms memory terms, Attempt memory a) private {
         ++done[["by client", "by provider", "by anybody", "gift", "by signer", "signer signs"][a.way]];
+        _noteDeal(id, terms, uint256(terms.salt));
+        claims[a.payer][terms.token] -= ghosts[id].funded;
+    }
+
+    /// @dev A deal that has just been opened, for data that follow from `data`; who pays is the caller's to note.
+    function _noteDeal(uint256 id, DealTerms memory terms, uint256 data) internal {
         ids.push(id);
         Ghost storage g = ghosts[id];
         g.terms = terms;
         g.owner = terms.client;
         g.opened = _now();
         g.booked = _now();
-        g.periods = terms.periods;
-        g.fundedPeriods = terms.periods;
+        g.funded = uint256(terms.pricePerPeriod) * terms.periods;
         uint256 period = tiers[terms.tier].period;
         uint256 phase = (uint256(keccak256(abi.encode(terms.provider, terms.tier))) % 16) * (period / 16);
         g.first = _now() + FINALITY;
         while (g.first % period != phase) ++g.first;
-        claims[a.payer][terms.token] -= uint256(terms.pricePerPeriod) * terms.periods;
+        for (uint256 i; i < terms.periods; ++i) {
+            windows[id].push(Window(terms.pricePerPeriod, data, terms.leafCount, 0));
+        }
         free[terms.provider][terms.token] -= terms.collateral;
     }
 }

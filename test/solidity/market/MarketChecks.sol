@@ -77,7 +77,8 @@ abstract contract MarketChecks is MarketModel {
             assertEq(s.open, f.open, "open");
             assertEq(uint256(market.statusOf(id)), uint256(f.status), "status");
             assertLe(s.provenClosed, s.closed);
-            assertLe(s.closed, ghosts[id].periods);
+            assertLe(s.closed, f.periods);
+            assertEq(lens.dealOf(id).periods, f.periods, "periods");
             assertLe(s.missed, s.allowance);
         }
     }
@@ -168,8 +169,7 @@ abstract contract MarketChecks is MarketModel {
             uint256 id = ids[i];
             Ghost storage g = ghosts[id];
             assertGe(g.first, g.opened + FINALITY, "finality");
-            bytes32 pieceId = keccak256(abi.encode(g.terms.root, uint256(g.terms.leafCount)));
-            assertEq(market.pieceIdOf(id), pieceId, "piece");
+            assertEq(market.pieceIdOf(id), _pieceOf(_inForce(id)), "piece");
             (uint256 first, ) = lens.windowOf(id, 1);
             assertEq(first, g.first, "schedule");
             Fate memory f = _fate(id, _now());
@@ -198,14 +198,26 @@ abstract contract MarketChecks is MarketModel {
             Ghost storage g = ghosts[id];
             Totals memory t = lens.totalsNow(id);
             assertLe(t.paid + t.fee, t.funded, "loss");
-            assertEq(t.paid + t.fee, _fate(id, _now()).payable_ * g.terms.pricePerPeriod, "proven and paid");
+            assertEq(t.paid + t.fee, _proven(id), "proven and paid");
             if (g.endedAt == 0) continue;
             uint256 started;
             while (_epoch(id, started + 1) < g.endedAt) ++started;
             uint256 expected = g.endedPeriods < started + 1 ? g.endedPeriods : started + 1;
+            assertEq(windows[id].length, expected, "windows after the end");
+            // A default may have taken away those of an amendment since.
+            if (_fate(id, _now()).periods < expected) continue;
             (, uint256 last) = lens.windowOf(id, expected);
             assertEq(last, _epoch(id, expected) + _tierOf(id).window, "last window");
             assertEq(lens.dealOf(id).periods, expected, "periods after the end");
+        }
+    }
+
+    /// @dev The price of each window that was proven and is to be paid by now.
+    function _proven(uint256 id) private view returns (uint256 sum) {
+        Fate memory f = _fate(id, _now());
+        for (uint256 k = 1; k <= windows[id].length; ++k) {
+            bool due = k <= f.closed || f.status == Status.Defaulted;
+            if (due && proven[id][k]) sum += windows[id][k - 1].price;
         }
     }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {DealHandler} from "./DealHandler.sol";
+import {ChangeHandler} from "./ChangeHandler.sol";
 import {MarketChecks} from "./MarketChecks.sol";
 
 /// @title What anybody may do to a market: deals, money, stake and keys
-abstract contract MarketHandler is DealHandler, MarketChecks {
-    constructor(uint256 mostDeals_) DealHandler(mostDeals_) {}
+abstract contract MarketHandler is ChangeHandler, MarketChecks {
+    constructor(uint256 mostDeals_) ChangeHandler(mostDeals_) {}
 
     function deposit(uint256 x) external action(x) {
         address from = _account();
@@ -83,7 +83,7 @@ abstract contract MarketHandler is DealHandler, MarketChecks {
 
     /// @notice Every action, by selector.
     function actions() external pure returns (bytes4[] memory list) {
-        bytes4[17] memory all = [
+        bytes4[19] memory all = [
             this.open.selector,
             this.cancel.selector,
             this.pass.selector,
@@ -94,6 +94,8 @@ abstract contract MarketHandler is DealHandler, MarketChecks {
             this.extend.selector,
             this.restore.selector,
             this.terminate.selector,
+            this.amend.selector,
+            this.migrate.selector,
             this.transfer.selector,
             this.deposit.selector,
             this.withdraw.selector,
@@ -111,7 +113,7 @@ abstract contract MarketHandler is DealHandler, MarketChecks {
     function leave() external {
         uint256 end = _now();
         for (uint256 i; i < ids.length; ++i) {
-            uint256 last = _epoch(ids[i], ghosts[ids[i]].periods) + _tierOf(ids[i]).window;
+            uint256 last = _epoch(ids[i], windows[ids[i]].length) + _tierOf(ids[i]).window;
             if (last >= end) end = last + 1;
         }
         _begin(end);

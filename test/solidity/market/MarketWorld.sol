@@ -9,6 +9,7 @@ import {StorageMarket} from "../../../contracts/StorageMarket.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {Profile} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {MarketConfig} from "../../../contracts/interfaces/IMarketConfig.sol";
+import {Amendment} from "../../../contracts/libraries/Amendments.sol";
 import {Challenge} from "../../../contracts/libraries/Challenge.sol";
 import {DealTerms} from "../../../contracts/libraries/DealTerms.sol";
 import {Tier} from "../../../contracts/libraries/Schedule.sol";
@@ -132,8 +133,7 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
         uint256 seed,
         uint256 leafCount
     ) internal view returns (DealTerms memory terms) {
-        uint256[] memory any = new uint256[](1);
-        (terms.root, ) = _treeOf(seed, leafCount).prove(any);
+        terms.root = _rootOf(seed, leafCount);
         terms.client = client;
         terms.provider = provider;
         terms.leafCount = uint64(leafCount);
@@ -152,6 +152,17 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
         return abi.encodePacked(r, s, v);
     }
 
+    /// @dev EIP-712 from its own words, in the market's domain.
+    function _digest(bytes32 structHash) internal view returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"1901", market.DOMAIN_SEPARATOR(), structHash));
+    }
+
+    function _amendmentDigest(Amendment memory a) internal view returns (bytes32) {
+        bytes memory members = "uint256 dealId,bytes32 root,uint64 leafCount,uint128 pricePerPeriod,uint32 nonce,";
+        bytes32 typeHash = keccak256(abi.encodePacked("Amendment(", members, "uint64 validUntil)"));
+        return _digest(keccak256(abi.encode(typeHash, a)));
+    }
+
     /// @dev Opens by the client, with the provider's signature.
     function _open(DealTerms memory terms) internal returns (uint256 id) {
         bytes memory signature = _sign(terms.provider, market.dealIdOf(terms));
@@ -167,6 +178,10 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
         return TreeBuilder.full(seed, height, leafCount);
     }
 
+    function _rootOf(uint256 seed, uint256 leafCount) internal pure returns (bytes32 root) {
+        (root, ) = _treeOf(seed, leafCount).prove(new uint256[](1));
+    }
+
     /// @dev The answer to the challenge of the window that is open now, by somebody who has the data.
     function _proofOf(uint256 id, uint256 seed, uint256 leafCount) internal view returns (bytes memory proof) {
         (, , uint256[] memory leaves) = lens.challengeOf(id);
@@ -178,13 +193,15 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
         uint256 id,
         uint256 window,
         uint256 epoch,
-        DealTerms memory terms,
-        uint256 seed
+        uint8 tier,
+        uint256 seed,
+        uint256 leafCount
     ) internal view returns (bytes memory proof) {
-        uint256 count = tiers[terms.tier].challenges;
         uint256 drawn = randomness.seed(epoch);
-        uint256[] memory leaves = Challenge.indices(address(market), id, window, drawn, count, terms.leafCount);
-        (, proof) = _treeOf(seed, terms.leafCount).prove(leaves);
+        uint256 count = tiers[tier].challenges;
+        (, proof) = _treeOf(seed, leafCount).prove(
+            Challenge.indices(address(market), id, window, drawn, count, leafCount)
+        );
     }
 
     // Calls
