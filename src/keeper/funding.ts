@@ -146,15 +146,16 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
   }
 
   async #extend({ deal, periods, cost }: Order, signal: AbortSignal): Promise<void> {
-    const { chain, access } = this.#options;
+    const { chain } = this.#options;
     const { id, token } = deal;
+    const access = abortable(this.#options.access, signal);
     try {
       if (!(await this.#isStillDue(deal, signal))) return;
       await fund(access, token, cost);
       // A deposit takes blocks, in which another keeper's turn may have come.
       if (!(await this.#isStillDue(deal, signal))) return;
       const call = await chain.contracts.market.extend.populateTransaction(id, periods, cost);
-      const sent = await access.sender.send(call, `extend a deal by ${periods} periods`, signal);
+      const sent = await access.sender.send(call, `extend a deal by ${periods} periods`);
       if (sent.status === "mined") this.#book(id, sent.receipt.logs);
     } catch (error) {
       if (signal.aborted) return;
@@ -208,6 +209,15 @@ export class FundingKeeper extends EventEmitter<FundingEvents> {
   #tier(index: number): Tier {
     return this.#options.chain.deployment.tiers[index]!;
   }
+}
+
+/** Access whose sender waits no longer for its transactions once the signal is aborted. */
+function abortable(access: ChainAccess, signal: AbortSignal): ChainAccess {
+  const { sender } = access;
+  return {
+    ...access,
+    sender: { address: () => sender.address(), send: (call, doing) => sender.send(call, doing, signal) },
+  };
 }
 
 /** In which of {@link TURNS} an account extends a deal. */

@@ -257,6 +257,17 @@ describe("FundingKeeper", () => {
     await stepUntil(chain, () => extended.length > 0, 60, keeper);
   });
 
+  it("stops at once, though its deposit is in no block", async () => {
+    const [id] = await open({ periods: 6, maxPeriods: 12 });
+    const { keeper, account, stop } = await keep({ deals: [id!], target: 8, budget: 100n * PRICE });
+    const sent = () => chain.provider.getTransactionCount(account.address, "pending");
+    while ((await sent()) === 0) await step(chain, 1, keeper);
+    const before = performance.now();
+    await stop();
+    expect(performance.now() - before).to.be.lessThan(5_000);
+    expect(trouble).to.deep.equal([]);
+  });
+
   it("refuses targets and budgets that can't be meant", async () => {
     for (const target of [1, 2.5, Number.NaN]) {
       await expectError("INVALID_TARGET", () => keep({ deals: [1n], target, budget: 1n }));
