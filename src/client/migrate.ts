@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { getBytes, hexlify, type Provider, toBeHex } from "ethers";
+import type { Deployment } from "../chain/deployment.js";
 import { ChainError } from "../chain/errors.js";
 import { Mutex } from "../chain/mutex.js";
 import { obtainSeed } from "../chain/seeds.js";
@@ -20,6 +21,7 @@ import {
   type MigrationAnswer,
   migrationQuestionId,
   possessionEpoch,
+  startedAt,
 } from "../protocol/index.js";
 import { type DealInfo, dealIdText, readOwnOpenDeal } from "./deals.js";
 import { isProvidersFault } from "./faults.js";
@@ -124,12 +126,19 @@ export async function migrateDeal(
 }
 
 /** The periods that the owner gets back are those that the new deal is for. */
-async function wishesFor({ contracts }: ChainAccess, deal: DealInfo, options: MigrateOptions): Promise<DealWishes> {
+async function wishesFor(access: ChainAccess, deal: DealInfo, options: MigrateOptions): Promise<DealWishes> {
   const { exclude = [], ...wishes } = options;
-  const { periods: ended } = await ask("read a deal", contracts.lens.terminationOf(deal.id));
-  const periods = wishes.periods ?? deal.periods - Number(ended);
+  const periods = wishes.periods ?? (await periodsLeft(access, deal));
   const maxPeriods = wishes.maxPeriods ?? periods;
   return { tier: deal.tier, token: deal.token, ...wishes, periods, maxPeriods, exclude: [...exclude, deal.provider] };
+}
+
+/** The periods that a deal gives back where it is ended in the next block: all that have not begun, but one. */
+async function periodsLeft({ contracts, deployment }: ChainAccess, deal: DealInfo): Promise<number> {
+  const chain = contracts.market.runner?.provider as Provider;
+  const head = await ask("read the head", chain.getBlockNumber());
+  const { period } = deployment.tiers[deal.tier] as Deployment["tiers"][number];
+  return Math.max(0, deal.periods - 1 - startedAt(deal.firstEpoch, period, head + 1));
 }
 
 async function commitmentFor({ id, root, leafCount }: DealInfo, payload: Payload | undefined): Promise<Commitment> {
@@ -216,13 +225,24 @@ async function proven(url: string, terms: DealTerms, { access, chain, deal }: Mo
   }
 }
 
-/** Deposits what the old deal's escrow does not cover, and moves the deal. */
+/**
+ * Deposits what the old deal's escrow does not cover, and moves the deal. Where a period of it has begun meanwhile, less
+ * comes back, and what that leaves open is deposited as well.
+ */
 async function send(terms: DealTerms, providerSignature: string, proof: string, move: Move): Promise<void> {
   const { access, deal } = move;
-  const { lens, market } = access.contracts;
-  const { refund } = await ask("read a deal", lens.terminationOf(deal.id));
-  const missing = escrowOf(terms) - (terms.token === deal.token ? refund : 0n);
-  if (missing > 0n) await fund(access, terms.token, missing);
+  const { market } = access.contracts;
   const call = await market.migrate.populateTransaction(deal.id, terms, "0x", providerSignature, proof);
-  await access.sender.send(call, "move a deal");
+  for (let attempt = 1; ; attempt++) {
+    const refund = BigInt(await periodsLeft(access, deal)) * deal.pricePerPeriod;
+    const missing = escrowOf(terms) - (terms.token === deal.token ? refund : 0n);
+    if (missing > 0n) await fund(access, terms.token, missing);
+    try {
+      await access.sender.send(call, "move a deal");
+      return;
+    } catch (error) {
+      const short = error instanceof ChainError && error.revert?.name === "ERC6909InsufficientBalance";
+      if (!short || attempt === ATTEMPTS) throw error;
+    }
+  }
 }

@@ -71,9 +71,10 @@ describe("client: moving deals", () => {
       provider: to.wallet.address,
       root: hexlify(piece.commitment.root),
       leafCount: piece.commitment.leafCount,
-      periods: 8 - old.periods,
       tier: 0,
     });
+    // What the old one gives back, or a period more where one began on the way.
+    expect(next.periods - (8 - old.periods)).to.be.within(0, 1);
     expect(terms.periods).to.equal(next.periods);
     // At twice the price: what the old deal gives back covers half.
     const refund = BigInt(8 - old.periods) * BigInt(SIZE);
@@ -88,6 +89,26 @@ describe("client: moving deals", () => {
     expect(await readDeal(net, id)).to.include({ status: Status.Migrated, missed: 0, proven: old.periods });
     await stepTo(net, windowOf(next.firstEpoch, tier, next.periods).lastBlock + 1, ...keepers);
     expect(await readDeal(net, successor)).to.include({ status: Status.Completed, missed: 0, proven: next.periods });
+  });
+
+  it("deposits more where a period of the old deal begins while it is moved", async () => {
+    const id = await store();
+    const { firstEpoch } = await readDeal(net, id);
+    // The deposit's own block is that of the first challenge: from then on, one period less comes back.
+    const sender = net.senderOf(owner);
+    let deposits = 0;
+    const late = net.clientOf(owner, {
+      address: () => sender.address(),
+      async send(...args: Parameters<typeof sender.send>) {
+        if (/^deposit/.test(args[1]) && deposits++ === 0) {
+          await net.mine(Math.max(1, firstEpoch - (await net.provider.getBlockNumber())));
+        }
+        return sender.send(...args);
+      },
+    });
+    const { successor } = await late.migrate(id, { ...most, providers: [to.wallet.address] });
+    expect((await readDeal(net, successor)).provider).to.equal(to.wallet.address);
+    expect(deposits).to.equal(2);
   });
 
   it("hands the piece over where the old provider does not serve it any more", async () => {
@@ -154,6 +175,7 @@ describe("client: moving deals", () => {
     const third = await net.addProvider(priced(net.token, 2n));
     const { root, leafCount, tier, periods } = await readDeal(net, other);
     const deal = await readDeal(net, other);
+    const validUntil = BigInt(Math.floor(Date.now() / 1_000)) + 1_000n;
     const termsOf = (node: TestProvider, salt: string): DealTerms => ({
       client: owner.address,
       provider: node.wallet.address,
@@ -161,7 +183,7 @@ describe("client: moving deals", () => {
       pricePerPeriod: BigInt(2 * SIZE),
       collateral: 0n,
       egressPricePerGiB: 7n,
-      validUntil: BigInt(Math.floor(Date.now() / 1_000)) + 1_000n,
+      validUntil,
       salt: `0x${salt.repeat(32)}`,
     });
     const payload = new Blob([piece.payload]);
