@@ -1,15 +1,31 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { artifacts } from "hardhat";
 import { calldataFloor } from "../scripts/bench/gas/chain.js";
 import { type GasRow, measureGas } from "../scripts/bench/gas/rows.js";
 import { publishedTable, readSnapshot, regressions, tableOf } from "../scripts/bench/gas/snapshot.js";
 import { brokenTargets, TARGETS } from "../scripts/bench/gas/targets.js";
+import { ROOT } from "../src/cli/root.js";
 
 /** EIP-170. */
 const CODE_LIMIT = 24_576;
 /** Leaves both parts of the market room for what they are to learn. */
 const MARKET_LIMIT = 21_000;
 const MARKET = /:(StorageMarket|MarketChanges)$/;
+
+/** Rows of the comparison in docs/benchmarks.md, as they begin, and whose figures they give. */
+const COMPARED = [
+  ["start storing", "open.first", "open.later"],
+  ["store more", "amend.1000", "open.later"],
+  ["prove, 5 challenges, height 15", "prove.1.h15"],
+  ["prove, 5 challenges, height 25", "prove.1.h25"],
+  ["prove 100 pieces", "prove.1.h20"],
+  ["settle 1", "settle.1", "settle.30"],
+  ["terminate", "terminate"],
+  ["deposit, first / later", "deposit.first", "deposit.later"],
+  ["register a provider", "register"],
+] as const;
 
 const row = (op: string, gas: number, floor = gas): GasRow => ({ op, gas, calldataBytes: 0, calldataFloor: floor });
 
@@ -35,6 +51,20 @@ describe("gas", () => {
 
   it("is never below what calldata alone costs", () => {
     for (const { op, gas, calldataFloor: floor } of rows) expect(gas, op).to.be.at.least(floor);
+  });
+
+  it("is what docs/benchmarks.md compares with others, rounded to hundreds", () => {
+    const page = readFileSync(join(ROOT, "docs/benchmarks.md"), "utf8");
+    const compared = page.slice(page.indexOf("### Beside others"));
+    const rounded = (op: string) => {
+      const gas = readSnapshot().find((row) => row.op === op)?.gas ?? 0;
+      return (Math.round(gas / 100) * 100).toLocaleString("en-US");
+    };
+    for (const [operation, ...ops] of COMPARED) {
+      const line = compared.split("\n").find((text) => text.startsWith(`| ${operation}`));
+      const figures = line?.split("|")[2]?.match(/[\d,]*\d/g);
+      expect(figures, operation).to.deep.equal(ops.map(rounded));
+    }
   });
 
   it("is in docs/benchmarks.md as the snapshot has it; if it is not, run: npm run gas:update", () => {

@@ -6,8 +6,8 @@ import { HoldfastError } from "../errors.js";
 export function demoCommand(): Command {
   return new Command("demo")
     .description(
-      "store FILE with two of three providers on a chain of this machine's own, lose it at one of them, see that one " +
-        "slashed and the client compensated, and fetch the file from the other",
+      "have FILE kept by three providers on a chain of this machine's own, lose one of them for good, see it slashed, the " +
+        "client compensated and its replica taken over by a fourth, and fetch the file back",
     )
     .argument("[file]", "the file to store; a picture made on the spot where none is named")
     .option("--json", "print one JSON object last on standard output, the story on standard error")

@@ -2,9 +2,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { hexlify, type Wallet } from "ethers";
+import { devTiers } from "../../src/chain/deploy.js";
 import type { ChainError } from "../../src/chain/errors.js";
 import { obtainSeed } from "../../src/chain/seeds.js";
-import { type HoldfastClient, type MigrateStep, readDeal, upload } from "../../src/client/index.js";
+import { type Deal, type HoldfastClient, type MigrateStep, readDeal, upload } from "../../src/client/index.js";
 import { askMigration } from "../../src/client/providers.js";
 import type { ProvingKeeper } from "../../src/keeper/index.js";
 import { type DealTerms, possessionEpoch, Status, windowOf } from "../../src/protocol/index.js";
@@ -142,6 +143,28 @@ describe("client: moving deals", () => {
     });
     expect(url).to.equal(to.url);
     expect(refused).to.deep.equal([gone.url]);
+  });
+
+  it("checkpoints the seed of the proof where the chain's randomness needs that", async () => {
+    const options = { randomnessKind: "randao", tiers: devTiers(), anvilArgs: ["--hardfork", "cancun"] } as const;
+    const other = await startStorageNet(options);
+    try {
+      const [old, next] = [await other.addProvider(), await other.addProvider(priced(other.token, 2n))];
+      const mover = other.clientOf(await other.rich());
+      await other.mine(64 - ((await other.provider.getBlockNumber()) % 64));
+      const { payload, cid } = await testPiece(SIZE, seed++);
+      const wishes = { tier: 0, periods: 8, token: other.token, maxPricePerPeriod: BigInt(SIZE), urls: [old.url] };
+      const { deals } = await mover.store(new Blob([payload]), wishes);
+      const { id, terms } = deals[0] as Deal;
+      await upload(next.url, cid, new Blob([payload]));
+      const later: DealTerms = { ...terms, provider: next.wallet.address, pricePerPeriod: BigInt(2 * SIZE) };
+      const early = await expectError("PROVIDER_REFUSED", () => askMigration(next.url, id, later));
+      expect(early.message).to.match(/503.*the seed of block \d+ is not there yet/s);
+      const { successor } = await mover.migrate(id, most);
+      expect((await readDeal(other, successor)).provider).to.equal(next.wallet.address);
+    } finally {
+      await other.stop();
+    }
   });
 
   it("is refused to others, at the wrong time, for too much; the deal stays as it was", async () => {

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import type { Wallet } from "ethers";
 import type { PostedRequest } from "../../../src/keeper/requests.js";
 import { firstFillBlock, priceAt } from "../../../src/protocol/index.js";
-import { payloadBounds } from "../../../src/provider/fetching/index.js";
+import { type FetchOptions, payloadBounds } from "../../../src/provider/fetching/index.js";
 import {
   addFiller,
   deposit,
@@ -280,7 +280,9 @@ describe("FillingKeeper", () => {
   });
 
   describe("a dataUri that is no good costs nothing on chain", () => {
-    const kinds: Record<string, { uri: () => Promise<string>; reason: RegExp; strict?: boolean }> = {
+    /** 127.0.0.2 stands for the internet. */
+    const internet: FetchOptions = { ...FETCHING, allowAddress: (address) => address === "127.0.0.2" };
+    const kinds: Record<string, { uri: () => Promise<string>; reason: RegExp; fetching?: FetchOptions }> = {
       "serves other bytes": {
         uri: async () => (await open(serveSource((_, response) => response.end(piece.payload.toReversed())))).url,
         reason: /serves another piece/,
@@ -316,15 +318,25 @@ describe("FillingKeeper", () => {
       "is at a private address": {
         uri: async () => (await open(servePiece(piece))).url,
         reason: /no address of the public internet/,
-        strict: true,
+        fetching: {},
+      },
+      "redirects to a private address": {
+        uri: async () => {
+          const { url } = await open(servePiece(piece));
+          return (
+            await open(serveSource((_, response) => response.writeHead(302, { location: url }).end(), "127.0.0.2"))
+          ).url;
+        },
+        reason: /127\.0\.0\.1, which is no address of the public internet/,
+        fetching: internet,
       },
       "is no URL": { uri: async () => "ipfs://bafy", reason: /no http: or https: URL/ },
       "is empty": { uri: async () => "", reason: /none is named/ },
     };
-    for (const [kind, { uri, reason, strict = false }] of Object.entries(kinds)) {
+    for (const [kind, { uri, reason, fetching = FETCHING }] of Object.entries(kinds)) {
       it(kind, async () => {
         const dataUri = await uri();
-        const one = await addOne({ fetchTries: 2 }, {}, STAKE, { fetching: strict ? {} : FETCHING });
+        const one = await addOne({ fetchTries: 2 }, {}, STAKE, { fetching });
         const standing = async () => [
           await one.wallet.getNonce(),
           await net.provider.getBalance(one.wallet),
