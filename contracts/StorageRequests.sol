@@ -147,7 +147,8 @@ contract StorageRequests is RequestsBase, ReentrancyGuardTransient {
     ) private returns (uint256 locked) {
         uint256 periods = deal.periods - deal.standing.closed;
         if (periods < market.tierAt(request.tier).maxMisses) return 0;
-        uint256 most = request.maxPrice * periods;
+        // Pay for periods that the failed provider missed is not in it: the next one may be the same by another name.
+        uint256 most = (deal.price < request.maxPrice ? deal.price : request.maxPrice) * periods;
         uint256 budget = (totals.refunded < most ? totals.refunded : most) + _bonus(totals);
         uint256 maxPrice = budget / periods;
         if (maxPrice > type(uint128).max) maxPrice = type(uint128).max;

@@ -47,15 +47,15 @@ describe("StorageRequests: repair", () => {
   /** Lets the sender repair, and checks the numbers of a default without any proof: see the page on the contract. */
   async function repairs({ world, posted, dealId }: { world: RequestsWorld; posted: Posted; dealId: bigint }) {
     const { requests, keeper } = world;
-    // 3,000 refunded, 2,851 compensation of 3,001: 3 × 1,000 + 1,425 for the next, the rest back to the client.
+    // 3,000 refunded, 2,851 compensation of 3,001: 3 × 500 + 1,425 for the next, the rest back to the client.
     const expires = posted.request.expires - (await requests.stateOf(posted.id)).postedTime;
     const call = requests.connect(keeper).repair(posted.call, world.provider);
-    await expect(call).to.emit(requests, "Reposted").withArgs(posted.id, dealId, 3n, 500n, 1_475n, anyTime);
-    await expect(call).to.emit(requests, "Collected").withArgs(posted.id, dealId, 1_426n);
+    await expect(call).to.emit(requests, "Reposted").withArgs(posted.id, dealId, 3n, 500n, 975n, anyTime);
+    await expect(call).to.emit(requests, "Collected").withArgs(posted.id, dealId, 2_926n);
     const now = BigInt(await networkHelpers.time.latest());
     const slot = await requests.slotOf(posted.id, dealId);
-    expect(plain(slot)).to.deep.equal([BigInt(await latest()), now + expires, 3n, 1_475n]);
-    expect(await escrow(world)).to.equal(4_425n);
+    expect(plain(slot)).to.deep.equal([BigInt(await latest()), now + expires, 3n, 975n]);
+    expect(await escrow(world)).to.equal(2_925n);
     await balanced(world);
   }
 
@@ -66,7 +66,7 @@ describe("StorageRequests: repair", () => {
     const { world, posted, dealId } = it;
     const [client, keeper] = [await balance(world, world.client), await balance(world, world.keeper)];
     await repairs(it);
-    expect((await balance(world, world.client)) - client).to.equal(1_426n);
+    expect((await balance(world, world.client)) - client).to.equal(2_926n);
     expect((await balance(world, world.keeper)) - keeper).to.equal(150n);
     expect(await claims(world)).to.equal(0n);
     expect(plain(await world.requests.replicaOf(dealId))).to.deep.equal([5_851n, false, true, false]);
@@ -102,10 +102,10 @@ describe("StorageRequests: repair", () => {
     expect(await claims(world)).to.equal(475n);
     await closeWindow(world, dealId, 3);
     const call = world.requests.connect(world.keeper).repair(posted.call, world.provider);
-    await expect(call).to.emit(world.requests, "Reposted").withArgs(posted.id, dealId, 3n, 500n, 1_475n, anyTime);
+    await expect(call).to.emit(world.requests, "Reposted").withArgs(posted.id, dealId, 3n, 500n, 975n, anyTime);
     await expect(call)
       .to.emit(world.requests, "Collected")
-      .withArgs(posted.id, dealId, 1_426n - 475n);
+      .withArgs(posted.id, dealId, 2_926n - 475n);
     expect(await claims(world)).to.equal(0n);
     await balanced(world);
   });
@@ -118,9 +118,9 @@ describe("StorageRequests: repair", () => {
     const slot = await world.requests.slotOf(posted.id, dealId);
     const ramp = slotRamp(posted.request, slot.maxPrice);
     expect(await world.requests.priceOf(posted.call, dealId)).to.equal(500n);
-    await expect(fill(world, posted, second, { slot: dealId, periods: 3, pricePerPeriod: 1_400n }))
+    await expect(fill(world, posted, second, { slot: dealId, periods: 3, pricePerPeriod: 900n }))
       .to.be.revertedWithCustomError(world.requests, "PriceTooHigh")
-      .withArgs(1_400n, priceAt(ramp, Number(slot.postedEpoch), (await latest()) + 1));
+      .withArgs(900n, priceAt(ramp, Number(slot.postedEpoch), (await latest()) + 1));
     await expect(fill(world, posted, failed, { slot: dealId, periods: 3 }))
       .to.be.revertedWithCustomError(world.requests, "AlreadyFilled")
       .withArgs(posted.id, failed.address);
@@ -130,9 +130,9 @@ describe("StorageRequests: repair", () => {
     await expect(fill(world, posted, second, { slot: dealId + 1n, periods: 3 }))
       .to.be.revertedWithCustomError(world.requests, "NothingToFill")
       .withArgs(posted.id, dealId + 1n);
-    // At the end of the ramp, above what the request itself allows.
+    // At the end of the ramp, above what the failed provider took.
     await networkHelpers.mineUpTo(Number(slot.postedEpoch) + 99);
-    const again = await filled(world, posted, second, { slot: dealId, periods: 3, pricePerPeriod: 1_475n });
+    const again = await filled(world, posted, second, { slot: dealId, periods: 3, pricePerPeriod: 975n });
     expect(await world.market.ownerOf(again)).to.equal(world.requestsAddress);
     expect(plain(await world.requests.slotOf(posted.id, dealId))).to.deep.equal([0n, 0n, 0n, 0n]);
     await expect(fill(world, posted, world.providers[2], { slot: dealId, periods: 3 })).to.be.revertedWithCustomError(
@@ -197,12 +197,32 @@ describe("StorageRequests: repair", () => {
     await closeWindow(world, dealId, 3);
     await world.requests.connect(world.keeper).repair(posted.call, world.provider);
     const slot = await world.requests.slotOf(posted.id, dealId);
-    // 6,000 refunded of at most 9 × 1,000, and 1,425.
-    expect([slot.periods, slot.maxPrice]).to.deep.equal([9n, 7_425n / 9n]);
+    // 6,000 refunded, of which 9 × 500; and 1,425.
+    expect([slot.periods, slot.maxPrice]).to.deep.equal([9n, 5_925n / 9n]);
     await balanced(world);
     await networkHelpers.time.increaseTo(slot.expires + 1n);
     await world.requests.refundSlot(posted.call, dealId);
     expect(await settledUp(world, [dealId], 3_000n)).to.deep.equal(SETTLED);
+  });
+
+  it("pays no more for a period after a default that cost nothing, however soon its provider is back", async () => {
+    // Where the price does not rise, there is no time in which others could underbid.
+    const world = await fixture();
+    const posted = await postRequest(world, { ...ONE, startPrice: 1_000n, collateral: 0n });
+    const dealId = await filled(world, posted, world.provider, { pricePerPeriod: 500n });
+    const [, sybil] = world.providers;
+    await closeWindow(world, dealId, 3);
+    await world.requests.connect(sybil).repair(posted.call, world.provider);
+    await expect(fill(world, posted, sybil, { slot: dealId, periods: 3, pricePerPeriod: 501n }))
+      .to.be.revertedWithCustomError(world.requests, "PriceTooHigh")
+      .withArgs(501n, 500n);
+    const again = await filled(world, posted, sybil, { slot: dealId, periods: 3, pricePerPeriod: 500n });
+    await balanced(world);
+    for (const k of [1, 2, 3]) await proveWindow(world, again, posted.piece, k);
+    await closeWindow(world, again, 3);
+    await world.requests.collect(posted.call, sybil);
+    expect((await world.lens.totalsOf(again)).funded).to.equal(1_500n);
+    expect(await settledUp(world, [dealId, again])).to.deep.equal(SETTLED);
   });
 
   it("spends no more on a period than maxPrice and the bonus", async () => {
@@ -211,6 +231,21 @@ describe("StorageRequests: repair", () => {
     await world.requests.connect(world.keeper).repair(posted.call, world.provider);
     // 6,000 refunded, of which 3 × 1,000; half of 285.
     expect((await world.requests.slotOf(posted.id, dealId)).maxPrice).to.equal((3_000n + 142n) / 3n);
+    await balanced(world);
+  });
+
+  it("does not add one bonus to another", async () => {
+    const { world, posted, dealId } = await live({ startPrice: 1_000n, periods: 12 });
+    await closeWindow(world, dealId, 3);
+    await world.requests.connect(world.keeper).repair(posted.call, world.provider);
+    const { maxPrice } = await world.requests.slotOf(posted.id, dealId);
+    expect(maxPrice).to.equal((9n * 1_000n + 1_425n) / 9n);
+    await networkHelpers.mine(100);
+    const [, second] = world.providers;
+    const again = await filled(world, posted, second, { slot: dealId, periods: 9, pricePerPeriod: maxPrice });
+    await closeWindow(world, again, 3);
+    await world.requests.connect(world.keeper).repair(posted.call, second);
+    expect((await world.requests.slotOf(posted.id, again)).maxPrice).to.equal((6n * 1_000n + 1_425n) / 6n);
     await balanced(world);
   });
 
@@ -237,7 +272,7 @@ describe("StorageRequests: repair", () => {
       .withArgs(posted.id, dealId, slot.expires);
     await expect(world.requests.refundSlot(posted.call, dealId))
       .to.emit(world.requests, "Refunded")
-      .withArgs(posted.id, dealId, 4_425n);
+      .withArgs(posted.id, dealId, 2_925n);
     expect(await settledUp(world, [dealId])).to.deep.equal(SETTLED);
     await expect(world.requests.refundSlot(posted.call, dealId))
       .to.be.revertedWithCustomError(world.requests, "NothingToRefund")
@@ -311,7 +346,7 @@ describe("StorageRequests: repair", () => {
       .withArgs(plainRequest.id);
   });
 
-  it("costs a provider that defaults on purpose 47.5 % of its collateral, even if it wins the slot by another name", async () => {
+  it("costs who defaults on purpose 47.5 % of its collateral and the missed pay, even if it wins the slot by another name", async () => {
     const { world, posted, dealId } = await live({ tier: 2 });
     const [failing, other] = world.providers;
     const worth = async () => {
@@ -336,8 +371,8 @@ describe("StorageRequests: repair", () => {
     await closeWindow(world, again, Number(slot.periods));
     await world.requests.collect(posted.call, other);
     const gained = (await worth()) - before;
-    // Honest, it would have had six periods at 500, less the fee of 1 %.
-    const lost = 6n * 495n - gained;
+    // Honest, it would have had six periods at 500, less the fee of 1 %; it missed one.
+    const lost = 5n * 495n - gained;
     expect(lost).to.be.at.least((3_001n * 475n) / 1_000n);
     expect(lost).to.be.below((3_001n * 50n) / 100n);
   });

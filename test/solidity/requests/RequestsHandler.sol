@@ -127,8 +127,8 @@ abstract contract RequestsHandler is RequestsActions {
         Totals memory t = lens.totalsOf(r.id);
         uint256 left = deal.periods - deal.standing.closed;
         if (left < tiers[request.tier].maxMisses) return 0;
-        uint256 budget = t.refunded;
-        if (budget > left * request.maxPrice) budget = left * request.maxPrice;
+        uint256 budget = left * (deal.price < request.maxPrice ? deal.price : request.maxPrice);
+        if (budget > t.refunded) budget = t.refunded;
         uint256 price = (budget + t.compensation / 2) / left;
         if (price == 0) return 0;
         uint256 expires = _time() + request.expires - postings[r.posting].time;
