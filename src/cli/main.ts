@@ -30,12 +30,12 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     path: ["store"],
-    summary: "store a file with providers, and pay for it",
+    summary: "store a file or a folder with providers, and pay for it",
     load: async () => (await import("./store.js")).storeCommand(),
   },
   {
     path: ["fetch"],
-    summary: "fetch a piece, verified",
+    summary: "fetch a file, or one of a folder, verified",
     load: async () => (await import("./fetch.js")).fetchCommand(),
   },
   {

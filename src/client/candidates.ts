@@ -13,6 +13,7 @@ import {
   isEligibleRegion,
   NO_REGION,
   type Offer,
+  type OfferPage,
   offerDigest,
   offerMisfit,
   pricePerPeriodUp,
@@ -23,7 +24,7 @@ import {
 } from "../protocol/index.js";
 import type { DealReader } from "./deals.js";
 import { ask } from "./funds.js";
-import { askOffers, type Listed } from "./offers.js";
+import type { Listed } from "./offers.js";
 import { isSignedBy } from "./signatures.js";
 import type { DealWishes } from "./wishes.js";
 
@@ -71,14 +72,16 @@ export interface Offered {
 }
 
 /**
- * Asks a node, and makes a candidate of the cheapest of its offers that is what was wished for. What costs nothing to
- * check comes first: an answer full of nonsense costs the chain's node no more than one offer does.
+ * Makes a candidate of the cheapest offer of a node's that is what was wished for. What costs nothing to check comes
+ * first: an answer full of nonsense costs the chain's node no more than one offer does.
  *
- * @throws HoldfastError `NOT_OFFERED`, `OFFER_INVALID`, `INSUFFICIENT_STAKE`, and what asking throws
+ * @param page - what the node answered
+ * @throws HoldfastError `NOT_OFFERED`, `OFFER_INVALID`, `INSUFFICIENT_STAKE`
+ * @throws ChainError where the chain can't be asked
  */
-export async function offeredBy(inquiry: Inquiry, node: Listed, signal: AbortSignal): Promise<Offered> {
+export async function offeredBy(inquiry: Inquiry, node: Listed, page: OfferPage): Promise<Offered> {
   const { deployment } = inquiry.reader;
-  const { chainId, market, offers } = await askOffers(node, signal);
+  const { chainId, market, offers } = page;
   if (chainId !== deployment.chainId) throw invalid(`it offers on chain ${chainId}`);
   if (market !== deployment.market) throw invalid(`it offers on another market, ${market}`);
   const signed = cheapest(inquiry, offers, node);

@@ -13,14 +13,15 @@ import { mapLimited } from "./concurrency.js";
 import type { DealReader } from "./deals.js";
 import { ask } from "./funds.js";
 import { DealHistory } from "./history.js";
-import { type Listed, listedForTier, listedProviders, listedUrls } from "./offers.js";
+import { unreachable } from "./http.js";
+import { askOffers, type Listed, listedForTier, listedProviders, listedUrls } from "./offers.js";
 import { compareRanked, NO_RECORD, type Ranked, readRecords } from "./records.js";
 import { checkWishes } from "./wishes.js";
 
 export interface QuoteOptions {
   /** What was read of the market's deals before; read from its beginning by default. */
   readonly history?: Pick<DealHistory, "deals">;
-  /** Milliseconds for one node, to the last byte of its answer; 5,000 by default. */
+  /** Milliseconds for one node, to the last byte of its answer, and as many to check that; 5,000 by default. */
   readonly nodeMs?: number;
   /** Milliseconds for all nodes; 20,000 by default. Those that were not asked by then are left out. */
   readonly allMs?: number;
@@ -162,14 +163,25 @@ async function list({ reader, wishes, token, excluded }: Inquiry): Promise<Liste
 
 async function answerOf(inquiry: Inquiry, node: Listed, nodeMs: number, all: AbortSignal): Promise<Answer> {
   const { provider, url } = node;
+  const limit = () => AbortSignal.any([all, AbortSignal.timeout(nodeMs)]);
   try {
-    const signal = AbortSignal.any([all, AbortSignal.timeout(nodeMs)]);
-    return { offered: await offeredBy(inquiry, node, signal) };
+    const page = await askOffers(node, limit());
+    return { offered: await inTime(offeredBy(inquiry, node, page), url, limit()) };
   } catch (error) {
     // Also where the chain can't tell: a provider that is a contract may burn all the gas that a question has.
     if (!(error instanceof HoldfastError)) throw error;
     return { leftOut: { provider, url, code: error.code, reason: error.message } };
   }
+}
+
+/** A provider that is a contract decides how long the chain's node works on its signature. */
+function inTime<T>(work: Promise<T>, url: string, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(unreachable(url, "has an offer that takes too long to check", signal.reason));
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
 }
 
 async function rank(

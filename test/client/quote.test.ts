@@ -250,6 +250,35 @@ describe("client: quotes", () => {
       });
     }
 
+    it("leaves out one whose signature the chain's node can't be done with", async () => {
+      const slow = await honest();
+      let asked = 0;
+      const chain = new Proxy(net.provider, {
+        get(target, name, self) {
+          if (name === "provider") return self;
+          if (name === "getCode") {
+            return (address: string) => {
+              if (address !== slow.address) return target.getCode(address);
+              asked++;
+              return new Promise(() => undefined);
+            };
+          }
+          const member = Reflect.get(target, name, target);
+          return typeof member === "function" ? member.bind(target) : member;
+        },
+      });
+      const market = net.contracts.market.connect(chain);
+      const reader = { deployment: net.deployment, contracts: { ...net.contracts, market } };
+      const options = { history: HISTORY, nodeMs: NODE_MS };
+      const started = performance.now();
+      const { candidates, leftOut } = await quote(reader, { ...wishes, ...only(slow, victim) }, options);
+      expect(performance.now() - started).to.be.lessThan(2 * NODE_MS + 3_000);
+      expect(candidates.map(({ provider }) => provider)).to.deep.equal([victim.address]);
+      expect(leftOut[0]).to.include({ provider: slow.address, code: "PROVIDER_UNREACHABLE" });
+      expect(leftOut[0]?.reason).to.match(/takes too long to check/);
+      expect(asked).to.equal(1);
+    });
+
     it("quotes the honest one among all of them, and takes no longer than for the slowest", async () => {
       const started = performance.now();
       const { candidates, leftOut } = await ask();
