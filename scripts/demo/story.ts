@@ -165,11 +165,12 @@ export class Story {
     this.#gone.add(lost.node.child.name);
     const canRepair = () => this.#nodes.some(({ child }) => child.alive && !this.#holds(child.name));
     await this.#advance(async () => {
-      const replaced = [...this.#watched.values()].find(({ slot }) => slot === lost.id);
-      const { standing } = await this.#view(lost.id);
-      if (Number(standing.status) !== Status.Defaulted) return false;
-      if (!replaced) return !canRepair() && (await this.#isReposted(lost.id));
-      return (await this.#view(replaced.id)).standing.provenClosed > 0n || !replaced.node.child.alive;
+      if (Number((await this.#view(lost.id)).standing.status) !== Status.Defaulted) return false;
+      if (!(await this.#isReposted(lost.id))) return false;
+      const newcomers = [...this.#watched.values()].filter(({ slot, node }) => slot !== 0n && node.child.alive);
+      const views = await Promise.all(newcomers.map(({ id }) => this.#view(id)));
+      const proven = views.every(({ standing }) => standing.provenClosed > 0n);
+      return proven && (newcomers.some(({ slot }) => slot === lost.id) || !canRepair());
     });
   }
 
