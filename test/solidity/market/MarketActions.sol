@@ -34,6 +34,7 @@ abstract contract MarketActions is MarketModel {
     mapping(string action => uint256) public done;
     uint256 internal mostDeals;
     uint256 private _entropy;
+    uint256 private _seeds;
 
     function _begin(uint256 x) internal {
         _entropy = x;
@@ -136,7 +137,9 @@ abstract contract MarketActions is MarketModel {
     function _randomTerms() internal returns (DealTerms memory terms) {
         uint8 index = uint8(_draw(3));
         address client = clients[_draw(clients.length)];
-        terms = _termsFor(client, providers[_draw(3)], index, _draw(type(uint256).max), 1 + _draw(12));
+        // The runner plays an argument more than once, and terms open once.
+        uint256 seed = _draw(type(uint256).max) ^ ++_seeds;
+        terms = _termsFor(client, providers[_draw(3)], index, seed, 1 + _draw(12));
         uint32 maxMisses = tiers[index].maxMisses;
         terms.periods = maxMisses + uint32(_draw(8));
         terms.maxPeriods = terms.periods + uint32(_draw(6));
@@ -162,7 +165,9 @@ abstract contract MarketActions is MarketModel {
         address retired = retiredSigners[terms.provider];
         if ((way == 4 || way == 5) && signer == address(0)) way = 0;
         if (way == 8 && retired == address(0)) way = 7;
-        a = Attempt(way, keeper, terms.client, _sign(terms.client, id), _sign(terms.provider, id));
+        a = Attempt(way, keeper, terms.client, "", _sign(terms.provider, id));
+        // The sponsor, who is a client where a deal of its own was moved, has no key.
+        if (keyOf[terms.client] != 0) a.clientSignature = _sign(terms.client, id);
         if (way == 0) (a.sender, a.clientSignature) = (terms.client, "");
         if (way == 1) (a.sender, a.providerSignature) = (terms.provider, "");
         if (way == 3) (a.sender, a.payer, a.clientSignature) = (sponsor, sponsor, "");
