@@ -20,6 +20,7 @@ struct DealShot {
     uint256 endedRefund;
     uint256 extendLast;
     uint256 extendRoom;
+    uint256 extendPrice;
     uint256 share;
     uint256 restoreRoom;
 }
@@ -70,7 +71,7 @@ contract MarketProbe {
         shot.isProven = _market.isProven(id, _market.pieceIdOf(id));
         shot.stateHash = _market.stateHash(id);
         (shot.endedPeriods, shot.endedRefund) = _lens.terminationOf(id);
-        (shot.extendLast, shot.extendRoom, ) = _lens.extensionOf(id);
+        (shot.extendLast, shot.extendRoom, shot.extendPrice) = _lens.extensionOf(id);
         (shot.share, shot.restoreRoom) = _lens.restorationOf(id);
     }
 

@@ -107,6 +107,8 @@ export function viewOf(deal: Deal, config: Config, block: number) {
     endedRefund: deal.windows.slice(ended).reduce((sum, { under }) => sum + under.price, 0n),
     extendLast: extendable ? BigInt(lastEpoch - 1) : 0n,
     extendRoom: extendable ? BigInt(deal.terms.maxPeriods - deal.windows.length) : 0n,
+    extendPrice: extendable ? (deal.windows.at(-1) as Deal["windows"][number]).under.price : 0n,
+    successor: deal.successor ?? 0n,
     share,
     restoreRoom: share === 0n ? 0n : BigInt(deal.terms.maxPeriods - deal.restored),
   };

@@ -219,7 +219,9 @@ export interface TokenShot {
 
 type Amounts<K extends string> = Readonly<Record<K, bigint>>;
 export interface DealShot
-  extends Amounts<"endedPeriods" | "endedRefund" | "extendLast" | "extendRoom" | "share" | "restoreRoom"> {
+  extends Amounts<
+    "endedPeriods" | "endedRefund" | "extendLast" | "extendRoom" | "extendPrice" | "share" | "restoreRoom"
+  > {
   readonly record: Readonly<Record<string, bigint | string | boolean>> & {
     readonly standing: Amounts<"closed" | "open" | "provenClosed" | "missed" | "allowance" | "status">;
   };
