@@ -95,7 +95,7 @@ describe("StorageMarket: its two parts", () => {
     await expect(market.terminate(1n)).to.be.revertedWithCustomError(market, "UnknownDeal").withArgs(1n);
   });
 
-  it("can be deployed together: their code and the constructor's fit into a transaction", async () => {
+  it("have a code size that can be deployed: theirs and the constructor's together fit into a transaction", async () => {
     const { market } = await deployMarket();
     const deployment = market.deploymentTransaction();
     const receipt = await deployment?.wait();
