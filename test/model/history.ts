@@ -184,7 +184,9 @@ export class History {
       const mine = liveDeals(this.state).filter(([, { terms }]) => terms.provider === honest);
       const windows = mine.flatMap(([, deal]) => deal.windows.filter((w) => !w.proven && w.last >= earliest));
       const urgent = windows.sort((a, b) => a.last - b.last)[0];
-      if (!urgent || urgent.last > target) return Math.max(target, earliest);
+      // A proof may have taken the block meant for the action, and the one left may be a window's last.
+      const left = Math.max(target, earliest);
+      if (!urgent || urgent.last > left) return left;
       const first = Math.max(urgent.epoch + 1, earliest);
       const block = target % 2 === 0 ? first : urgent.last;
       const proofs: Proof[] = [];
