@@ -8,7 +8,7 @@ import { addClaim, type Config, deposit, emptyState, type State, stakeOf } from 
 
 const { ethers, networkHelpers } = await network.create();
 
-export { networkHelpers };
+export { ethers, networkHelpers };
 
 export const ALIAS = core.getAddress("0xff000000000000000000000000000000000004d2");
 export const FEE_BPS = 100n;
@@ -85,6 +85,8 @@ export async function deployWorld() {
     config: { ...config, tiers: TIERS, finality: FINALITY, protocol: [...protocol, marketAddress] } satisfies Config,
     state,
     pieces,
+    /** Of every contract whose errors may come up. */
+    interfaces: [market, registry, vault, randomness].map((contract): Interface => contract.interface),
     snapshot: await networkHelpers.takeSnapshot(),
   };
 }
@@ -188,8 +190,7 @@ function dataOf(error: object): string | undefined {
 
 /** The error that a selector, or data that begins with one, stands for. */
 function nameOf(world: World, data: string): string {
-  const interfaces: Interface[] = [world.market, world.registry, world.vault, world.randomness].map((c) => c.interface);
-  for (const known of interfaces) {
+  for (const known of world.interfaces) {
     const fragment = known.getError(data.slice(0, 10));
     if (fragment) return fragment.name;
   }
