@@ -34,7 +34,6 @@ const DONE: Readonly<Record<string, number>> = {
   "market's proveMany": 40,
   "market's settle": 10,
   "market's extend": 1,
-  "market's amend": 1,
 };
 
 /** Refusals that have to occur at least once; there are more. */

@@ -38,6 +38,9 @@ export async function leave(world: RequestsWorld, history: History): Promise<voi
 /** Every deal is settled, shared out or collected, and the stake behind it is free. */
 async function bringHome({ accounts }: RequestsWorld, history: History, next: Sender): Promise<void> {
   const by = accounts.keeper.address;
+  // How a deal ended is known when it is settled.
+  const ids = [...history.books.state.deals.keys()];
+  await next({ kind: "market", by, action: { kind: "settle", by, ids, bountyTo: by } });
   for (const [id, { request, replicas }] of history.books.postings) {
     for (const provider of replicas.keys()) {
       const { dealId, closed, locked } = history.books.postings.get(id)!.replicas.get(provider)!;
@@ -47,8 +50,6 @@ async function bringHome({ accounts }: RequestsWorld, history: History, next: Se
       if (locked > 0n) await next({ kind: "unlock", by, id, request, provider });
     }
   }
-  const ids = [...history.books.state.deals.keys()];
-  await next({ kind: "market", by, action: { kind: "settle", by, ids, bountyTo: by } });
 }
 
 /** When nothing can be filled any more. */
