@@ -11,6 +11,7 @@ import {Course, DealLedger, Due, Revision, Stage, Status} from "./libraries/Deal
 import {DealStore, StoredDeal} from "./libraries/DealStore.sol";
 import {DealTerms, DealTermsLib} from "./libraries/DealTerms.sol";
 import {PieceTree} from "./libraries/PieceTree.sol";
+import {Possession} from "./libraries/Possession.sol";
 import {Revisions, Step} from "./libraries/Revisions.sol";
 import {RevisionStore, StoredRevision} from "./libraries/RevisionStore.sol";
 import {Schedule, Tier} from "./libraries/Schedule.sol";
@@ -28,8 +29,6 @@ contract MarketChanges is IMarketChanges, MarketBase {
     using Revisions for Revision;
     using RevisionStore for StoredRevision;
 
-    /// @dev Blocks from one seed for proofs of possession to the next.
-    uint256 private constant POSSESSION_GRID = 64;
     /// @dev Tells the challenge of a migration from that of a deal, or of anything else.
     bytes32 private constant MIGRATION_DOMAIN = keccak256("Holdfast migration");
 
@@ -232,21 +231,20 @@ contract MarketChanges is IMarketChanges, MarketBase {
         );
     }
 
-    /// @dev The seed is one that the prover can't choose among many: there is one in 64 blocks.
+    /// @dev The seed is not the prover's choice: see `Possession`.
     function _requirePossession(
         uint256 id,
         DealTerms memory newTerms,
         Tier memory tier,
         bytes calldata proof
     ) private view {
-        uint256 epoch = ((block.number - 1) / POSSESSION_GRID) * POSSESSION_GRID;
         Question memory question = Question({
             root: newTerms.root,
             leafCount: newTerms.leafCount,
             market: address(this),
             dealId: uint256(keccak256(abi.encode(MIGRATION_DOMAIN, id, newTerms.provider))),
             window: 0,
-            seed: randomness.seed(epoch),
+            seed: randomness.seed(Possession.epoch()),
             challenges: tier.challenges
         });
         if (!proofVerifier.verify(question, proof)) revert InvalidPossession(newTerms.provider);

@@ -11,6 +11,7 @@ import {DealTerms} from "./libraries/DealTerms.sol";
 import {FilecoinAddress} from "./libraries/FilecoinAddress.sol";
 import {PieceTree} from "./libraries/PieceTree.sol";
 import {Tier} from "./libraries/Schedule.sol";
+import {Possession} from "./libraries/Possession.sol";
 import {TermsRules} from "./libraries/TermsRules.sol";
 import {IRandomness} from "./randomness/IRandomness.sol";
 
@@ -33,8 +34,6 @@ abstract contract RequestsBase is IStorageRequests {
     uint256 private constant MAX_DATA_URI = 512;
     /// @dev Beyond it the end of a slot, which lasts as long as its request did, would not fit in 48 bits.
     uint256 private constant MAX_EXPIRY = type(uint40).max;
-    /// @dev The seed that possession is proven with is of a block whose number is a multiple of this.
-    uint256 private constant POSSESSION_GRID = 64;
 
     /// @inheritdoc IStorageRequests
     IStorageMarket public immutable override market;
@@ -276,9 +275,7 @@ abstract contract RequestsBase is IStorageRequests {
     /// slot counts from there, too: its commitment is as old.
     function _possessionEpoch(uint256 id, RequestState memory state) private view returns (uint256 epoch) {
         uint256 earliest = state.postedEpoch + _challengeFinality;
-        epoch = block.number - 1 - ((block.number - 1) % POSSESSION_GRID);
-        if (epoch >= earliest) return epoch;
-        uint256 first = ((earliest + POSSESSION_GRID - 1) / POSSESSION_GRID) * POSSESSION_GRID;
-        revert TooEarly(id, first + 1);
+        epoch = Possession.epoch();
+        if (epoch < earliest) revert TooEarly(id, Possession.firstBlock(earliest));
     }
 }

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { formatDeployment } from "../../src/chain/deployment.js";
 import type { FetchReport, ListReport, UnpackReport } from "../../src/cli/fetch.js";
 import type { StoreIntoReport, StoreReport } from "../../src/cli/store.js";
 import { readFolder } from "../../src/client/file-node.js";
@@ -16,6 +15,7 @@ import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { carOf, folderBlock, link, rawBlock, text } from "../piece/car/helpers.js";
 import { pseudoRandom } from "../piece/helpers.js";
 import { holdfast, type Outcome } from "../support/cli.js";
+import { actAs, commandsOn } from "../support/cli-net.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
@@ -25,8 +25,6 @@ const MAIN = [
   fileURLToPath(import.meta.resolve("tsx/esm")),
   fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url)),
 ];
-
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY", "TMPDIR"] as const;
 
 const TREE = {
   "readme.txt": text("read me"),
@@ -43,7 +41,7 @@ describe("cli: folders", () => {
   let temporary: string;
   let stored: StoreReport;
   let storing: Outcome;
-  const environment = new Map(SETTINGS.map((name) => [name, process.env[name]]));
+  let restore: () => void;
 
   before(async () => {
     net = await startStorageNet();
@@ -54,19 +52,13 @@ describe("cli: folders", () => {
     await mkdir(join(source, "empty"));
     await mkdir(temporary);
     for (const [path, content] of Object.entries(TREE)) await writeFile(join(source, path), content);
-    await writeFile(join(base, "deployment.json"), formatDeployment(net.deployment));
-    process.env.HOLDFAST_RPC = net.anvil.url;
-    process.env.HOLDFAST_DEPLOYMENT = join(base, "deployment.json");
-    process.env.HOLDFAST_PRIVATE_KEY = (await net.rich()).privateKey;
-    process.env.TMPDIR = temporary;
+    restore = await commandsOn(net, { TMPDIR: temporary });
+    actAs(await net.rich());
     storing = await store(source, "--json");
     stored = JSON.parse(storing.stdout || "{}") as StoreReport;
   });
   after(async () => {
-    for (const [name, value] of environment) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     await net.stop();
     await removeFolders();
   });

@@ -1,20 +1,16 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "chai";
-import { formatDeployment } from "../../src/chain/deployment.js";
 import { type QuoteReport, quoteLines } from "../../src/cli/quote.js";
 import { holdfast } from "../support/cli.js";
-import { removeFolders, tempFolder } from "../support/pieces.js";
+import { commandsOn } from "../support/cli-net.js";
+import { removeFolders } from "../support/pieces.js";
 import { priced, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
-
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY"] as const;
 
 describe("cli: quote", () => {
   let net: StorageNet;
   let cheap: TestProvider;
   let dear: TestProvider;
   let dead: string;
-  const environment = new Map(SETTINGS.map((name) => [name, process.env[name]]));
+  let restore: () => void;
 
   before(async () => {
     net = await startStorageNet();
@@ -23,17 +19,10 @@ describe("cli: quote", () => {
     const gone = await net.rich();
     await net.register(gone, "http://127.0.0.1:1");
     dead = gone.address;
-    const file = join(await tempFolder(), "deployment.json");
-    await writeFile(file, formatDeployment(net.deployment));
-    process.env.HOLDFAST_RPC = net.anvil.url;
-    process.env.HOLDFAST_DEPLOYMENT = file;
-    delete process.env.HOLDFAST_PRIVATE_KEY;
+    restore = await commandsOn(net);
   });
   after(async () => {
-    for (const [name, value] of environment) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     await net.stop();
     await removeFolders();
   });

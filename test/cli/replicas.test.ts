@@ -2,15 +2,13 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
-import { formatDeployment } from "../../src/chain/deployment.js";
 import type { FundReport, RepairReport } from "../../src/cli/keeper.js";
 import type { UniqueFetchReport, UniqueReport } from "../../src/cli/replicas.js";
 import { readManifest } from "../../src/client/file-node.js";
 import { holdfast } from "../support/cli.js";
+import { actAs, commandsOn } from "../support/cli-net.js";
 import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 import { priced, type StorageNet, startStorageNet } from "../support/storage-net.js";
-
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY", "HOLDFAST_KEYRING"] as const;
 
 describe("cli: unique replicas and the keepers of an owner", () => {
   let net: StorageNet;
@@ -18,7 +16,7 @@ describe("cli: unique replicas and the keepers of an owner", () => {
   let folder: string;
   let file: string;
   let piece: TestPiece;
-  const environment = new Map(SETTINGS.map((name) => [name, process.env[name]]));
+  let restore: () => void;
 
   beforeEach(async () => {
     net = await startStorageNet();
@@ -28,17 +26,11 @@ describe("cli: unique replicas and the keepers of an owner", () => {
     piece = await testPiece(100_000);
     file = join(folder, "some file");
     await writeFile(file, piece.payload);
-    await writeFile(join(folder, "deployment.json"), formatDeployment(net.deployment));
-    process.env.HOLDFAST_RPC = net.anvil.url;
-    process.env.HOLDFAST_DEPLOYMENT = join(folder, "deployment.json");
-    process.env.HOLDFAST_PRIVATE_KEY = wallet.privateKey;
-    process.env.HOLDFAST_KEYRING = join(folder, "keyring");
+    restore = await commandsOn(net, { HOLDFAST_KEYRING: join(folder, "keyring") });
+    actAs(wallet);
   });
   afterEach(async () => {
-    for (const [name, value] of environment) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     await net.stop();
     await removeFolders();
   });

@@ -2,14 +2,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
-import { formatDeployment } from "../../src/chain/deployment.js";
 import type { FetchReport } from "../../src/cli/fetch.js";
 import type { StoreReport } from "../../src/cli/store.js";
 import { holdfast } from "../support/cli.js";
+import { actAs, commandsOn } from "../support/cli-net.js";
 import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 import { priced, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
-
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY"] as const;
 
 describe("cli: store and fetch", () => {
   let net: StorageNet;
@@ -19,7 +17,7 @@ describe("cli: store and fetch", () => {
   let folder: string;
   let file: string;
   let piece: TestPiece;
-  const environment = new Map(SETTINGS.map((name) => [name, process.env[name]]));
+  let restore: () => void;
 
   before(async () => {
     net = await startStorageNet();
@@ -30,16 +28,11 @@ describe("cli: store and fetch", () => {
     piece = await testPiece(10_000);
     file = join(folder, "some file");
     await writeFile(file, piece.payload);
-    await writeFile(join(folder, "deployment.json"), formatDeployment(net.deployment));
-    process.env.HOLDFAST_RPC = net.anvil.url;
-    process.env.HOLDFAST_DEPLOYMENT = join(folder, "deployment.json");
-    process.env.HOLDFAST_PRIVATE_KEY = wallet.privateKey;
+    restore = await commandsOn(net);
+    actAs(wallet);
   });
   after(async () => {
-    for (const [name, value] of environment) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     await net.stop();
     await removeFolders();
   });

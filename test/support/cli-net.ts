@@ -8,15 +8,19 @@ import type { Outcome } from "./cli.js";
 import { tempFolder } from "./pieces.js";
 import type { StorageNet } from "./storage-net.js";
 
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY"] as const;
-
-/** Lets commands find the chain. What is given back sets the environment to what it was. */
-export async function commandsOn(net: StorageNet): Promise<() => void> {
-  const before = new Map(SETTINGS.map((name) => [name, process.env[name]]));
+/**
+ * Lets commands find the chain, as nobody yet: see {@link actAs}. What is given back sets the environment to what it was.
+ *
+ * @param more - further settings
+ */
+export async function commandsOn(net: StorageNet, more: Readonly<Record<string, string>> = {}): Promise<() => void> {
   const file = join(await tempFolder(), "deployment.json");
   await writeFile(file, formatDeployment(net.deployment));
-  process.env.HOLDFAST_RPC = net.anvil.url;
-  process.env.HOLDFAST_DEPLOYMENT = file;
+  const settings = { ...more, HOLDFAST_RPC: net.anvil.url, HOLDFAST_DEPLOYMENT: file };
+  const names = [...Object.keys(settings), "HOLDFAST_PRIVATE_KEY"];
+  const before = new Map(names.map((name) => [name, process.env[name]]));
+  Object.assign(process.env, settings);
+  delete process.env.HOLDFAST_PRIVATE_KEY;
   return () => {
     for (const [name, value] of before) {
       if (value === undefined) delete process.env[name];
