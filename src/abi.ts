@@ -11,6 +11,7 @@ import {
   IRandaoRandomness__factory,
   IRandomness__factory,
   MarketLens__factory,
+  ProvenanceRegistry__factory,
   ProviderRegistry__factory,
   StorageMarket__factory,
   StorageRequests__factory,
@@ -22,6 +23,7 @@ export const providerRegistryAbi = ProviderRegistry__factory.abi;
 export const storageMarketAbi = StorageMarket__factory.abi;
 export const marketLensAbi = MarketLens__factory.abi;
 export const storageRequestsAbi = StorageRequests__factory.abi;
+export const provenanceRegistryAbi = ProvenanceRegistry__factory.abi;
 /** Every source of randomness. */
 export const randomnessAbi = IRandomness__factory.abi;
 /** The source that needs checkpoints. */

@@ -24,7 +24,9 @@ async function closure(entries: readonly string[]): Promise<{ files: Set<string>
     }
   };
   for (const entry of entries) await visit(new URL(entry, ROOT));
-  for (const entry of Object.values(manifest.imports["#piece-hasher"])) await visit(new URL(entry, ROOT));
+  for (const conditions of Object.values(manifest.imports)) {
+    for (const entry of Object.values(conditions)) await visit(new URL(entry, ROOT));
+  }
   return { files, packages };
 }
 

@@ -7,6 +7,8 @@ import {
   IRandomness__factory,
   type MarketLens,
   MarketLens__factory,
+  type ProvenanceRegistry,
+  ProvenanceRegistry__factory,
   type ProviderRegistry,
   ProviderRegistry__factory,
   type StorageMarket,
@@ -28,6 +30,7 @@ export interface Contracts {
   readonly market: StorageMarket;
   readonly lens: MarketLens;
   readonly requests: StorageRequests;
+  readonly provenance: ProvenanceRegistry;
 }
 
 /**
@@ -50,6 +53,7 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
     market: StorageMarket__factory.connect(deployment.market, runner),
     lens: MarketLens__factory.connect(deployment.lens, runner),
     requests: StorageRequests__factory.connect(deployment.requests, runner),
+    provenance: ProvenanceRegistry__factory.connect(deployment.provenance, runner),
   };
 }
 
@@ -63,13 +67,14 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
 export async function verifyDeployment(provider: Provider, deployment: Deployment): Promise<void> {
   const { chainId } = await provider.getNetwork();
   requireSame("chainId", chainId, BigInt(deployment.chainId));
-  for (const part of ["vault", "registry", "randomness", "market", "lens", "requests"] as const) {
+  for (const part of ["vault", "registry", "randomness", "market", "lens", "requests", "provenance"] as const) {
     if ((await provider.getCode(deployment[part])) === "0x") throw mismatch(part, "no code", deployment[part]);
   }
-  const { market, lens, requests } = connect(provider, deployment);
+  const { market, lens, requests, provenance } = connect(provider, deployment);
   requireSame("market of the lens", await lens.market(), deployment.market);
   requireSame("market of the requests", await requests.market(), deployment.market);
   requireSame("lens of the requests", await requests.lens(), deployment.lens);
+  requireSame("lens of the provenance registry", await provenance.lens(), deployment.lens);
   for (const part of ["vault", "registry", "randomness", "treasury", "stakeToken"] as const) {
     requireSame(part, await market[part](), deployment[part]);
   }

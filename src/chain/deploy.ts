@@ -4,6 +4,7 @@ import {
   BlockhashRandomness__factory,
   DrandRandomness__factory,
   MarketLens__factory,
+  ProvenanceRegistry__factory,
   ProviderRegistry__factory,
   RandaoRandomness__factory,
   StorageMarket__factory,
@@ -47,7 +48,7 @@ export function devTiers(): Deployment["tiers"] {
 }
 
 /**
- * Deploys vault, registry, randomness, market, lens and requests, and waits for each.
+ * Deploys vault, registry, randomness, market, lens, requests and provenance registry, and waits for each.
  *
  * @param signer - Pays; gets no privilege in what it deploys. Needs a provider.
  * @returns The deployment, for `connect` and `writeDeployment`.
@@ -80,8 +81,9 @@ export async function deployHoldfast(signer: Signer, options: DeployOptions): Pr
   const market = await addressOf(new StorageMarket__factory(signer).deploy({ vault, registry, randomness, ...config }));
   const lens = await addressOf(new MarketLens__factory(signer).deploy(market));
   const requests = await addressOf(new StorageRequests__factory(signer).deploy(market, lens));
+  const provenance = await addressOf(new ProvenanceRegistry__factory(signer).deploy(lens));
   const { randomnessKind } = options;
-  const contracts = { vault, registry, randomness, randomnessKind, market, lens, requests };
+  const contracts = { vault, registry, randomness, randomnessKind, market, lens, requests, provenance };
   return { chainId: Number(chainId), block, ...contracts, ...config };
 }
 

@@ -37,6 +37,7 @@ const schema = z.strictObject({
   market: address,
   lens: address,
   requests: address,
+  provenance: address,
   feeBps: count.max(100),
   treasury: address,
   challengeFinality: positive,

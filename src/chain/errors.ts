@@ -5,6 +5,7 @@ import { type ErrorDescription, Interface, isError, type JsonFragment } from "et
 import {
   DrandRandomness__factory,
   MarketLens__factory,
+  ProvenanceRegistry__factory,
   ProviderRegistry__factory,
   RandaoRandomness__factory,
   StorageMarket__factory,
@@ -55,6 +56,7 @@ export class ChainError extends HoldfastError {
 const DONE: ReadonlySet<string> = new Set([
   ...["AlreadyProven", "AlreadyRegistered", "DealExists"],
   ...["RequestExists", "AlreadyFilled", "AlreadyCancelled", "NothingToRefund", "ReplicaClosed", "NothingLocked"],
+  ...["RecordExists", "AlreadyWithdrawn", "AlreadySuperseded", "NothingToRevoke", "AlreadyLinked"],
 ]);
 const RETRY: ReadonlySet<string> = new Set([
   ...["SeedUnavailable", "ReentrancyGuardReentrantCall"],
@@ -71,6 +73,7 @@ function allErrors(): JsonFragment[] {
     StorageMarket__factory,
     MarketLens__factory,
     StorageRequests__factory,
+    ProvenanceRegistry__factory,
     RandaoRandomness__factory,
     DrandRandomness__factory,
   ];

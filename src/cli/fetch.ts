@@ -9,6 +9,7 @@ import { splitPath } from "../piece/car/index.js";
 import { decodePieceCid } from "../piece/index.js";
 import { type ChainFlags, chainCommand, printResult, tell, withChain } from "./context.js";
 import { fetchFile, fetchFolder, type ListedItem, listFolder } from "./folders.js";
+import { printable } from "./printable.js";
 import { fetchedLines, fetchReplicas, type KeyringFlags, type UniqueFetchReport, withKeyring } from "./replicas.js";
 
 interface FetchFlags extends ChainFlags, KeyringFlags {
@@ -130,11 +131,6 @@ function listLines({ items }: ListReport): string[] {
   return items.map(
     ({ path, type, bytes }) => `${String(bytes).padStart(width)}  ${printable(path)}${type === "folder" ? "/" : ""}`,
   );
-}
-
-/** A stranger's name must not steer the terminal. */
-function printable(path: string): string {
-  return path.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** `holdfast fetch MANIFEST | PIECECID[/PATH] [-o FILE] [--unpack | --list] [--url URL …]`. */

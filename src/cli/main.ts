@@ -135,6 +135,51 @@ const ENTRIES: readonly Entry[] = [
       ),
   },
   {
+    path: ["verify"],
+    summary: "hold a file against what is registered of it",
+    load: async () => (await import("./verify.js")).verifyCommand(),
+  },
+  {
+    path: ["provenance", "register"],
+    summary: "claim where a file or a folder came from",
+    load: async () => (await import("./provenance.js")).registerCommand(),
+  },
+  {
+    path: ["provenance", "attest"],
+    summary: "vouch for a record, or dispute it",
+    load: async () => (await import("./provenance.js")).attestCommand(),
+  },
+  {
+    path: ["provenance", "revoke"],
+    summary: "take back what you said",
+    load: async () => (await import("./provenance.js")).revokeCommand(),
+  },
+  {
+    path: ["provenance", "withdraw"],
+    summary: "stand by a record no longer",
+    load: async () => (await import("./provenance.js")).withdrawCommand(),
+  },
+  {
+    path: ["provenance", "supersede"],
+    summary: "put a later record in the place of one",
+    load: async () => (await import("./provenance.js")).supersedeCommand(),
+  },
+  {
+    path: ["provenance", "link"],
+    summary: "name the deals that hold a record's piece",
+    load: async () => (await import("./provenance.js")).linkCommand(),
+  },
+  {
+    path: ["provenance", "show"],
+    summary: "print a record, and what is said of it",
+    load: async () => (await import("./lineage.js")).showCommand(),
+  },
+  {
+    path: ["provenance", "lineage"],
+    summary: "print or draw where a record came from",
+    load: async () => (await import("./lineage.js")).lineageCommand(),
+  },
+  {
     path: ["keeper", "fund"],
     summary: "keep deals alive from a budget",
     load: async () => (await import("./keeper.js")).keeperFundCommand(),
@@ -153,6 +198,11 @@ const ENTRIES: readonly Entry[] = [
     path: ["bench", "folder"],
     summary: "measure storing a folder of small files",
     load: async () => (await import("./bench-folder.js")).benchFolderCommand(),
+  },
+  {
+    path: ["bench", "anchor"],
+    summary: "measure claiming a folder of many files",
+    load: async () => (await import("./bench-anchor.js")).benchAnchorCommand(),
   },
   {
     path: ["bench", "gas"],
@@ -180,6 +230,7 @@ const ENTRIES: readonly Entry[] = [
 const GROUPS: Readonly<Record<string, string>> = {
   deal: "look at one deal, or change it",
   request: "ask the open market, and see what came of it",
+  provenance: "claim where data came from, and see what others claim",
   keeper: "keep what you own alive",
   bench: "measure what the figures in the docs promise",
 };

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { CID } from "multiformats/cid";
 import { fileBlob } from "../client/file-node.js";
 import {
   type AmendStep,
@@ -13,13 +14,15 @@ import {
 } from "../client/index.js";
 import { HoldfastError } from "../errors.js";
 import { escrowOf } from "../protocol/index.js";
+import { withClaims } from "./claims.js";
 import { chainCommand, printResult, type Session, tell, withClient } from "./context.js";
 import { isFolder, type PackFlags, storeFolderInto, withPackedFolder } from "./folders.js";
 import { type KeyringFlags, storedLines, storeReplicas, type UniqueReport, withKeyring } from "./replicas.js";
+import { registerStored, type StoredClaimFlags, storedClaims } from "./stored-record.js";
 import { parseAmountOf, readToken } from "./tokens.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
-interface StoreFlags extends WishFlags, PackFlags, KeyringFlags {
+interface StoreFlags extends WishFlags, PackFlags, KeyringFlags, StoredClaimFlags {
   readonly into?: string;
   readonly uniqueReplicas?: boolean;
   readonly manifest?: string;
@@ -48,6 +51,8 @@ export interface StoreReport {
   readonly bytes: number;
   readonly pieceCid: string;
   readonly deals: readonly DealReport[];
+  /** The record of where it came from, 32 bytes in hex; missing with `--no-provenance`. */
+  readonly record?: string;
   /** Where it is a folder: the CID of the folder itself, and how many files are in it. */
   readonly rootCid?: string;
   readonly files?: number;
@@ -68,6 +73,8 @@ export interface StoreIntoReport {
   readonly files: number;
   /** In base units of the deal's token, from that window on. */
   readonly pricePerPeriod: bigint;
+  /** The record of where it came from, 32 bytes in hex; missing with `--no-provenance`. */
+  readonly record?: string;
 }
 
 /** More than any period can cost: a limit that is none. */
@@ -101,12 +108,18 @@ export function reportDeals(deals: readonly Deal[]): DealReport[] {
 }
 
 /** A report for a person: what it is known by, and where it is. */
-export function storeLines({ pieceCid, deals, rootCid, files }: Omit<StoreReport, "file" | "bytes">): string[] {
+export function storeLines(report: Omit<StoreReport, "file" | "bytes">): string[] {
+  const { pieceCid, deals, record, rootCid, files } = report;
   return [
     `pieceCid  ${pieceCid}`,
+    ...recordLine(record),
     ...(rootCid === undefined ? [] : [`folder    ${rootCid}  ${files} files`]),
     ...deals.map(({ id, url, cost, periods }) => `deal      ${id}  ${url}  ${cost} base units for ${periods} periods`),
   ];
+}
+
+function recordLine(record: string | undefined): string[] {
+  return record === undefined ? [] : [`record    ${record}`];
 }
 
 function tellStep(step: StoreStep): void {
@@ -127,13 +140,14 @@ export function storeCommand(): Command {
     .conflicts(["tier", "maxPeriods", "replicas", "token", "region", "provider", "uniqueReplicas"])
     // Paid for already: else it would be required.
     .implies({ periods: 0 });
-  return withKeyring(withWishes(chainCommand("store")))
+  return withClaims(withKeyring(withWishes(chainCommand("store"))))
     .description("store a file, or a folder as one piece: choose providers, hand them the bytes, and pay into escrow")
     .argument("<path>", "the file or folder to store")
     .addOption(into)
     .option("--skip-links", "leave symbolic links in a folder out, where they would be an error")
     .option("--unique-replicas", "encrypt each replica of the file under a key of its own, so that none stands for two")
     .option("--manifest <file>", "where to write what such a file is fetched by; beside the file by default")
+    .option("--no-provenance", "register nothing of where it came from; unique replicas are never registered")
     .action(async (path: string, flags: StoreFlags, command: Command) => {
       if (flags.uniqueReplicas) {
         printResult<UniqueReport>(flags, await storeUnique(path, flags), storedLines);
@@ -152,19 +166,26 @@ export function storeCommand(): Command {
 
 async function storeFile(path: string, flags: StoreFlags): Promise<StoreReport> {
   const payload = await fileBlob(path);
-  const { pieceCid, deals } = await withClient(flags, (session) => storePayload(session, payload, flags));
-  return { file: resolve(path), bytes: payload.size, pieceCid, deals: reportDeals(deals) };
+  return withClient(flags, async (session) => {
+    const claims = await storedClaims(session, flags);
+    const { pieceCid, deals } = await storePayload(session, payload, flags);
+    const record = await registerStored(session, payload, claims, deals);
+    const report = { file: resolve(path), bytes: payload.size, pieceCid, deals: reportDeals(deals) };
+    return { ...report, ...(record !== undefined && { record }) };
+  });
 }
 
 /** Packs within the session: a key or a chain that is missing is known before a folder is read. */
 function storeFolder(path: string, flags: StoreFlags): Promise<StoreReport> {
-  return withClient(flags, (session) =>
-    withPackedFolder(path, flags, async ({ root, car, files }) => {
+  return withClient(flags, async (session) => {
+    const claims = await storedClaims(session, flags);
+    return withPackedFolder(path, flags, async ({ root, car, files }) => {
       const { pieceCid, deals } = await storePayload(session, car, flags);
-      const folder = { rootCid: root.toString(), files };
+      const record = await registerStored(session, car, claims, deals, root);
+      const folder = { rootCid: root.toString(), files, ...(record !== undefined && { record }) };
       return { file: resolve(path), bytes: car.size, pieceCid, deals: reportDeals(deals), ...folder };
-    }),
-  );
+    });
+  });
 }
 
 function storeUnique(path: string, flags: StoreFlags): Promise<UniqueReport> {
@@ -182,15 +203,20 @@ async function storeInto(path: string, deal: string, flags: StoreFlags): Promise
       "put the file in a folder: its path there counts",
     );
   }
-  return withClient(flags, async ({ client, chain }) => {
+  return withClient(flags, async (session) => {
+    const { client, chain } = session;
+    const claims = await storedClaims(session, flags);
     const id = await dealIdFrom(chain, deal);
     const token = await readToken(chain.provider, (await readDeal(chain, id)).token);
-    const { from, amendment, pieceCid, rootCid, files } = await storeFolderInto(client, id, path, flags, {
+    const { from, amendment, pieceCid, rootCid, files, content } = await storeFolderInto(client, id, path, flags, {
       maxPricePerPeriod: flags.maxPrice === undefined ? ANY_PRICE : parseAmountOf(flags.maxPrice, token),
       onProgress: tellAmendment,
     });
     const { pricePerPeriod } = amendment;
-    return { file: resolve(path), deal: dealIdText(id), from, pieceCid, rootCid, files, pricePerPeriod };
+    // Linked to no deal: until the amendment takes effect, the deal is on the old piece.
+    const record = await registerStored(session, content, claims, [], CID.parse(rootCid));
+    const report = { file: resolve(path), deal: dealIdText(id), from, pieceCid, rootCid, files, pricePerPeriod };
+    return { ...report, ...(record !== undefined && { record }) };
   });
 }
 
@@ -200,9 +226,10 @@ function tellAmendment(step: AmendStep): void {
   else tell(`the provider agrees to ${step.amendment.pricePerPeriod} base units a period`);
 }
 
-function intoLines({ deal, from, pieceCid, rootCid, files, pricePerPeriod }: StoreIntoReport): string[] {
+function intoLines({ deal, from, pieceCid, rootCid, files, pricePerPeriod, record }: StoreIntoReport): string[] {
   return [
     `pieceCid  ${pieceCid}`,
+    ...recordLine(record),
     `folder    ${rootCid}  ${files} files added or replaced`,
     `deal      ${deal}  from window ${from} on, ${pricePerPeriod} base units a period`,
   ];

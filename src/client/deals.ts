@@ -166,7 +166,7 @@ export function dealIdFrom(reader: DealReader, text: string): Promise<bigint> {
  */
 export async function findByPrefix(
   text: string,
-  what: "deal" | "request",
+  what: "deal" | "request" | "record",
   known: () => Promise<readonly bigint[]>,
 ): Promise<bigint> {
   const code = what.toUpperCase();

@@ -6,6 +6,7 @@ import { HoldfastError } from "../errors.js";
 import type { Sink } from "./retrieve.js";
 
 export { fileSpool, type ReadFolderOptions, readFolder } from "./folder-node.js";
+export * from "./provenance-node.js";
 export { addToKeyring, keyFromKeyring } from "./replicas/keyring-node.js";
 export {
   type LockedManifest,

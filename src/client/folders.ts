@@ -15,6 +15,7 @@ import {
   type PackedFolder,
   type PackOptions,
 } from "../piece/car/index.js";
+import { type Content, contentOf } from "../provenance/content.js";
 import { type Amended, type AmendOptions, amendDeal, readAmendableDeal } from "./amend.js";
 import { type DealInfo, dealIdText } from "./deals.js";
 import type { ChainAccess } from "./funds.js";
@@ -49,6 +50,8 @@ export interface AmendedFolder extends Amended {
   /** Files that were added or replaced, and the bytes in them. */
   readonly files: number;
   readonly bytes: bigint;
+  /** Of the whole new piece. */
+  readonly content: Content;
 }
 
 /** A folder that was fetched and verified. */
@@ -121,8 +124,15 @@ export async function storeInto(
     try {
       const packed = await mergeFolder(old.archive, source, { ...options, spool });
       if (packed.root.equals(old.archive.root)) throw nothingNew(id);
-      const { root, files, bytes } = packed;
-      return { ...(await amendDeal(access, id, packed.car, options, paying)), rootCid: root.toString(), files, bytes };
+      const { root, car, files, bytes } = packed;
+      const content = await contentOf(car);
+      return {
+        ...(await amendDeal(access, id, car, options, paying)),
+        rootCid: root.toString(),
+        files,
+        bytes,
+        content,
+      };
     } finally {
       await old.close();
     }

@@ -9,6 +9,14 @@ export { ChainError } from "../chain/errors.js";
 export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
 export type { Payload } from "../piece/index.js";
+export {
+  type Content,
+  contentOf,
+  ProvenanceBook,
+  type VerifyOptions,
+  type VerifyReport,
+  verifyContent,
+} from "../provenance/index.js";
 export { FileKey } from "../replica/index.js";
 export { type Amended, type AmendOptions, type AmendStep, amendDeal } from "./amend.js";
 export type { Offered, QuoteWishes } from "./candidates.js";
@@ -21,6 +29,7 @@ export {
   dealIdFrom,
   dealIdText,
   extendDeal,
+  findByPrefix,
   findDeals,
   type PendingAmendment,
   readDeal,
@@ -30,6 +39,7 @@ export {
   terminateDeal,
   transferDeal,
 } from "./deals.js";
+export { type FetchedContent, fetchContent } from "./fetch-content.js";
 export {
   type AmendedFolder,
   type FetchedFolder,
@@ -42,6 +52,20 @@ export {
 export { type ChainAccess, fund } from "./funds.js";
 export { DealHistory, holders, type Opening, type PastDeal } from "./history.js";
 export { type MigratedDeal, type MigrateOptions, type MigrateStep, migrateDeal } from "./migrate.js";
+export {
+  anchorSet,
+  attest,
+  type Claims,
+  linkDeals,
+  type RegisteredRecord,
+  recordOf,
+  registerRecord,
+  registerRecords,
+  revoke,
+  type Statement,
+  supersede,
+  withdraw,
+} from "./provenance.js";
 export { askSignature, upload } from "./providers.js";
 export { type Candidate, type LeftOut, paysToSettle, type Quote, type QuoteOptions, quote } from "./quote.js";
 export { compareRanked, NO_RECORD, type ProviderRecord, type Ranked, recordFactor } from "./records.js";

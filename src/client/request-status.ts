@@ -3,11 +3,11 @@
  *
  * @packageDocumentation
  */
-import { AbiCoder, keccak256, type Log, toBeHex, zeroPadValue } from "ethers";
+import { type Log, toBeHex, zeroPadValue } from "ethers";
 import type { StorageRequestStruct, StorageRequestStructOutput } from "../../typechain-types/StorageRequests.js";
 import { logsBetween } from "../chain/logs.js";
 import { HoldfastError } from "../errors.js";
-import { postingCost, priceAt, Status, type StorageRequest } from "../protocol/index.js";
+import { pieceIdOf, postingCost, priceAt, Status, type StorageRequest } from "../protocol/index.js";
 import { type DealInfo, type DealReader, findByPrefix, readDeals } from "./deals.js";
 import { ask } from "./funds.js";
 
@@ -171,7 +171,7 @@ async function replicasOf(
       )
     ).map((deal) => [deal.id, deal]),
   );
-  const pieceId = keccak256(AbiCoder.defaultAbiCoder().encode(["bytes32", "uint256"], [root, leafCount]));
+  const pieceId = pieceIdOf({ root, leafCount });
   let lockedAgain = 0n;
   const replicas: ReplicaStatus[] = [];
   for (const chain of chains) {

@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+
 export { isAccount, isIdAlias, ZERO_ADDRESS } from "./address.js";
 export {
   AMENDMENT_TYPES,
@@ -21,6 +22,7 @@ export {
   signAmendment,
   signMigration,
 } from "./amendment.js";
+export { AnchorTree, anchorDepth, anchorLeaf, anchorNode, includesRecord } from "./anchor-tree.js";
 export { packedSize, packProofs } from "./batch.js";
 export { type ChallengeInput, challengeIndices } from "./challenge.js";
 export {
@@ -61,7 +63,43 @@ export {
   type StorageNeed,
   signOffer,
 } from "./offers.js";
+export { pieceIdOf } from "./piece-id.js";
 export { collateralFor, pricePerPeriodUp } from "./pricing.js";
+export {
+  AI_TRAINING,
+  type AiTraining,
+  ANCHOR_TYPES,
+  ANCHORING_TYPES,
+  type AnchoredSet,
+  type AnchorStruct,
+  anchorIdOf,
+  anchorStruct,
+  contentHashOf,
+  EDGE_KINDS,
+  type Edge,
+  type EdgeKind,
+  MAX_CID_BYTES,
+  MAX_LICENSE_BYTES,
+  MAX_PARENTS,
+  MAX_REASON_BYTES,
+  NO_HASH,
+  type ProvenanceRecord,
+  provenanceDomain,
+  RECORD_KINDS,
+  RECORD_TYPES,
+  REGISTRATION_TYPES,
+  type RecordKind,
+  type RecordStruct,
+  rawCidOf,
+  recordIdOf,
+  recordPreimage,
+  recordStruct,
+  signAnchoring,
+  signRegistration,
+  sortEdges,
+  VERDICTS,
+  type Verdict,
+} from "./records.js";
 export { NO_REGION, regionBytes, regionText } from "./region.js";
 export {
   fillQuestionId,
@@ -93,7 +131,6 @@ export {
   terminated,
   totalsOf,
 } from "./revision.js";
-
 export {
   closedAt,
   epochOf,

@@ -9,7 +9,7 @@ import { type Deployment, formatDeployment, parseDeployment } from "../../src/ch
 import { readDeployment, writeDeployment } from "../../src/chain/deployment-node.js";
 import { connectChain } from "../../src/chain/provider.js";
 import type { HoldfastError } from "../../src/errors.js";
-import { MarketLens__factory } from "../../typechain-types/index.js";
+import { MarketLens__factory, ProvenanceRegistry__factory } from "../../typechain-types/index.js";
 import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
 
@@ -81,6 +81,7 @@ describe("deployment", () => {
     ["chainId", { chainId: 1 }],
     ["lens", { lens: TOKEN }],
     ["requests", { requests: TOKEN }],
+    ["provenance", { provenance: TOKEN }],
     ["feeBps", { feeBps: 99 }],
     ["minStake", { minStake: 1n }],
     ["treasury", { treasury: TOKEN }],
@@ -108,12 +109,17 @@ describe("deployment", () => {
     expect((await failure(verifyDeployment(chain.provider, strange))).message).to.contain("market of the requests");
   });
 
-  it("notices requests that read by another lens", async () => {
+  it("notices requests and provenance that read by another lens", async () => {
     const account = await chain.account();
     const second = await new MarketLens__factory(account).deploy(chain.deployment.market);
     await second.waitForDeployment();
     const mixed = { ...chain.deployment, lens: await second.getAddress() };
     expect((await failure(verifyDeployment(chain.provider, mixed))).message).to.contain("lens of the requests");
+    const provenance = await new ProvenanceRegistry__factory(account).deploy(second);
+    await provenance.waitForDeployment();
+    const strange = { ...chain.deployment, provenance: await provenance.getAddress() };
+    const { message } = await failure(verifyDeployment(chain.provider, strange));
+    expect(message).to.contain("lens of the provenance registry");
   });
 
   it("is refused by the market where its choices make no sense", async () => {

@@ -2,6 +2,7 @@ import { parseEther } from "ethers";
 import { packProofs } from "../../../src/protocol/batch.js";
 import { BenchChain, type Cost } from "./chain.js";
 import { measureAgreed } from "./changes.js";
+import { measureProvenance } from "./provenance.js";
 import { measureRequests } from "./requests.js";
 import { type BenchDeal, PERIOD, WINDOW, World } from "./world.js";
 
@@ -40,6 +41,7 @@ export async function measureGas(): Promise<GasRow[]> {
   await measureLife(world, deals, add);
   await measureAgreed(add);
   await measureRequests(add);
+  await measureProvenance(add);
   return rows;
 }
 

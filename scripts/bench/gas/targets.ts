@@ -23,6 +23,10 @@ export const TARGETS: readonly Target[] = [
   { op: "request.fill.h20", gas: 400_000 },
   { op: "request.fill.stake", gas: 400_000 },
   { op: "request.fill.repair", gas: 400_000 },
+  { op: "provenance.register", gas: 75_000 },
+  { op: "provenance.register.batch100", gas: 100 * 40_000 },
+  { op: "provenance.anchor", gas: 90_000 },
+  { op: "provenance.attest", gas: 60_000 },
 ];
 
 /** The targets that `rows` break, a sentence each. */

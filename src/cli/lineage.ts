@@ -1,0 +1,111 @@
+/** The commands that show records and where they came from. */
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { chainTime } from "../chain/time.js";
+import { HoldfastError } from "../errors.js";
+import { NO_HASH } from "../protocol/index.js";
+import { ProvenanceBook } from "../provenance/book.js";
+import { holdingsOf } from "../provenance/evidence.js";
+import { shortId } from "../provenance/findings.js";
+import type { Known } from "../provenance/known.js";
+import {
+  countLineage,
+  drawLineage,
+  type Lineage,
+  lineageJson,
+  lineageOf,
+  provJson,
+} from "../provenance/lineage/index.js";
+import { idsIn, recordIdFrom } from "./claims.js";
+import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
+import { printable } from "./printable.js";
+import { historyLines, holdingLines, knownLines, knownReport, saidLines } from "./record-report.js";
+
+const ID_HELP = "id of the record or set, or its first digits where they name one";
+
+/** `holdfast provenance show ID`. */
+export function showCommand(): Command {
+  return chainCommand("show")
+    .description("print what is claimed of a record or set, what others say of it, and who holds it")
+    .argument("<id>", ID_HELP)
+    .action((text: string, flags: ChainFlags) =>
+      withChain(flags, async (chain) => {
+        const book = await ProvenanceBook.open(chain);
+        const known = knownBy(await recordIdFrom(text, idsIn(book)), book);
+        const registeredAt = Number((await chain.contracts.provenance.stateOf(known.id)).registeredAt);
+        const pieceId = known.form === "record" ? known.record.pieceId : NO_HASH;
+        const holdings = await holdingsOf(chain, known.id, pieceId);
+        const { nodes } = lineageOf(book.known, known.id, await chainTime(chain.provider));
+        const history = nodes.filter(({ relation }) => relation !== "descendant");
+        printResult(flags, { ...knownReport(known, registeredAt), said: known.said, holdings }, () => [
+          `${known.form === "set" ? "Set" : "Record"} ${known.id}`,
+          ...(known.form === "record" ? [`sha-256     ${known.record.contentHash.slice(2)}`] : []),
+          ...knownLines(known, registeredAt),
+          ...historyLines(history),
+          ...saidLines(known.said),
+          ...(known.form === "record" ? holdingLines(holdings) : []),
+        ]);
+      }),
+    );
+}
+
+interface LineageFlags extends ChainFlags {
+  readonly svg?: string;
+  readonly prov?: string;
+}
+
+/** `holdfast provenance lineage ID [--svg FILE] [--prov FILE]`. */
+export function lineageCommand(): Command {
+  return chainCommand("lineage")
+    .description("print what a record came from and what was made of it, or draw it")
+    .argument("<id>", ID_HELP)
+    .option("--svg <file>", "draw it, as SVG")
+    .option("--prov <file>", "write it as W3C PROV-JSON")
+    .action((text: string, flags: LineageFlags) =>
+      withChain(flags, async (chain) => {
+        const book = await ProvenanceBook.open(chain);
+        const { id } = knownBy(await recordIdFrom(text, idsIn(book)), book);
+        const lineage = lineageOf(book.known, id, await chainTime(chain.provider));
+        const { chainId, provenance: registry } = chain.deployment;
+        if (flags.svg !== undefined) await write(flags.svg, drawLineage(lineage));
+        if (flags.prov !== undefined) {
+          await write(flags.prov, `${JSON.stringify(provJson(lineage, { chainId, registry }), null, 2)}\n`);
+        }
+        printResult(flags, lineageJson(lineage), () => lineageLines(lineage, flags));
+      }),
+    );
+}
+
+function lineageLines(lineage: Lineage, { svg, prov }: LineageFlags): string[] {
+  const { ancestors, descendants, tainted } = countLineage(lineage);
+  const line =
+    (sign: string) =>
+    ({ id, claim, known, state, tainted: bad, depth }: Lineage["nodes"][number]) => {
+      const licence = claim?.license ? `, ${printable(claim.license)}` : "";
+      const taint = bad ? ", TAINTED" : "";
+      const by = known === undefined ? "" : ` by ${known.registrant}`;
+      return `${"  ".repeat(Math.min(depth, 12))}${sign} ${shortId(id)} ${claim?.kind ?? "?"}${licence}${by}: ${state}${taint}`;
+    };
+  const of = (relation: string, sign: string) =>
+    lineage.nodes.filter((node) => node.relation === relation).map(line(sign));
+  return [
+    ...of("ancestor", "↑").reverse(),
+    ...of("self", "•"),
+    ...of("descendant", "↓"),
+    `${ancestors} it came from, ${descendants} made of it, ${tainted} tainted`,
+    ...[svg, prov].filter((file) => file !== undefined).map((file) => `written   ${resolve(file)}`),
+  ];
+}
+
+function knownBy(id: string, { known }: ProvenanceBook): Known {
+  const found = known.get(id);
+  if (found !== undefined) return found;
+  throw new HoldfastError("UNKNOWN_RECORD", `there is no record or set ${id} here`, "check the id, and the chain");
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await writeFile(path, text).catch((cause) => {
+    throw new HoldfastError("FILE_UNWRITABLE", `${path} cannot be written`, "check the folder", { cause });
+  });
+}

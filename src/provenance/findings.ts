@@ -1,0 +1,145 @@
+/**
+ * What speaks against a record, or should be known of it, in sentences for a person.
+ *
+ * @packageDocumentation
+ */
+import { NO_HASH, rawCidOf } from "../protocol/index.js";
+import type { Content } from "./content.js";
+import type { Holding } from "./evidence.js";
+import type { KnownRecord } from "./known.js";
+import type { Lineage, LineageNode } from "./lineage/index.js";
+import type { RightsReport } from "./rights/index.js";
+
+/** `warning`: it speaks against relying on the record. `note`: it is good to know. */
+export interface Finding {
+  readonly level: "warning" | "note";
+  /** Stable name of the condition. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Examined {
+  readonly record: KnownRecord;
+  readonly content: Content;
+  readonly lineage: Lineage;
+  readonly rights: RightsReport;
+  readonly holdings: readonly Holding[];
+}
+
+/** How CIDs begin that are computed from the bytes alone: version 1, raw, sha2-256. */
+const RAW_CID = rawCidOf("0x");
+
+/** Findings of one kind that are told one by one. */
+const MOST_OF_A_KIND = 8;
+
+export function isWarning({ level }: Pick<Finding, "level">): boolean {
+  return level === "warning";
+}
+
+/** Warnings first. */
+export function findingsOf(examined: Examined): Finding[] {
+  const found = [
+    ...ownState(examined),
+    ...capped(ancestorStates(examined)),
+    ...capped(licences(examined)),
+    ...capped(permittedUse(examined)),
+    ...storage(examined),
+    ...names(examined),
+  ];
+  return [...found.filter(isWarning), ...found.filter((finding) => !isWarning(finding))];
+}
+
+function ownState({ record, lineage }: Examined): Finding[] {
+  const self = lineage.nodes.find(({ relation }) => relation === "self");
+  const findings: Finding[] = [];
+  if (record.withdrawn !== undefined) {
+    findings.push(warning("WITHDRAWN", `its registrant has withdrawn it${because(record.withdrawn)}`));
+  }
+  if (record.supersededBy !== undefined) {
+    findings.push(warning("SUPERSEDED", `its registrant has put ${shortId(record.supersededBy)} in its place`));
+  }
+  if (self?.state === "disputed") findings.push(warning("DISPUTED", "somebody disputes it: see what others say"));
+  return findings;
+}
+
+/** Of each ancestor, and of the set that it was anchored in. */
+function ancestorStates({ lineage }: Examined): Finding[] {
+  return lineage.nodes
+    .filter(({ relation }) => relation === "ancestor")
+    .flatMap((node) => {
+      const { id, state, known } = node;
+      const what = nameOf(node);
+      if (state === "withdrawn") {
+        return [
+          warning("ANCESTOR_WITHDRAWN", `${what} ${shortId(id)} was withdrawn${because(known?.withdrawn ?? "")}`),
+        ];
+      }
+      if (state === "disputed") return [warning("ANCESTOR_DISPUTED", `${what} ${shortId(id)} is disputed`)];
+      if (state === "superseded") return [note("ANCESTOR_SUPERSEDED", `there is a newer ${what} than ${shortId(id)}`)];
+      if (state === "unknown") return [note("ANCESTOR_UNKNOWN", `${what} ${shortId(id)} could not be read`)];
+      return [];
+    });
+}
+
+function nameOf({ known, depth }: LineageNode): string {
+  if (known?.form === "set") return "set";
+  return depth === 1 ? "source" : "earlier source";
+}
+
+function licences({ rights }: Examined): Finding[] {
+  return rights.conflicts.map(({ severity, reason, child, parent }) =>
+    severity === "conflict"
+      ? warning("LICENSE_CONFLICT", `${reason} (${shortId(parent)} → ${shortId(child)})`)
+      : note("LICENSE_UNCLEAR", `${reason} (${shortId(parent)} → ${shortId(child)})`),
+  );
+}
+
+function permittedUse({ rights }: Examined): Finding[] {
+  return rights.warnings.map(({ level, message, ancestor }) => {
+    const code = level === "warning" ? "AI_TRAINING" : "AI_TRAINING_UNCLEAR";
+    return { level, code, message: `${message} (${shortId(ancestor)})` };
+  });
+}
+
+function storage({ record: { record }, holdings }: Examined): Finding[] {
+  if (holdings.length > 0) return [];
+  const nameless = record.pieceId === NO_HASH;
+  const why = nameless ? "it names no piece, so no deal can hold it" : "no live deal has proven its piece";
+  return [warning("NOT_HELD", `nobody is shown to hold it: ${why}`)];
+}
+
+/** What else the record says that the bytes are known by. */
+function names({ record: { record }, content }: Examined): Finding[] {
+  const findings: Finding[] = [];
+  if (record.pieceId !== NO_HASH && record.pieceId !== content.pieceId) {
+    findings.push(warning("OTHER_PIECE", "the piece that it names is not these bytes"));
+  }
+  if (record.cid === "0x" || record.cid === rawCidOf(content.contentHash)) return findings;
+  const isRaw = record.cid.startsWith(RAW_CID);
+  if (isRaw) return [...findings, warning("OTHER_CID", "the CID that it names is not that of these bytes")];
+  return [
+    ...findings,
+    note("CID_UNCHECKED", "the CID that it names depends on how the bytes were split: not computed"),
+  ];
+}
+
+/** Nobody reads thousands, and anybody can cause them. */
+function capped(findings: readonly Finding[]): Finding[] {
+  const kept = (["warning", "note"] as const).flatMap((level) => {
+    const same = findings.filter((finding) => finding.level === level);
+    const more = same.length - MOST_OF_A_KIND;
+    if (more <= 0) return same;
+    const code = same[MOST_OF_A_KIND]!.code;
+    return [...same.slice(0, MOST_OF_A_KIND), { level, code, message: `and ${more} more of this kind` }];
+  });
+  return kept;
+}
+
+/** The beginning of an id, as people compare it. */
+export function shortId(id: string): string {
+  return id.slice(0, 10);
+}
+
+const because = (reason: string) => (reason === "" ? "" : `: ${reason}`);
+const warning = (code: string, message: string): Finding => ({ level: "warning", code, message });
+const note = (code: string, message: string): Finding => ({ level: "note", code, message });
