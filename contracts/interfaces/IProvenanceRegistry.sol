@@ -116,7 +116,7 @@ interface IProvenanceRegistry {
     /// @notice What a registrant says of its own is the record; attestations are for others.
     error OwnRecord(bytes32 id);
     error InvalidVerdict();
-    /// @notice In the past, or so far ahead that it does not fit.
+    /// @notice In the past.
     error InvalidExpiry(uint256 expires);
     /// @notice The sender has said nothing of it on this topic, or has revoked it.
     error NothingToRevoke(bytes32 subject, address attester, bytes32 topic);

@@ -88,7 +88,8 @@ export class AnchorTree {
 
   /** The siblings of a leaf, from its level up, one after the other. @throws RangeError where there is no such leaf */
   proof(index: number): Uint8Array[] {
-    if (!(index >= 0 && index < this.count)) throw new RangeError(`no leaf ${index} among ${this.count}`);
+    if (!(Number.isInteger(index) && index >= 0 && index < this.count))
+      throw new RangeError(`no leaf ${index} among ${this.count}`);
     return this.layers.slice(0, -1).map((layer, level) => {
       const at = NODE * ((index >> level) ^ 1);
       return at < layer.length ? layer.slice(at, at + NODE) : (this.#zeros[level] as Uint8Array);

@@ -74,7 +74,6 @@ export {
   type AnchorStruct,
   anchorIdOf,
   anchorStruct,
-  contentHashOf,
   EDGE_KINDS,
   type Edge,
   type EdgeKind,

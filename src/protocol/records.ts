@@ -5,16 +5,13 @@
  */
 import {
   AbiCoder,
-  type BytesLike,
   concat,
   keccak256,
   ParamType,
   type Signer,
-  sha256,
   type TypedDataDomain,
   TypedDataEncoder,
   type TypedDataField,
-  toUtf8Bytes,
 } from "ethers";
 import { HoldfastError } from "../errors.js";
 
@@ -232,9 +229,4 @@ const RAW_SHA256 = "0x01551220";
 /** The binary CID that bytes have of themselves, as one raw block: what a record need not name. @returns hex */
 export function rawCidOf(contentHash: string): string {
   return concat([RAW_SHA256, contentHash]);
-}
-
-/** The content hash of bytes in memory. @returns 32 bytes in hex */
-export function contentHashOf(bytes: BytesLike | string): string {
-  return sha256(typeof bytes === "string" && !bytes.startsWith("0x") ? toUtf8Bytes(bytes) : bytes);
 }
