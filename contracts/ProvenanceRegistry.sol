@@ -45,6 +45,7 @@ contract ProvenanceRegistry is StorageEvidence, EIP712 {
 
     /// @inheritdoc IProvenanceRegistry
     function registerMany(Record[] calldata records) external returns (bytes32[] memory ids) {
+        if (records.length == 0) revert NothingToRegister();
         ids = new bytes32[](records.length);
         for (uint256 i; i < records.length; ++i) {
             _requireRegistrant(records[i].registrant);
@@ -88,6 +89,7 @@ contract ProvenanceRegistry is StorageEvidence, EIP712 {
         bytes32[] calldata proof
     ) external returns (bytes32 id) {
         bytes32 setId = anchorIdOf(set);
+        if (_entries[setId].withdrawn) revert AlreadyWithdrawn(setId);
         id = recordIdOf(record);
         if (!_isAnchored(id, record, setId, set, index, proof)) revert NotInSet(setId, id);
         _register(record, _entries[setId].registeredAt);
@@ -233,8 +235,9 @@ contract ProvenanceRegistry is StorageEvidence, EIP712 {
     function _anchor(Anchor calldata set) private returns (bytes32 id) {
         if (set.root == 0 || set.count == 0) revert InvalidAnchor();
         _requireLicense(set.license);
+        _requireParents(set.parents);
         id = anchorIdOf(set);
-        _enter(id, set.registrant, block.timestamp, Form.Set, Kind.Aggregated, set.aiTraining);
+        _enter(id, set.registrant, block.timestamp, Form.Set, set.kind, set.aiTraining);
         emit Anchored(id, set.registrant, set.manifestHash, set);
     }
 

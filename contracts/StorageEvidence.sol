@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {DealView, IMarketLens} from "./interfaces/IMarketLens.sol";
 import {Holding, IProvenanceRegistry} from "./interfaces/IProvenanceRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {Status} from "./libraries/DealLedger.sol";
 import {Schedule} from "./libraries/Schedule.sol";
 
 /// @title Whether what a record names is still stored
@@ -68,7 +69,9 @@ abstract contract StorageEvidence is IProvenanceRegistry {
         _pieces[id] = pieceId;
         for (uint256 i; i < dealIds.length; ++i) {
             uint256 dealId = dealIds[i];
-            if (market.pieceIdOf(dealId) != pieceId) revert PieceMismatch(id, dealId);
+            // A deal that does not exist has an id of its piece, too: that of no root and no leaf.
+            bool exists = market.statusOf(dealId) != Status.None;
+            if (!exists || market.pieceIdOf(dealId) != pieceId) revert PieceMismatch(id, dealId);
             if (_linked[id][dealId]) revert AlreadyLinked(id, dealId);
             _linked[id][dealId] = true;
             _links[id].push(dealId);

@@ -10,14 +10,17 @@ import { basename, join, resolve } from "node:path";
 import pino from "pino";
 import { TransactionSender } from "../src/chain/sender.js";
 import { fileBlob } from "../src/client/file-node.js";
-import { HoldfastClient } from "../src/client/index.js";
+import { type ChainAccess, HoldfastClient } from "../src/client/index.js";
 import { HoldfastError } from "../src/errors.js";
 import { startSource } from "../src/provider/index.js";
 import { compare, holdings, isConserved, sumDeals, withdrawAll } from "./demo/accounts.js";
+import type { Node } from "./demo/cast.js";
 import { type Child, startChild } from "./demo/child.js";
+import { deriveNegative, deriveThumbnail, sha256 } from "./demo/files.js";
+import { checkOrigin, tellOrigin } from "./demo/origin.js";
 import { type DemoReport, dollars, holdingsTable, Narrator } from "./demo/report.js";
 import { writeSample } from "./demo/sample.js";
-import { type Node, REPLICAS, Story, sha256 } from "./demo/story.js";
+import { REPLICAS, Story } from "./demo/story.js";
 import { buildWorld, enrol, type ProviderActor, type World } from "./demo/world.js";
 
 export interface DemoOptions {
@@ -52,7 +55,8 @@ class Cleanup {
  * Runs the demo to its end and cleans up after itself, whatever happens.
  *
  * @throws HoldfastError `EMPTY_PIECE`, `FILE_UNREADABLE`, `PIECE_UNAVAILABLE` where nobody could serve the file any
- *   more, `REPLICAS_LOST` where fewer replicas than wanted were proven in the end, `INTERRUPTED`
+ *   more, `REPLICAS_LOST` where fewer replicas than wanted were proven in the end, `PROVENANCE_FAILED` where verifying
+ *   came to something else than it should, `INTERRUPTED`
  */
 export async function demo({ file, json = false }: DemoOptions): Promise<DemoReport> {
   const cleanup = new Cleanup();
@@ -94,7 +98,7 @@ async function play(
   cleanup.add(() => world.anvil.stop());
   narrator.tell(`chain at ${world.anvil.url}, market ${world.deployment.market}`);
   const before = await holdings(world);
-  const { story, open } = await raiseCurtain(world, dir, narrator, cleanup);
+  const { story, access, open } = await raiseCurtain(world, dir, narrator, cleanup);
   const [newcomer, ...founders] = [...world.providers].reverse() as [ProviderActor, ...ProviderActor[]];
   for (const node of await Promise.all(founders.reverse().map(open))) story.add(node);
 
@@ -110,22 +114,39 @@ async function play(
   await story.loseProvider();
   const outcome = await story.outcome();
   narrator.tell(`${outcome.replicasProven} replicas are held and proven, ${outcome.repaired} of them repaired`);
+  narrator.chapter("Where did it come from? The client says, and anybody can check");
+  const derived = await (named === undefined ? deriveThumbnail : deriveNegative)(file, dir);
+  const origin = await later(tellOrigin({ world, access, story, narrator }, file, derived));
   narrator.chapter("The client wants its file");
-  const fetched = await story.fetch(join(dir, "fetched")).catch((error: unknown) => error);
+  const fetched = await later(story.fetch(join(dir, "fetched")));
   narrator.chapter("The end: everything is settled, everybody takes what is theirs");
   await story.end();
   const accounts = await settleAccounts(world, before, story.deals, narrator);
-  if (typeof fetched !== "string") throw fetched;
+  const fetchedSha256 = fetched();
   if (outcome.replicasProven < REPLICAS) {
     const what = `${outcome.replicasProven} of ${REPLICAS} replicas were left: no other provider could take over`;
     throw new HoldfastError("REPLICAS_LOST", what, "all money was paid out; run the demo again");
   }
-  const original = await sha256(file);
-  narrator.tell(`sha-256 ${fetched === original ? "is the same" : "DIFFERS"}: ${fetched}`);
+  const provenance = origin();
+  checkOrigin(provenance);
+  const originalSha256 = await sha256(file);
+  narrator.tell(`sha-256 ${fetchedSha256 === originalSha256 ? "is the same" : "DIFFERS"}: ${fetchedSha256}`);
   const periodBlocks = world.deployment.tiers[0]?.period ?? 0;
   const { size } = await stat(file);
-  const hashes = { fetchedSha256: fetched, originalSha256: original };
-  return { file, bytes: size, pieceCid, ...outcome, periodBlocks, ...accounts, ...hashes };
+  const kept = { file, bytes: size, pieceCid, ...outcome, periodBlocks };
+  return { ...kept, ...accounts, fetchedSha256, originalSha256, provenance };
+}
+
+/** Keeps what becomes of something until it is asked for: what fails is told after the money is accounted for. */
+async function later<T>(result: Promise<T>): Promise<() => T> {
+  try {
+    const value = await result;
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }
 
 /** Starts the watcher, and gives what starts a provider: each is a process of its own. */
@@ -134,7 +155,7 @@ async function raiseCurtain(
   dir: string,
   narrator: Narrator,
   cleanup: Cleanup,
-): Promise<{ story: Story; open: (actor: ProviderActor) => Promise<Node> }> {
+): Promise<{ story: Story; access: ChainAccess; open: (actor: ProviderActor) => Promise<Node> }> {
   const { anvil, deployment, provider, contracts, client: wallet, tokenAddress } = world;
   const logger = pino({ level: "silent" });
   const sender = new TransactionSender({ provider, signer: wallet, logger, pollMs: 25 });
@@ -162,7 +183,7 @@ async function raiseCurtain(
     await enrol(world, actor, url);
     return { actor, child, url, dataDir };
   };
-  return { story, open };
+  return { story, access, open };
 }
 
 async function settleAccounts(

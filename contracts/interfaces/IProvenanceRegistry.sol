@@ -51,8 +51,8 @@ struct Holding {
 }
 
 /// @title Provenance: where data came from
-/// @notice Append-only. Records and sets are known by the hash of what they claim. Their edges lead to what was
-/// registered before, so no lineage has a circle. Their registrant can withdraw or supersede them, and nobody can
+/// @notice Append-only. Records and sets are known by the hash of what they claim. Their edges lead to what is
+/// registered already, so no lineage has a circle. Their registrant can withdraw or supersede them, and nobody can
 /// change or erase them. Three things are kept apart: what a registrant claims (records), what others say of it
 /// (attestations), and what the chain itself has seen (time of registration, membership in a set, storage proven by a
 /// market's deals). To be registered, or to be registered first, proves nothing by itself.
@@ -121,7 +121,7 @@ interface IProvenanceRegistry {
     /// @notice The sender has said nothing of it on this topic, or has revoked it.
     error NothingToRevoke(bytes32 subject, address attester, bytes32 topic);
     error NoPiece(bytes32 id);
-    /// @notice The deal is not on the record's piece.
+    /// @notice There is no such deal, or it is not on the record's piece.
     error PieceMismatch(bytes32 id, uint256 dealId);
     error AlreadyLinked(bytes32 id, uint256 dealId);
 
@@ -149,8 +149,9 @@ interface IProvenanceRegistry {
     /// @param signature Over the EIP-712 struct `Anchoring(Anchor anchor,uint64 validUntil)`.
     function anchorFor(Anchor calldata set, uint64 validUntil, bytes calldata signature) external returns (bytes32 id);
 
-    /// @notice Registers a record that was anchored in a set, as of the set's time. Anyone may: its registrant has
-    /// claimed it with the set. From then on it can be a parent, be attested and be linked by itself.
+    /// @notice Registers a record that was anchored in a set, as of the set's time, which may be before that of its
+    /// parents. Anyone may, until the set is withdrawn: its registrant has claimed it with the set. From then on it can
+    /// be a parent, be attested, linked and withdrawn by itself; that the set is withdrawn later does not reach it.
     function registerAnchored(
         Record calldata record,
         Anchor calldata set,
@@ -214,6 +215,7 @@ interface IProvenanceRegistry {
     /// @notice Of the links from place `from` on, `count` at most, those that hold the piece now: the deal, or what it
     /// was moved to, is live and was proven in its last closed window.
     function holdingsOf(bytes32 id, uint256 from, uint256 count) external view returns (Holding[] memory);
-    /// @notice Whether one of the last 64 links holds the piece now.
+    /// @notice Whether one of the last 64 links holds the piece now. Where none does, each costs some 20,000 gas, and
+    /// more where deals were moved.
     function isHeld(bytes32 id) external view returns (bool);
 }

@@ -64,13 +64,17 @@ struct Record {
 /// @param registrant Who claims it: the registrant of every record in it.
 /// @param root Root of the tree over their ids; see `AnchorTree`.
 /// @param count How many records there are, at least 1.
-/// @param license As for a record, of the set as a whole; what a record in it says of itself goes first.
+/// @param parents What the set as a whole came from, as for a record.
+/// @param kind How it came about, likewise.
+/// @param license Likewise; what a record in it says of itself goes first.
 /// @param aiTraining Likewise.
 /// @param manifestHash SHA-256 of a manifest that lies off chain and lists what is in the set; zero: none.
 struct Anchor {
     address registrant;
     bytes32 root;
     uint64 count;
+    Edge[] parents;
+    Kind kind;
     string license;
     AiTraining aiTraining;
     bytes32 manifestHash;
@@ -87,7 +91,8 @@ library Records {
         "string license,uint8 aiTraining,bytes32 manifestHash)Edge(bytes32 parent,uint8 kind)"
     );
     bytes32 private constant ANCHOR_TYPEHASH = keccak256(
-        "Anchor(address registrant,bytes32 root,uint64 count,string license,uint8 aiTraining,bytes32 manifestHash)"
+        "Anchor(address registrant,bytes32 root,uint64 count,Edge[] parents,uint8 kind,string license,uint8 aiTraining,"
+        "bytes32 manifestHash)Edge(bytes32 parent,uint8 kind)"
     );
     bytes32 private constant REGISTRATION_TYPEHASH = keccak256(
         "Registration(Record[] records,uint64 validUntil)Edge(bytes32 parent,uint8 kind)"
@@ -96,7 +101,8 @@ library Records {
     );
     bytes32 private constant ANCHORING_TYPEHASH = keccak256(
         "Anchoring(Anchor anchor,uint64 validUntil)"
-        "Anchor(address registrant,bytes32 root,uint64 count,string license,uint8 aiTraining,bytes32 manifestHash)"
+        "Anchor(address registrant,bytes32 root,uint64 count,Edge[] parents,uint8 kind,string license,uint8 aiTraining,"
+        "bytes32 manifestHash)Edge(bytes32 parent,uint8 kind)"
     );
 
     /// @notice The id of a record, and its ABI encoding, which is what it is an id of:
@@ -136,10 +142,20 @@ library Records {
 
     /// @notice hashStruct(anchor) of EIP-712.
     function _hash(Anchor calldata a) private pure returns (bytes32) {
-        bytes32 license = keccak256(bytes(a.license));
+        bytes32 parents = _hashEdges(a.parents);
         return
             keccak256(
-                abi.encode(ANCHOR_TYPEHASH, a.registrant, a.root, a.count, license, a.aiTraining, a.manifestHash)
+                abi.encode(
+                    ANCHOR_TYPEHASH,
+                    a.registrant,
+                    a.root,
+                    a.count,
+                    parents,
+                    a.kind,
+                    keccak256(bytes(a.license)),
+                    a.aiTraining,
+                    a.manifestHash
+                )
             );
     }
 

@@ -24,6 +24,21 @@ export interface DemoReport {
   readonly conserved: boolean;
   readonly fetchedSha256: string;
   readonly originalSha256: string;
+  readonly provenance: ProvenanceReport;
+}
+
+/** What the client registered, and what verifying it came to. */
+export interface ProvenanceReport {
+  /** Id of the stored file's record. */
+  readonly record: string;
+  /** Id of the record of a file that was made out of it, and is stored as well. */
+  readonly derived: string;
+  /** The stored file was verified: its record's bytes, held and proven in the last closed window, nothing against it. */
+  readonly verified: boolean;
+  /** The derived file was verified likewise, its source included. */
+  readonly derivedVerified: boolean;
+  /** A copy of the stored file with one bit flipped was found to be altered, held against its record. */
+  readonly alteredDetected: boolean;
 }
 
 /** What one account had before and has after. */

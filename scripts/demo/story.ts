@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileBlob, fileSink } from "../../src/client/file-node.js";
 import {
   actOnReplica,
   type ChainAccess,
   cancelRequest,
+  type Deal,
   type HoldfastClient,
   type PostedRequest,
   postRequest,
@@ -13,11 +13,14 @@ import {
   refundRequest,
   requestStatus,
 } from "../../src/client/index.js";
-import { collateralFor, type Due, pricePerPeriodUp, Status } from "../../src/protocol/index.js";
+import { collateralFor, pricePerPeriodUp, Status } from "../../src/protocol/index.js";
+import { Cast, type Node, type Watched } from "./cast.js";
 import { ChainClock } from "./chain-clock.js";
-import type { Child, ChildMessage } from "./child.js";
+import type { ChildMessage } from "./child.js";
+import { sha256 } from "./files.js";
+import { sentence } from "./heard.js";
 import { dollars, type Narrator } from "./report.js";
-import type { ProviderActor, World } from "./world.js";
+import type { World } from "./world.js";
 
 /** How long the clock stands for somebody who has something to do, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -34,24 +37,6 @@ const [START_PRICE, MAX_PRICE] = [500_000n, 2_000_000n];
 /** A provider that keeps nothing loses what so many periods would have paid at the start. */
 const COLLATERAL_PERIODS = 30;
 
-/** A node of the demo. */
-export interface Node {
-  readonly actor: ProviderActor;
-  readonly child: Child;
-  readonly url: string;
-  readonly dataDir: string;
-}
-
-/** A deal of the demo, and who answers for it. */
-interface Watched {
-  readonly id: bigint;
-  readonly node: Node;
-  /** The defaulted deal that it took over from; 0n for an original replica. */
-  readonly slot: bigint;
-  /** The first block at which its deal had defaulted. */
-  defaulted: number | undefined;
-}
-
 export interface StoryOptions {
   readonly world: World;
   readonly client: HoldfastClient;
@@ -66,8 +51,7 @@ export type Outcome = Pick<RequestStatus, "replicasProven" | "repaired"> & { rea
 export class Story {
   readonly #o: StoryOptions;
   readonly #clock: ChainClock;
-  readonly #nodes: Node[] = [];
-  readonly #watched = new Map<bigint, Watched>();
+  readonly #cast = new Cast();
   /** The head up to which a node's filler has done everything. */
   readonly #rested = new Map<string, number>();
   /** Processes that were found gone. */
@@ -81,41 +65,17 @@ export class Story {
 
   /** A provider opens for business. */
   add(node: Node): void {
-    this.#nodes.push(node);
+    this.#cast.nodes.push(node);
     this.#o.narrator.tell(`${node.child.name} serves at ${node.url}, process ${node.child.ready.pid}`);
   }
 
   /** What a child process tells. */
   hear(name: string, message: ChildMessage): void {
-    const { narrator } = this.#o;
     // Two heads may be done with in the wrong order.
     if (message.kind === "rested")
       this.#rested.set(name, Math.max(message.number as number, this.#rested.get(name) ?? 0));
-    if (message.kind === "fetched") {
-      narrator.tell(`${name} fetches the bytes from ${this.#nameAt(message.source as string)} and checks them`);
-    }
-    if (message.kind === "lost") narrator.tell(`${name} is late: somebody else has the replica`);
-    if (message.kind === "filled") {
-      const price = dollars(message.price as bigint);
-      narrator.tell(`${name} proves that it holds the bytes and takes the replica, at ${price} a period`);
-    }
-    if (message.kind === "proven") narrator.tell(`${name} proves window ${message.window}`);
-    if (message.kind === "trouble") narrator.tell(`${name} can't prove window ${message.window}: ${message.code}`);
-    if (message.kind === "settled") this.#hearSettled(message.id as bigint, message.moved as Due);
-    if (message.kind === "repaired") {
-      const what = message.reposted ? "posts the lost replica again" : "finds that the lost replica can't be repaired";
-      narrator.tell(`watcher ${what}`);
-    }
-  }
-
-  #hearSettled(id: bigint, { payment, compensation, bounty, refund }: Due): void {
-    const text = Object.entries({ paid: payment, compensated: compensation, bounty, "given back": refund })
-      .filter(([, amount]) => amount > 0n)
-      .map(([what, amount]) => `${what} ${dollars(amount)}`)
-      .join(", ");
-    this.#o.narrator.tell(
-      `watcher settles the deal with ${this.#watched.get(id)?.node.child.name ?? "somebody"}: ${text}`,
-    );
+    const text = sentence(name, message, this.#cast);
+    if (text !== undefined) this.#o.narrator.tell(text);
   }
 
   /** Posts the request, and lets time pass until three providers hold the file. @param source - where they fetch it */
@@ -138,14 +98,14 @@ export class Story {
     });
     narrator.tell(`commitment ${this.#posted.pieceCid}`);
     narrator.tell(`${REPLICAS} replicas wanted, for ${dollars(startPrice)} a period, rising to ${dollars(maxPrice)}`);
-    await this.#advance(async () => (await this.#status()).replicasFilled === REPLICAS, BLOCKS_TO_FILL);
+    await this.advance(async () => (await this.#status()).replicasFilled === REPLICAS, BLOCKS_TO_FILL);
     return this.#posted;
   }
 
   /** Lets time pass until every replica has this many windows proven and closed. */
   provePeriods(windows: bigint): Promise<void> {
-    return this.#advance(async () => {
-      const live = [...this.#watched.values()].filter(({ node }) => node.child.alive);
+    return this.advance(async () => {
+      const live = [...this.#cast.deals.values()].filter(({ node }) => node.child.alive);
       const views = await Promise.all(live.map(({ id }) => this.#view(id)));
       return views.every(({ standing }) => standing.provenClosed >= windows);
     });
@@ -157,17 +117,17 @@ export class Story {
    */
   async loseProvider(): Promise<void> {
     const { narrator } = this.#o;
-    const lost = [...this.#watched.values()].find(({ node }) => node.child.alive);
+    const lost = [...this.#cast.deals.values()].find(({ node }) => node.child.alive);
     if (!lost) return;
     await lost.node.child.kill();
     await rm(lost.node.dataDir, { recursive: true, force: true });
     narrator.tell(`${lost.node.child.name} is gone, with everything on its disk; its stake and its promise stay`);
     this.#gone.add(lost.node.child.name);
-    const canRepair = () => this.#nodes.some(({ child }) => child.alive && !this.#holds(child.name));
-    await this.#advance(async () => {
+    const canRepair = () => this.#cast.nodes.some(({ child }) => child.alive && !this.#cast.holds(child.name));
+    await this.advance(async () => {
       if (Number((await this.#view(lost.id)).standing.status) !== Status.Defaulted) return false;
       if (!(await this.#isReposted(lost.id))) return false;
-      const newcomers = [...this.#watched.values()].filter(({ slot, node }) => slot !== 0n && node.child.alive);
+      const newcomers = [...this.#cast.deals.values()].filter(({ slot, node }) => slot !== 0n && node.child.alive);
       const views = await Promise.all(newcomers.map(({ id }) => this.#view(id)));
       const proven = views.every(({ standing }) => standing.provenClosed > 0n);
       return proven && (newcomers.some(({ slot }) => slot === lost.id) || !canRepair());
@@ -177,70 +137,107 @@ export class Story {
   /** How the replicas stand now. */
   async outcome(): Promise<Outcome> {
     const { replicasProven, repaired } = await this.#status();
-    const took = [...this.#watched.values()].filter(({ slot }) => slot !== 0n).at(-1);
+    const took = [...this.#cast.deals.values()].filter(({ slot }) => slot !== 0n).at(-1);
     if (!took) return { replicasProven, repaired, repairBlocks: null };
     const { contracts, deployment } = this.#o.world;
     const [proof] = await contracts.market.queryFilter(contracts.market.filters.Proven(took.id), deployment.block);
-    const from = this.#watched.get(took.slot)?.defaulted;
+    const from = this.#cast.deals.get(took.slot)?.defaulted;
     const repairBlocks = proof === undefined || from === undefined ? null : proof.blockNumber - from;
     return { replicasProven, repaired, repairBlocks };
+  }
+
+  /** The client stores another file, by a deal of its own with the provider that ranks best. Gives the deal's id. */
+  async storeBeside(path: string): Promise<bigint> {
+    const { client, narrator } = this.#o;
+    const payload = await fileBlob(path);
+    const maxPricePerPeriod = pricePerPeriodUp(BigInt(payload.size), MAX_PRICE);
+    const { deals } = await client.store(payload, { tier: 0, periods: PERIODS, maxPricePerPeriod });
+    const [{ id, url, terms }] = deals as [Deal];
+    const name = basename(path);
+    this.#cast.enter({ id, slot: 0n, beside: name }, terms.provider);
+    const price = dollars(terms.pricePerPeriod);
+    narrator.tell(`the client stores ${name}: a deal of its own with ${this.#cast.nameAt(url)}, at ${price} a period`);
+    return id;
+  }
+
+  /** The deals that hold replicas now. */
+  async replicaDeals(): Promise<bigint[]> {
+    const { replicas } = await this.#status();
+    return replicas.filter(({ deal }) => deal.status === Status.Open).map(({ deal }) => deal.id);
   }
 
   /** Fetches the file, from those that are gone first, and gives back its sha-256. */
   async fetch(path: string): Promise<string> {
     const { client, narrator } = this.#o;
-    const holders = [...new Set([...this.#watched.values()].map(({ node }) => node))];
+    const holders = [...new Set(this.#cast.replicas.map(({ node }) => node))];
     const urls = holders.sort((a, b) => Number(a.child.alive) - Number(b.child.alive)).map(({ url }) => url);
     const { url, failures } = await client.fetch((this.#posted as PostedRequest).pieceCid, urls, () => fileSink(path));
-    for (const failure of failures) narrator.tell(`${this.#nameAt(failure.url)} has nothing: ${failure.error.message}`);
-    narrator.tell(`${this.#nameAt(url)} serves the file, verified against its commitment`);
+    for (const failure of failures)
+      narrator.tell(`${this.#cast.nameAt(failure.url)} has nothing: ${failure.error.message}`);
+    narrator.tell(`${this.#cast.nameAt(url)} serves the file, verified against its commitment`);
     return sha256(path);
   }
 
   /** The client ends what still runs and takes back what nobody filled; when the last owed period is over, all is settled. */
   async end(): Promise<void> {
-    const { access, world, narrator } = this.#o;
+    const { access, narrator } = this.#o;
     const { id } = this.#posted as PostedRequest;
-    for (const { id: dealId, node } of this.#watched.values()) {
+    for (const { id: dealId, node, beside } of this.#cast.deals.values()) {
       if (Number((await this.#view(dealId)).standing.status) !== Status.Open) continue;
-      await actOnReplica(access, "terminate", id, node.actor.owner.address);
-      narrator.tell(`the client ends the deal with ${node.child.name}: the rest comes back at once`);
+      if (beside === undefined) await actOnReplica(access, "terminate", id, node.actor.owner.address);
+      else await this.#o.client.terminate(dealId);
+      narrator.tell(`the client ends the deal with ${this.#cast.nameOfDeal(dealId)}: the rest comes back at once`);
     }
     const { unfilled, replicas } = await this.#status();
     if (unfilled > 0 || replicas.some(({ waiting }) => waiting)) {
       const lastBlock = await cancelRequest(access, id);
-      await this.#advance(async () => (await this.#clock.now()) > lastBlock);
+      await this.advance(async () => (await this.#clock.now()) > lastBlock);
       narrator.tell(`the client takes back ${dollars(await refundRequest(access, id))} for what nobody filled`);
     }
-    await this.#advance(async () => {
-      const views = await Promise.all([...this.#watched.keys()].map((dealId) => this.#view(dealId)));
+    await this.advance(async () => {
+      const views = await Promise.all([...this.#cast.deals.keys()].map((dealId) => this.#view(dealId)));
       return views.every(({ standing }) => Number(standing.status) >= Status.Completed);
     });
-    for (const { id: dealId, node } of this.#watched.values()) {
-      const { closed } = await world.contracts.requests.replicaOf(dealId);
-      const defaulted = Number((await this.#view(dealId)).standing.status) === Status.Defaulted;
-      if (!closed) await actOnReplica(access, defaulted ? "repair" : "collect", id, node.actor.owner.address);
-    }
+    for (const watched of this.#cast.deals.values()) await this.#takeBack(watched);
   }
 
-  /** Every deal of the request, whoever held it. */
+  /** The client takes what a deal that has ended gives back. */
+  async #takeBack({ id, node, beside }: Watched): Promise<void> {
+    const { access } = this.#o;
+    const { market, requests } = access.contracts;
+    if (beside !== undefined) {
+      await access.sender.send(await market.settle.populateTransaction([id], access.address), "settle a deal");
+      return;
+    }
+    const { closed } = await requests.replicaOf(id);
+    const defaulted = Number((await this.#view(id)).standing.status) === Status.Defaulted;
+    const { id: request } = this.#posted as PostedRequest;
+    if (!closed) await actOnReplica(access, defaulted ? "repair" : "collect", request, node.actor.owner.address);
+  }
+
+  /** Every deal there was, whoever held it. */
   get deals(): readonly bigint[] {
-    return [...this.#watched.keys()];
+    return [...this.#cast.deals.keys()];
   }
 
   /**
    * Block after block until `over`, or until so many have passed; the clock stands while a proof, a slash or a fill is
    * due.
    */
-  async #advance(over: () => Promise<boolean>, blocks = Infinity): Promise<void> {
+  async advance(over: () => Promise<boolean>, blocks = Infinity): Promise<void> {
     for (let passed = 0; passed < blocks; passed++) {
       await this.#discover();
       if (await over()) return;
       await this.#clock.tick();
       await this.#letFill();
-      await this.#discover();
-      for (const watched of this.#watched.values()) await this.#attend(watched);
+      await this.letProve();
     }
+  }
+
+  /** Stands still until everybody has proven what is open, and what is missed is settled. */
+  async letProve(): Promise<void> {
+    await this.#discover();
+    for (const watched of this.#cast.deals.values()) await this.#attend(watched);
   }
 
   /** Notes the deals that filled replicas since. */
@@ -249,10 +246,8 @@ export class Story {
     const { contracts, deployment } = this.#o.world;
     const filter = contracts.requests.filters.Filled(this.#posted.id);
     for (const { args } of await contracts.requests.queryFilter(filter, deployment.block)) {
-      const node = this.#nodes.find(({ actor }) => actor.owner.address === args.provider);
-      if (!node || this.#watched.has(args.dealId)) continue;
-      const { dealId: id, slot } = args;
-      this.#watched.set(id, { id, node, slot, defaulted: undefined });
+      const { dealId: id, slot, provider } = args;
+      this.#cast.enter({ id, slot, beside: undefined }, provider);
     }
   }
 
@@ -261,7 +256,8 @@ export class Story {
     const { unfilled, replicas } = await this.#status();
     if (unfilled === 0 && !replicas.some(({ waiting }) => waiting)) return;
     const head = await this.#clock.now();
-    const atRest = () => this.#nodes.every(({ child }) => !child.alive || (this.#rested.get(child.name) ?? 0) >= head);
+    const atRest = () =>
+      this.#cast.nodes.every(({ child }) => !child.alive || (this.#rested.get(child.name) ?? 0) >= head);
     if (!(await this.#clock.waitFor(atRest, FETCH_MS))) this.#o.narrator.tell("a provider is busy for too long");
   }
 
@@ -272,7 +268,7 @@ export class Story {
     const { standing } = view;
     if (Number(standing.status) === Status.Defaulted && watched.defaulted === undefined) {
       watched.defaulted = await this.#clock.now();
-      narrator.tell(`${node.child.name}'s deal has defaulted: all of its stake in it is gone`);
+      narrator.tell(`the deal with ${this.#cast.nameOfDeal(id)} has defaulted: all of its stake in it is gone`);
     }
     if (standing.missed > view.slashedMisses || (await this.#awaitsRepair(watched))) await this.#letWatch(watched);
     if (!node.child.alive && !this.#gone.has(node.child.name)) {
@@ -283,7 +279,7 @@ export class Story {
     if (!live || standing.open === 0n || view.lastProven >= standing.open || !node.child.alive) return;
     const proven = async () => !node.child.alive || (await this.#view(id)).lastProven >= standing.open;
     if (!(await this.#clock.waitFor(proven, PATIENCE_MS))) {
-      narrator.tell(`${node.child.name} did not prove window ${standing.open}`);
+      narrator.tell(`${node.child.name} did not prove window ${standing.open}${this.#cast.ofFile(id)}`);
     }
   }
 
@@ -296,17 +292,13 @@ export class Story {
     if (!(await this.#clock.waitFor(booked, PATIENCE_MS))) this.#o.narrator.tell("the watcher did not settle a miss");
   }
 
-  async #awaitsRepair({ id, defaulted }: Watched): Promise<boolean> {
-    return defaulted !== undefined && !(await this.#isReposted(id));
+  async #awaitsRepair({ id, beside, defaulted }: Watched): Promise<boolean> {
+    return beside === undefined && defaulted !== undefined && !(await this.#isReposted(id));
   }
 
   /** Whether all that can be done about a defaulted deal was done. */
   async #isReposted(id: bigint): Promise<boolean> {
     return (await this.#o.world.contracts.requests.replicaOf(id)).closed;
-  }
-
-  #holds(name: string): boolean {
-    return [...this.#watched.values()].some(({ node }) => node.child.name === name);
   }
 
   #status(): Promise<RequestStatus> {
@@ -316,15 +308,4 @@ export class Story {
   #view(id: bigint) {
     return this.#o.world.contracts.lens.dealOf(id);
   }
-
-  #nameAt(url: string): string {
-    return this.#nodes.find((each) => url.startsWith(each.url))?.child.name ?? "the client";
-  }
-}
-
-/** sha-256 of a file, in hex. */
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest("hex");
 }

@@ -17,10 +17,17 @@ export interface LogOptions {
 }
 
 const DEFAULT_RANGE = 2_000;
+/** The first of many ranges is short: how close logs lie is known when some have been read. */
+const FIRST_RANGE = 16;
+/** Blocks that are asked for at once all the same: what has come since somebody last looked. */
+const SHORT = 64;
+const GROWTH = 4;
+/** Logs in one answer, about. ethers copies what it has of an answer with each piece that comes, so big ones take long. */
+const WANTED_LOGS = 1_000;
 
 /**
  * The logs of blocks `from` to `to`, both included, in order, a range at a time, each with the last block of its range.
- * A range that the node refuses (too many logs, too many blocks) is halved.
+ * Where logs lie close, ranges are shorter. A range that the node refuses (too many logs, too many blocks) is halved.
  *
  * @throws What the node answers for a single block; the reason of `signal`.
  * @example
@@ -34,9 +41,10 @@ export async function* logsBetween(
   filter: Omit<Filter, "fromBlock" | "toBlock">,
   from: number,
   to: number,
-  { range: most = DEFAULT_RANGE, signal, onRefused }: LogOptions = {},
+  { range: limit = DEFAULT_RANGE, signal, onRefused }: LogOptions = {},
 ): AsyncGenerator<LogRange, void, undefined> {
-  let range = most;
+  let most = limit;
+  let range = Math.min(to - from < SHORT ? SHORT : FIRST_RANGE, most);
   for (let at = from; at <= to; ) {
     signal?.throwIfAborted();
     const end = Math.min(at + range - 1, to);
@@ -45,11 +53,13 @@ export async function* logsBetween(
       logs = await provider.getLogs({ ...filter, fromBlock: at, toBlock: end });
     } catch (error) {
       if (end === at) throw error;
-      range = Math.ceil((end - at + 1) / 2);
+      most = range = Math.ceil((end - at + 1) / 2);
       onRefused?.(error, at, end);
       continue;
     }
     yield { logs, to: end };
     at = end + 1;
+    const fitting = Math.max(1, Math.floor((range * WANTED_LOGS) / Math.max(1, logs.length)));
+    range = Math.min(fitting, range * GROWTH, most);
   }
 }

@@ -74,7 +74,7 @@ export async function claimsFrom(
 }
 
 async function edgeFrom(text: string, of: RecordKind, known: KnownIds): Promise<Edge> {
-  const [id = "", edge = USUAL_EDGE[of]] = text.split(":");
+  const [, id = "", edge = USUAL_EDGE[of]] = /^([^:]*)(?::(.*))?$/s.exec(text) ?? [];
   const kind = EDGE_KINDS.find((each) => each === edge);
   if (kind !== undefined) return { parent: await recordIdFrom(id, known), kind };
   throw new HoldfastError("INVALID_EDGE", `${edge} is no kind of edge`, `use one of ${EDGE_KINDS.join(", ")}`);

@@ -15,6 +15,7 @@ import { chainIdAt } from "../chain/provider.js";
 import { TransactionSender } from "../chain/sender.js";
 import { type ChainAccess, HoldfastClient } from "../client/index.js";
 import { HoldfastError } from "../errors.js";
+import { printableLines } from "./printable.js";
 import { ROOT } from "./root.js";
 
 /** The options that {@link chainCommand} gives a command. */
@@ -99,7 +100,7 @@ export async function withClient<T>(flags: ChainFlags, act: (session: Session) =
 
 /** What goes on meanwhile: on standard error, so that the result has standard output for itself. */
 export function tell(text: string): void {
-  console.error(text);
+  console.error(printableLines(text));
 }
 
 /** Prints a command's result: as one line of JSON with `--json` (bigint as decimal strings), as lines otherwise. */

@@ -1,6 +1,6 @@
 /** The commands that change a deal together with a provider. */
 import { type Command, Option } from "commander";
-import { fileBlob } from "../client/file-node.js";
+import { fileBlob } from "../client/blob-node.js";
 import {
   type AmendStep,
   amendDeal,

@@ -7,7 +7,7 @@ export function demoCommand(): Command {
   return new Command("demo")
     .description(
       "have FILE kept by three providers on a chain of this machine's own, lose one of them for good, see it slashed, the " +
-        "client compensated and its replica taken over by a fourth, and fetch the file back",
+        "client compensated and its replica taken over by a fourth, verify where the file came from, and fetch it back",
     )
     .argument("[file]", "the file to store; a picture made on the spot where none is named")
     .option("--json", "print one JSON object last on standard output, the story on standard error")

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { fileSink } from "../client/file-node.js";
+import { fileSink } from "../client/blob-node.js";
 import { holders, type Retrieval, retrieve } from "../client/index.js";
 import { HoldfastError } from "../errors.js";
 import { splitPath } from "../piece/car/index.js";

@@ -5,7 +5,8 @@
  */
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { fileSink, fileSpool, readFolder, type Unpacked, unpackFolder } from "../client/file-node.js";
+import { fileSink } from "../client/blob-node.js";
+import { fileSpool, readFolder } from "../client/folder-node.js";
 import {
   type AmendedFolder,
   type AmendOptions,
@@ -15,6 +16,7 @@ import {
   retrieve,
   withPacked,
 } from "../client/index.js";
+import { type Unpacked, unpackFolder } from "../client/unpack-node.js";
 import {
   type CarSpool,
   compareNames,

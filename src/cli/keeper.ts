@@ -1,7 +1,8 @@
 /** The commands that run an owner's keepers. */
 import { type Command, Option } from "commander";
-import { keyFromKeyring, type LockedManifest, openManifest } from "../client/file-node.js";
 import { dealIdFrom, dealIdText, statusName } from "../client/index.js";
+import { keyFromKeyring } from "../client/replicas/keyring-node.js";
+import { type LockedManifest, openManifest } from "../client/replicas/manifest-node.js";
 import { FundingKeeper, type KeptFile, ReplicasKeeper } from "../keeper/index.js";
 import {
   type ChainFlags,

@@ -1,26 +1,29 @@
 /** The commands that show records and where they came from. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
 import { NO_HASH } from "../protocol/index.js";
 import { ProvenanceBook } from "../provenance/book.js";
 import { holdingsOf } from "../provenance/evidence.js";
 import { shortId } from "../provenance/findings.js";
-import type { Known } from "../provenance/known.js";
+import { counts, type Known } from "../provenance/known.js";
 import {
   countLineage,
   drawLineage,
   type Lineage,
+  type LineageEdge,
   lineageJson,
   lineageOf,
   provJson,
 } from "../provenance/lineage/index.js";
+import { conflict, readLicense } from "../provenance/rights/index.js";
 import { idsIn, recordIdFrom } from "./claims.js";
 import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
 import { printable } from "./printable.js";
 import { historyLines, holdingLines, knownLines, knownReport, saidLines } from "./record-report.js";
+import { parseAddress } from "./values.js";
 
 const ID_HELP = "id of the record or set, or its first digits where they name one";
 
@@ -29,28 +32,35 @@ export function showCommand(): Command {
   return chainCommand("show")
     .description("print what is claimed of a record or set, what others say of it, and who holds it")
     .argument("<id>", ID_HELP)
-    .action((text: string, flags: ChainFlags) =>
+    .addOption(attesterOption())
+    .action((text: string, flags: AttesterFlags) =>
       withChain(flags, async (chain) => {
         const book = await ProvenanceBook.open(chain);
         const known = knownBy(await recordIdFrom(text, idsIn(book)), book);
         const registeredAt = Number((await chain.contracts.provenance.stateOf(known.id)).registeredAt);
         const pieceId = known.form === "record" ? known.record.pieceId : NO_HASH;
         const holdings = await holdingsOf(chain, known.id, pieceId);
-        const { nodes } = lineageOf(book.known, known.id, await chainTime(chain.provider));
+        const now = await chainTime(chain.provider);
+        const { nodes } = lineageOf(book.known, known.id, now, options(flags));
         const history = nodes.filter(({ relation }) => relation !== "descendant");
+        // All that was ever said for programs, what counts now for people.
         printResult(flags, { ...knownReport(known, registeredAt), said: known.said, holdings }, () => [
           `${known.form === "set" ? "Set" : "Record"} ${known.id}`,
           ...(known.form === "record" ? [`sha-256     ${known.record.contentHash.slice(2)}`] : []),
           ...knownLines(known, registeredAt),
           ...historyLines(history),
-          ...saidLines(known.said),
+          ...saidLines(known.said.filter((said) => counts(said, now))),
           ...(known.form === "record" ? holdingLines(holdings) : []),
         ]);
       }),
     );
 }
 
-interface LineageFlags extends ChainFlags {
+interface AttesterFlags extends ChainFlags {
+  readonly attester?: readonly string[];
+}
+
+interface LineageFlags extends AttesterFlags {
   readonly svg?: string;
   readonly prov?: string;
 }
@@ -60,15 +70,16 @@ export function lineageCommand(): Command {
   return chainCommand("lineage")
     .description("print what a record came from and what was made of it, or draw it")
     .argument("<id>", ID_HELP)
+    .addOption(attesterOption())
     .option("--svg <file>", "draw it, as SVG")
     .option("--prov <file>", "write it as W3C PROV-JSON")
     .action((text: string, flags: LineageFlags) =>
       withChain(flags, async (chain) => {
         const book = await ProvenanceBook.open(chain);
         const { id } = knownBy(await recordIdFrom(text, idsIn(book)), book);
-        const lineage = lineageOf(book.known, id, await chainTime(chain.provider));
+        const lineage = lineageOf(book.known, id, await chainTime(chain.provider), options(flags));
         const { chainId, provenance: registry } = chain.deployment;
-        if (flags.svg !== undefined) await write(flags.svg, drawLineage(lineage));
+        if (flags.svg !== undefined) await write(flags.svg, drawLineage(lineage, { conflicts: conflictsOf(lineage) }));
         if (flags.prov !== undefined) {
           await write(flags.prov, `${JSON.stringify(provJson(lineage, { chainId, registry }), null, 2)}\n`);
         }
@@ -96,6 +107,27 @@ function lineageLines(lineage: Lineage, { svg, prov }: LineageFlags): string[] {
     `${ancestors} it came from, ${descendants} made of it, ${tainted} tainted`,
     ...[svg, prov].filter((file) => file !== undefined).map((file) => `written   ${resolve(file)}`),
   ];
+}
+
+/** Edges over which licences don't go together, but for those within one hand. */
+function conflictsOf({ nodes, edges }: Lineage): Pick<LineageEdge, "child" | "parent">[] {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  return edges.filter(({ child, parent, kind }) => {
+    const [from, to] = [byId.get(parent), byId.get(child)];
+    if (kind === "member" || !from?.claim || !to?.claim) return false;
+    if (from.known?.registrant === to.known?.registrant) return false;
+    const licenses = [readLicense(from.claim.license), readLicense(to.claim.license)] as const;
+    return conflict(...licenses, kind, to.claim.kind)?.severity === "conflict";
+  });
+}
+
+function attesterOption(): Option {
+  const addresses = (text: string, before: readonly string[] = []) => [...before, parseAddress(text)];
+  return new Option("--attester <address>", "only disputes of this account; may be repeated").argParser(addresses);
+}
+
+function options({ attester }: AttesterFlags): { attesters?: readonly string[] } {
+  return attester === undefined ? {} : { attesters: attester };
 }
 
 function knownBy(id: string, { known }: ProvenanceBook): Known {

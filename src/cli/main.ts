@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import dotenv from "dotenv";
 import manifest from "../../package.json" with { type: "json" };
 import { HoldfastError } from "../errors.js";
+import { printableLines } from "./printable.js";
 import { ROOT } from "./root.js";
 
 /** A command of the program. Its module is loaded only when the command line asks for it, so that starting is quick. */
@@ -142,7 +143,7 @@ const ENTRIES: readonly Entry[] = [
   {
     path: ["provenance", "register"],
     summary: "claim where a file or a folder came from",
-    load: async () => (await import("./provenance.js")).registerCommand(),
+    load: async () => (await import("./register.js")).registerCommand(),
   },
   {
     path: ["provenance", "attest"],
@@ -168,6 +169,21 @@ const ENTRIES: readonly Entry[] = [
     path: ["provenance", "link"],
     summary: "name the deals that hold a record's piece",
     load: async () => (await import("./provenance.js")).linkCommand(),
+  },
+  {
+    path: ["provenance", "prove"],
+    summary: "write the proof that a file is in an anchored folder",
+    load: async () => (await import("./membership.js")).proveCommand(),
+  },
+  {
+    path: ["provenance", "publish"],
+    summary: "register a file of an anchored folder by itself",
+    load: async () => (await import("./membership.js")).publishCommand(),
+  },
+  {
+    path: ["provenance", "manifest"],
+    summary: "print what a manifest says, and check it",
+    load: async () => (await import("./manifest.js")).manifestCommand(),
   },
   {
     path: ["provenance", "show"],
@@ -203,6 +219,11 @@ const ENTRIES: readonly Entry[] = [
     path: ["bench", "anchor"],
     summary: "measure claiming a folder of many files",
     load: async () => (await import("./bench-anchor.js")).benchAnchorCommand(),
+  },
+  {
+    path: ["bench", "lineage"],
+    summary: "measure reading and drawing a lineage of many records",
+    load: async () => (await import("./bench-lineage.js")).benchLineageCommand(),
   },
   {
     path: ["bench", "gas"],
@@ -267,7 +288,8 @@ function printError(error: unknown): void {
   const known = error instanceof HoldfastError;
   const message = error instanceof Error ? error.message : String(error);
   const hint = known ? error.hint : "this is a defect in Holdfast: please report it with what HOLDFAST_DEBUG=1 prints";
-  console.error(`error: ${message}\nhint: ${hint}`);
+  // Errors quote files, nodes and chains: strangers.
+  console.error(printableLines(`error: ${message}\nhint: ${hint}`));
   if (process.env.HOLDFAST_DEBUG === "1") console.error(error);
 }
 

@@ -17,6 +17,9 @@ const MOST_SOURCES = 20;
 /** Statements of others that are told one by one. */
 const MOST_SAID = 20;
 
+/** Unix seconds from which on a year has more digits, up to far beyond what a Date can have. */
+const YEAR_10000 = 253_402_300_800;
+
 /** A value as JSON has it, but for bigint, which `printResult` writes as decimal strings. */
 export interface KnownReport {
   readonly id: string;
@@ -90,7 +93,7 @@ export function historyLines([, ...sources]: readonly LineageNode[]): string[] {
     const licence = claim?.license ? `, ${printable(claim.license)}` : "";
     const use = claim && claim.aiTraining !== "unstated" ? `, AI training ${claim.aiTraining}` : "";
     const by = known === undefined ? "" : ` by ${known.registrant}`;
-    return `${"  ".repeat(Math.min(depth, 8) - 1)}${shortId(id)} ${claim?.kind ?? "?"}${licence}${use}${by}: ${state}`;
+    return `${"  ".repeat(Math.min(depth, 8) - 1)}${id} ${claim?.kind ?? "?"}${licence}${use}${by}: ${state}`;
   });
   const more = sources.length - lines.length;
   return [...lines, ...(more > 0 ? [`and ${more} more`] : [])].map(
@@ -98,15 +101,17 @@ export function historyLines([, ...sources]: readonly LineageNode[]): string[] {
   );
 }
 
-/** What others say, the latest last. */
+/** What others say, disputes first, then the latest. */
 export function saidLines(said: readonly Said[]): string[] {
-  const lines = said.slice(-MOST_SAID).map(({ attester, topic, verdict, reason, expires }) => {
+  // Disputes first: any number of statements can be bought to bury one.
+  const ordered = [...said].reverse().sort((a, b) => a.verdict.localeCompare(b.verdict));
+  const lines = ordered.slice(0, MOST_SAID).map(({ attester, topic, verdict, reason, expires }) => {
     const about = topic === NO_HASH ? "" : ` (${topicText(topic)})`;
     const until = expires === 0n ? "" : `, until ${timeText(Number(expires))}`;
     return `${attester} ${verdict}${about}${until}: ${reasonText(reason)}`;
   });
   const more = said.length - lines.length;
-  const all = [...lines, ...(more > 0 ? [`and ${more} before`] : [])];
+  const all = [...lines, ...(more > 0 ? [`and ${more} more`] : [])];
   return all.map((line, i) => `${i === 0 ? "others say" : ""}`.padEnd(12) + line);
 }
 
@@ -115,7 +120,8 @@ export function holdingLines(holdings: readonly Holding[]): string[] {
   if (holdings.length === 0) return ["held by     nobody that a live deal shows"];
   return holdings.map(({ provider, url, dealId, lastProvenAt, lastProvenEpoch }, i) => {
     const where = url === "" ? "" : ` at ${printable(url)}`;
-    const proof = `last proven ${timeText(lastProvenAt)} (block ${lastProvenEpoch})`;
+    const when = lastProvenAt === 0 ? "" : ` ${timeText(lastProvenAt)}`;
+    const proof = `last proven${when} (block ${lastProvenEpoch})`;
     return `${(i === 0 ? "held by" : "").padEnd(12)}${provider}${where}, ${proof}, deal ${shortId(`0x${dealId.toString(16).padStart(64, "0")}`)}`;
   });
 }
@@ -129,8 +135,7 @@ export function findingLines(findings: readonly Finding[]): string[] {
 
 /** `2026-11-28 17:03:11 UTC`. @param seconds - Unix seconds */
 export function timeText(seconds: number): string {
-  // Far beyond what a Date can have.
-  if (!(seconds < 8.64e12)) return `second ${seconds}`;
+  if (seconds >= YEAR_10000) return `second ${seconds}`;
   return `${new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 

@@ -7,15 +7,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
-import {
-  addToKeyring,
-  fileBlob,
-  fileSink,
-  keyFromKeyring,
-  lockManifest,
-  readManifest,
-  writeManifest,
-} from "../client/file-node.js";
+import { fileBlob, fileSink } from "../client/blob-node.js";
 import {
   type DealWishes,
   dealIdText,
@@ -25,6 +17,8 @@ import {
   type StoreStep,
   storeUnique,
 } from "../client/index.js";
+import { addToKeyring, keyFromKeyring } from "../client/replicas/keyring-node.js";
+import { lockManifest, readManifest, writeManifest } from "../client/replicas/manifest-node.js";
 import { HoldfastError } from "../errors.js";
 import { type ChainFlags, type Session, tell, withChain } from "./context.js";
 

@@ -1,6 +1,6 @@
 /** The commands about requests of the open market. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { fileBlob } from "../client/file-node.js";
+import { fileBlob } from "../client/blob-node.js";
 import {
   actOnReplica,
   cancelRequest,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { CID } from "multiformats/cid";
-import { fileBlob } from "../client/file-node.js";
+import { fileBlob } from "../client/blob-node.js";
 import {
   type AmendStep,
   type Deal,
@@ -18,7 +18,7 @@ import { withClaims } from "./claims.js";
 import { chainCommand, printResult, type Session, tell, withClient } from "./context.js";
 import { isFolder, type PackFlags, storeFolderInto, withPackedFolder } from "./folders.js";
 import { type KeyringFlags, storedLines, storeReplicas, type UniqueReport, withKeyring } from "./replicas.js";
-import { registerStored, type StoredClaimFlags, storedClaims } from "./stored-record.js";
+import { noteRecord, registerStored, type StoredClaimFlags, storedClaims } from "./stored-record.js";
 import { parseAmountOf, readToken } from "./tokens.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
@@ -170,6 +170,7 @@ async function storeFile(path: string, flags: StoreFlags): Promise<StoreReport> 
     const claims = await storedClaims(session, flags);
     const { pieceCid, deals } = await storePayload(session, payload, flags);
     const record = await registerStored(session, payload, claims, deals);
+    if (record !== undefined) await noteRecord(session, path, record);
     const report = { file: resolve(path), bytes: payload.size, pieceCid, deals: reportDeals(deals) };
     return { ...report, ...(record !== undefined && { record }) };
   });

@@ -5,7 +5,9 @@
  */
 import { hexlify } from "ethers";
 import type { CID } from "multiformats/cid";
+import { ask } from "../client/funds.js";
 import { type Claims, type Deal, linkDeals, recordOf, registerRecord } from "../client/index.js";
+import { writeNote } from "../client/note-node.js";
 import { HoldfastError } from "../errors.js";
 import { ProvenanceBook } from "../provenance/book.js";
 import { type Content, contentOf } from "../provenance/content.js";
@@ -22,48 +24,72 @@ export interface StoredClaimFlags extends ClaimFlags {
  *
  * @throws HoldfastError `INVALID_LICENSE`, `INVALID_EDGE`, `UNKNOWN_RECORD`, …
  */
-export async function storedClaims({ chain }: Session, flags: StoredClaimFlags): Promise<Claims | undefined> {
+export async function storedClaims(
+  { chain }: Pick<Session, "chain">,
+  flags: StoredClaimFlags,
+): Promise<Claims | undefined> {
   if (!flags.provenance) return undefined;
   const claims = await claimsFrom(flags, async () => (await ProvenanceBook.open(chain)).known.keys());
   for (const { parent } of claims.parents) {
-    if ((await chain.contracts.provenance.stateOf(parent)).form !== 0n) continue;
+    const { form } = await ask("read a record", chain.contracts.provenance.stateOf(parent));
+    if (form !== 0n) continue;
     throw new HoldfastError("UNKNOWN_RECORD", `there is no record or set ${parent} here`, "check the id of the parent");
   }
   return claims;
 }
 
 /**
- * Registers what was stored and links it to its deals. What is stored is paid for: that it could not be registered is
- * told, and no error.
+ * Registers what was stored and links it to its deals. What is stored is paid for: that it could not be registered, or
+ * linked, is told, and no error.
  *
  * @param root - of a folder
  * @returns the record's id; undefined where there is none
  */
 export async function registerStored(
-  { access }: Session,
+  { access }: Pick<Session, "access">,
   payload: Blob | Content,
   claims: Claims | undefined,
   deals: readonly Pick<Deal, "id">[],
   root?: CID,
 ): Promise<string | undefined> {
   if (claims === undefined) return undefined;
-  try {
+  const register = async () => {
     const content = payload instanceof Blob ? await contentOf(payload) : payload;
     const cid = root === undefined ? {} : { cid: hexlify(root.bytes) };
-    const record = recordOf(access.address, content, { ...claims, ...cid });
-    const { id } = await registerRecord(access, record);
-    tell(`record ${id} says where it came from`);
-    if (deals.length > 0) {
-      await linkDeals(
-        access,
-        record,
-        deals.map((deal) => deal.id),
-      );
-    }
-    return id;
+    return registerRecord(access, recordOf(access.address, content, { ...claims, ...cid }));
+  };
+  const registered = await orTell("it is stored, and not registered", "register", register);
+  if (registered === undefined) return undefined;
+  const { id, record } = registered;
+  tell(`record ${id} says where it came from`);
+  const ids = deals.map((deal) => deal.id);
+  await orTell("it is registered, and not linked to its deals", "link", () => linkDeals(access, record, ids));
+  return id;
+}
+
+async function orTell<T>(outcome: string, command: string, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    tell(`it is stored, and not registered: ${error.message}; see \`holdfast provenance register\``);
+    tell(`${outcome}: ${error.message}; see \`holdfast provenance ${command}\``);
+    return undefined;
+  }
+}
+
+/**
+ * Notes a file's record beside it, so that `verify` knows what the file should be. It is registered: that it can't be noted is
+ * told, and no error.
+ *
+ * @returns where it is noted; undefined where it is not
+ */
+export async function noteRecord({ chain }: Session, path: string, id: string): Promise<string | undefined> {
+  const { chainId, provenance: registry } = chain.deployment;
+  try {
+    return await writeNote(path, { chainId, registry }, id);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    tell(`${error.message}: note the record's id yourself`);
     return undefined;
   }
 }

@@ -43,7 +43,7 @@ export interface VerifiedReport {
   readonly sha256: string;
   readonly bytes: bigint;
   readonly pieceId: string;
-  /** Where altered: the record or set that it was held against. */
+  /** What it was said to be of, and is not: a record, or a set. */
   readonly against?: KnownReport;
   /** Everybody's records of these bytes. */
   readonly records: readonly (KnownReport &
@@ -53,6 +53,8 @@ export interface VerifiedReport {
       readonly sources: readonly { readonly id: string; readonly depth: number; readonly state: string }[];
     })[];
   readonly moreRecords: number;
+  /** Records of these bytes that do not count, by `--record` or `--registrant`. */
+  readonly otherRecords: number;
   readonly credentials?: FileReport["credentials"];
   /** About the bytes, whatever the record. */
   readonly findings: readonly Finding[];
@@ -60,12 +62,18 @@ export interface VerifiedReport {
 
 /** Exit statuses: what a script that asks wants to know. */
 const STATUS: Readonly<Record<Outcome, number>> = { verified: 0, warning: 2, altered: 1, unknown: 1 };
-const HEADLINE: Readonly<Record<Outcome, string>> = {
+const HEADLINES: Readonly<Record<Outcome, string>> = {
   verified: "VERIFIED: these are the bytes that the record is about, and nothing speaks against it",
   warning: "VERIFIED, WITH A WARNING: these are the bytes that the record is about, but read on",
   altered: "ALTERED: these are not the bytes of the record that they were held against",
   unknown: "UNKNOWN: nobody has registered these bytes",
 };
+
+const HELP = `
+What a file should be, where it was altered, is known from --record, from the note FILE.provenance.json beside it, from the
+set file and manifest of a folder that it is in, or from content credentials (C2PA) within it.
+
+Exit status: 0 verified, 1 altered, unknown or failed, 2 verified with a warning.`;
 
 /** `holdfast verify FILE|CID [--record ID] [--registrant A] [--attester A] [--set F] [--proof F] [--trust PEM]`. */
 export function verifyCommand(): Command {
@@ -83,7 +91,7 @@ export function verifyCommand(): Command {
     .option("--set <file>", "the set file of a folder that it is in; the one beside such a folder by default")
     .addOption(new Option("--proof <file>", "the file's proof that it is in a set").conflicts("set"))
     .option("--trust <pem>", "certificates that signers of content credentials (C2PA) have to lead to")
-    .addHelpText("after", "\nExit status: 0 verified, 1 altered, unknown or failed, 2 verified with a warning.")
+    .addHelpText("after", HELP)
     .action((subject: string, flags: VerifyFlags) =>
       withChain(flags, async (chain) => {
         const report = await verifySubject(chain, subject, flags);
@@ -107,12 +115,16 @@ async function verifySubject(chain: Chain, subject: string, flags: VerifyFlags):
       ...(trustAnchors !== undefined && { trustAnchors }),
     });
   }
-  tell("fetching what it names from whoever holds it");
-  const { content, url, records } = await fetchContent(chain, book, subject);
+  tell("there is no such file: fetching what it names as a CID from whoever holds it");
+  const { content, url, records, checked } = await fetchContent(chain, book, subject);
   // Bytes under a CID that a record names, and not the record's: it was never about them.
   const against = options.against ?? records[0]?.id;
   const report = await verifyContent(chain, book, content, { ...options, ...(against !== undefined && { against }) });
-  return { ...report, url, credentials: undefined, findings: [] };
+  if (checked) return { ...report, url, credentials: undefined };
+  const message = "a record says that these bytes are what the CID names; that was not checked, and anybody can say so";
+  const findings = [...report.findings, { level: "warning", code: "CID_UNCHECKED", message } as const];
+  const outcome = report.outcome === "verified" ? "warning" : report.outcome;
+  return { ...report, outcome, findings, url, credentials: undefined };
 }
 
 async function optionsFrom(
@@ -124,16 +136,19 @@ async function optionsFrom(
   if (id !== undefined && !book.known.has(id)) {
     throw new HoldfastError("UNKNOWN_RECORD", `there is no record ${id} here`, "check the id, and the chain");
   }
+  // That a file is not of a record shows that it was altered; that it is in no set that is at hand shows nothing.
+  const isRecord = id !== undefined && book.known.get(id)?.form === "record";
   return {
     now: await chainTime(provider),
-    ...(id !== undefined && { only: [id], against: id }),
+    ...(id !== undefined && { only: [id] }),
+    ...(isRecord && { against: id }),
     ...(registrant !== undefined && { registrants: registrant }),
     ...(attester !== undefined && { attesters: attester }),
   };
 }
 
 function jsonOf(subject: string, report: Verified): VerifiedReport {
-  const { outcome, content, against, records, more, credentials, findings, url } = report;
+  const { outcome, content, against, records, more, others, credentials, findings, url } = report;
   return {
     outcome,
     subject: url === undefined ? resolve(subject) : subject,
@@ -149,16 +164,18 @@ function jsonOf(subject: string, report: Verified): VerifiedReport {
       sources: history.slice(1).map(({ id, depth, state }) => ({ id, depth, state })),
     })),
     moreRecords: more,
+    otherRecords: others,
     ...(credentials === undefined ? {} : { credentials }),
     findings,
   };
 }
 
 function linesOf(subject: string, report: Verified): string[] {
-  const { outcome, content, against, records, more, credentials, findings, url } = report;
+  const { content, against, records, more, others, credentials, findings, url } = report;
+  const claimants = new Set(records.map(({ known }) => known.registrant)).size;
   return [
     `${printable(subject)}`,
-    HEADLINE[outcome],
+    headline(report),
     "",
     `sha-256     ${content.contentHash.slice(2)}`,
     `size        ${content.size} bytes`,
@@ -170,8 +187,18 @@ function linesOf(subject: string, report: Verified): string[] {
     ...(more > 0
       ? ["", `There are ${more} more records of these bytes: name the ones to believe with --registrant.`]
       : []),
-    ...(records.length > 1 ? ["", "Several accounts claim these bytes. To be the first proves nothing."] : []),
+    ...(others > 0 ? ["", `There are ${others} other records of these bytes, of which none counts here.`] : []),
+    ...(claimants > 1 ? ["", `${claimants} accounts claim these bytes. To be the first proves nothing.`] : []),
   ];
+}
+
+function headline({ outcome, against, others }: Verified): string {
+  if (outcome === "altered" && against === undefined) {
+    return "ALTERED: its own content credentials say that it was changed since they were made";
+  }
+  return outcome === "unknown" && others > 0
+    ? "UNKNOWN: no record that counts here is of these bytes"
+    : HEADLINES[outcome];
 }
 
 function credentialLines({
@@ -190,7 +217,7 @@ function againstLines(known: VerifyReportAgainst): string[] {
   const what = known.form === "set" ? "set" : "record";
   const expected =
     known.form === "record"
-      ? [`it has     sha-256 ${known.record.contentHash.slice(2)}, ${known.record.size} bytes`]
+      ? [`it has      sha-256 ${known.record.contentHash.slice(2)}, ${known.record.size} bytes`]
       : [];
   return ["", `Held against ${what} ${known.id}`, ...expected, `claimed by  ${known.registrant}`];
 }

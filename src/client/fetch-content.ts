@@ -6,16 +6,14 @@
 import { getBytes, hexlify } from "ethers";
 import { CID } from "multiformats/cid";
 import { HoldfastError } from "../errors.js";
-import { type Commitment, decodePieceCid } from "../piece/index.js";
+import { type Commitment, decodePieceCid, encodePieceCid, leafCountOf } from "../piece/index.js";
 import { pieceIdOf, rawCidOf } from "../protocol/index.js";
 import type { ProvenanceBook } from "../provenance/book.js";
 import { type Content, ContentHasher } from "../provenance/content.js";
-import { holdingsOf } from "../provenance/evidence.js";
 import type { KnownRecord } from "../provenance/known.js";
+import { MAX_RECORDS } from "../provenance/verify.js";
 import type { DealReader } from "./deals.js";
-import { ask } from "./funds.js";
-import { holders } from "./history.js";
-import { askPieceCid } from "./providers.js";
+import { DealHistory, holders, holdersAmong, type PastDeal } from "./history.js";
 import { retrieve, type Sink } from "./retrieve.js";
 
 /** Bytes that were fetched, and who served them. */
@@ -24,38 +22,76 @@ export interface FetchedContent {
   readonly url: string;
   /** Records that the CID led to, whether or not the bytes are theirs. */
   readonly records: readonly KnownRecord[];
+  /**
+   * Whether the bytes hash to the CID. Any other one names blocks that bytes were split into: that these are the bytes is
+   * only what the records say, and anybody can register one that says so.
+   */
+  readonly checked: boolean;
 }
 
 /**
  * Fetches what a CID names and hashes it: a PieceCID from the piece's holders, any other CID by way of the records that
- * name it and the deals that hold their pieces.
+ * name it, from the holders of their pieces. Whoever serves other bytes, or nothing, is passed over for the next.
  *
- * @throws HoldfastError `INVALID_CID`, `UNKNOWN_CID` where no record names it, `NOT_HELD` where no live deal holds what
- *   does, `PIECE_UNAVAILABLE`
+ * @throws HoldfastError `INVALID_CID`, `UNKNOWN_CID` where no record names it, `NOT_HELD` where no deal ever was on the piece
+ *   of one that does, `PIECE_UNAVAILABLE` where nobody serves it
  * @throws ChainError where the chain can't be asked
  */
 export async function fetchContent(reader: DealReader, book: ProvenanceBook, cid: string): Promise<FetchedContent> {
   const piece = pieceOf(cid);
   if (piece !== undefined) {
     const records = book.records(({ record }) => record.pieceId === pieceIdOf(piece));
-    return { ...(await fetchPiece(cid, await holders(reader, piece))), records };
+    return { ...(await fetchPiece(cid, await holders(reader, piece))), records, checked: true };
   }
-  const bytes = cidBytes(cid);
-  const records = book.records(({ record }) => record.cid === bytes || rawCidOf(record.contentHash) === bytes);
+  const named = cidOf(cid);
+  const records = recordsNaming(book, named);
   if (records.length === 0) {
     throw new HoldfastError("UNKNOWN_CID", `no record names ${cid}`, "verify the file itself, or its PieceCID");
   }
-  for (const { id, record } of records) {
-    for (const { dealId, url } of await holdingsOf(reader, id, record.pieceId)) {
-      const { root, leafCount } = await ask("read a deal", reader.contracts.lens.dealOf(dealId));
-      const pieceCid = await askPieceCid(url, getBytes(root), leafCount);
-      return { ...(await fetchPiece(pieceCid, [url])), records };
+  const deals = await new DealHistory(reader).deals(() => true);
+  const failures: string[] = [];
+  for (const { pieceCid, root, leafCount } of storedPieces(records, deals)) {
+    try {
+      const fetched = await fetchPiece(pieceCid, await holdersAmong(reader, deals, { root, leafCount }));
+      return { ...fetched, records, checked: rawCidOf(fetched.content.contentHash) === hexlify(named.bytes) };
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== "PIECE_UNAVAILABLE") throw error;
+      failures.push(error.message);
     }
   }
-  throw new HoldfastError("NOT_HELD", `no live deal holds what ${cid} names`, "verify a copy of the file");
+  const hint = "verify a copy of the file";
+  if (failures.length === 0) throw new HoldfastError("NOT_HELD", `no deal holds what ${cid} names`, hint);
+  throw new HoldfastError("PIECE_UNAVAILABLE", failures.join("; "), hint);
 }
 
-async function fetchPiece(pieceCid: string, urls: readonly string[]): Promise<Omit<FetchedContent, "records">> {
+/** Of a raw CID, which is a hash of the bytes, only the records of these bytes: another one that names it is wrong. */
+function recordsNaming(book: ProvenanceBook, cid: CID): readonly KnownRecord[] {
+  const bytes = hexlify(cid.bytes);
+  const digest = hexlify(cid.multihash.digest);
+  if (rawCidOf(digest) === bytes) return book.ofContent(digest);
+  return book.records(({ record }) => hexlify(inVersion1(record.cid)) === bytes);
+}
+
+/** The pieces of records as far as deals know them, by the PieceCIDs that payloads of the records' sizes have. */
+function storedPieces(records: readonly KnownRecord[], deals: readonly PastDeal[]) {
+  const roots = new Map(deals.flatMap(({ next, ...deal }) => [deal, ...(next ? [next] : [])]).map(byPieceId));
+  const pieces = new Map<string, { pieceCid: string; root: Uint8Array; leafCount: bigint }>();
+  for (const { record } of records.slice(0, MAX_RECORDS)) {
+    const piece = roots.get(record.pieceId);
+    // A piece of another length can't be of the record's bytes.
+    if (piece === undefined || record.size === 0n || leafCountOf(record.size) !== piece.leafCount) continue;
+    const root = getBytes(piece.root);
+    const pieceCid = encodePieceCid({ root, payloadSize: record.size }).toString();
+    pieces.set(pieceCid, { pieceCid, root, leafCount: piece.leafCount });
+  }
+  return pieces.values();
+}
+
+function byPieceId<T extends { readonly root: string; readonly leafCount: bigint }>(piece: T): [string, T] {
+  return [pieceIdOf(piece), piece];
+}
+
+async function fetchPiece(pieceCid: string, urls: readonly string[]): Promise<Pick<FetchedContent, "content" | "url">> {
   const { value, url } = await retrieve(pieceCid, urls, hashingSink);
   return { content: value, url };
 }
@@ -74,10 +110,21 @@ function pieceOf(cid: string): Commitment | undefined {
   }
 }
 
-function cidBytes(cid: string): string {
+/** In version 1: a CID of version 0 names the same. */
+function cidOf(text: string): CID {
   try {
-    return hexlify(CID.parse(cid).bytes);
+    return CID.parse(text).toV1();
   } catch (cause) {
-    throw new HoldfastError("INVALID_CID", `${cid.slice(0, 100)} is no CID`, "name a file, or a CID", { cause });
+    throw new HoldfastError("INVALID_CID", `${text.slice(0, 100)} is no CID`, "name a file, or a CID", { cause });
+  }
+}
+
+/** Nobody checked what a record has for a CID. */
+function inVersion1(cid: string): Uint8Array {
+  const bytes = getBytes(cid);
+  try {
+    return CID.decode(bytes).toV1().bytes;
+  } catch {
+    return bytes;
   }
 }

@@ -3,15 +3,16 @@
  *
  * @packageDocumentation
  */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
 import { dirname, relative, resolve, sep } from "node:path";
-import { z } from "zod";
 import { HoldfastError } from "../errors.js";
-import { fileIdOf, readCroissant } from "../provenance/croissant/index.js";
-import { openSetFile } from "../provenance/sets/file-node.js";
+import { fileIdOf, MAX_MANIFEST_BYTES, readCroissant } from "../provenance/croissant/index.js";
+import { openSetFile, type SetFile } from "../provenance/sets/file-node.js";
 import { type Membership, parseMembership, type Registry, type SetHead } from "../provenance/sets/index.js";
 import { croissantPathOf, setPathOf } from "./folder-set-node.js";
-import { hashFile } from "./hash-folder-node.js";
+import { notePathOf, readNote } from "./note-node.js";
+import { readSmallFile } from "./whole-file-node.js";
 
 /** What a file's surroundings say of it. */
 export interface Hints {
@@ -19,6 +20,8 @@ export interface Hints {
   readonly member?: { readonly membership: Membership; readonly head: SetHead };
   /** A record or a set that the file is said to be of. */
   readonly against?: string;
+  /** What lies there, was not named by anybody, and can't be used: why, in sentences. */
+  readonly passedOver: readonly string[];
 }
 
 export interface HintOptions extends Registry {
@@ -28,33 +31,11 @@ export interface HintOptions extends Registry {
   readonly proof?: string;
 }
 
-const NOTE_FORM = "record/1";
-const MAX_NOTE_BYTES = 4_096;
 const MAX_PROOF_BYTES = 16_384;
 
-const note = z.strictObject({
-  holdfast: z.literal(NOTE_FORM),
-  chainId: z.number().int().positive(),
-  registry: z.string().regex(/^0x[0-9a-fA-F]{40}$/),
-  id: z.string().regex(/^0x[0-9a-f]{64}$/),
-});
-
-/** Where the record of a file is noted: beside it. */
-export function notePathOf(file: string): string {
-  return `${file}.provenance.json`;
-}
-
-/** Notes a file's record beside it, so that `verify` knows what the file should be even when it was changed. */
-export async function writeNote(file: string, { chainId, registry }: Registry, id: string): Promise<string> {
-  const path = notePathOf(file);
-  await writeFile(path, `${JSON.stringify({ holdfast: NOTE_FORM, chainId, registry, id })}\n`).catch((cause) => {
-    throw new HoldfastError("FILE_UNWRITABLE", `${path} cannot be written`, "check the folder", { cause });
-  });
-  return path;
-}
-
 /**
- * Looks beside a file, and in the folders that it is in, for its record or its set.
+ * Looks beside a file, and in the folders that it is in, for its record or its set. What just lies there is believed in nothing,
+ * and does no harm where it can't be read; what the options name has to be what it should be.
  *
  * @param sha256 - of the file, 32 bytes in hex
  * @throws HoldfastError for what is named in `options` and can't be used: `FILE_UNREADABLE`, `SET_FILE_INVALID`,
@@ -62,55 +43,93 @@ export async function writeNote(file: string, { chainId, registry }: Registry, i
  */
 export async function hintsOf(file: string, sha256: string, options: HintOptions): Promise<Hints> {
   if (options.proof !== undefined) return proofHint(options.proof, sha256, options);
-  const hint = await setHint(resolve(file), sha256, options);
-  if (hint?.member !== undefined) return hint;
-  const noted = await readNote(file, options);
-  return noted === undefined ? (hint ?? {}) : { against: noted };
+  if (options.set !== undefined) return namedSetHint(options.set, sha256, options);
+  const passedOver: string[] = [];
+  const hint = await nearestSetHint(resolve(file), sha256, options, passedOver);
+  if (hint?.member !== undefined) return { ...hint, passedOver };
+  const noted = await orPassOver(passedOver, () => noteOf(file, options));
+  return { ...hint, ...(noted !== undefined && { against: noted }), passedOver };
 }
 
-/** The record noted beside a file; undefined where there is no note, or one for another registry. */
-async function readNote(file: string, { chainId, registry }: Registry): Promise<string | undefined> {
-  const text = await readSmall(notePathOf(file), MAX_NOTE_BYTES).catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = note.safeParse(jsonOf(text));
-  if (!parsed.success) return undefined;
-  const { data } = parsed;
-  return data.chainId === chainId && data.registry.toLowerCase() === registry.toLowerCase() ? data.id : undefined;
+type Hint = Omit<Hints, "passedOver">;
+
+async function noteOf(file: string, registry: Registry): Promise<string | undefined> {
+  const noted = await readNote(file);
+  if (noted !== undefined) requireRegistry(noted, registry, notePathOf(file));
+  return noted?.id;
 }
 
 async function proofHint(path: string, sha256: string, options: HintOptions): Promise<Hints> {
-  const { membership, head } = parseMembership(await readSmall(path, MAX_PROOF_BYTES));
+  const text = new TextDecoder().decode(await readSmallFile(path, MAX_PROOF_BYTES));
+  const { membership, head } = parseMembership(text);
   requireRegistry(head, options, path);
-  return membership.record.contentHash === sha256 ? { member: { membership, head } } : { against: head.id };
+  const isProof = membership.record.contentHash === sha256;
+  return { ...(isProof ? { member: { membership, head } } : { against: head.id }), passedOver: [] };
 }
 
-/** Of the set file that is named, or of the nearest folder that has one beside it. */
-async function setHint(file: string, sha256: string, options: HintOptions): Promise<Hints | undefined> {
+/** Who names the set says that the file is in it. */
+async function namedSetHint(path: string, sha256: string, options: HintOptions): Promise<Hints> {
+  return withSet(path, options, async (set) => {
+    const membership = await set.find(sha256);
+    return { ...(membership ? { member: { membership, head: set } } : { against: set.id }), passedOver: [] };
+  });
+}
+
+/** Of the nearest folder with a set file beside it that has the file, or has another in its place. */
+async function nearestSetHint(
+  file: string,
+  sha256: string,
+  options: HintOptions,
+  passedOver: string[],
+): Promise<Hint | undefined> {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
-    const path = options.set ?? setPathOf(folder);
-    if (options.set !== undefined || (await isFile(path))) {
-      const set = await openSetFile(path);
-      try {
-        requireRegistry(set, options, path);
-        const membership = await set.find(sha256);
-        if (membership !== undefined) return { member: { membership, head: set } };
-        const listed = await isListed(options.set ?? folder, folder, file, set);
-        return listed ? { against: set.id } : undefined;
-      } finally {
-        await set.close();
-      }
+    const path = setPathOf(folder);
+    if (await exists(path)) {
+      const hint = await orPassOver(passedOver, () =>
+        withSet(path, options, (set) => setHint(set, folder, file, sha256)),
+      );
+      if (hint !== undefined) return hint;
     }
     if (dirname(folder) === folder) return undefined;
   }
 }
 
-/** Whether the set's manifest, where it lies beside the set, has a file at this place. */
-async function isListed(beside: string, folder: string, file: string, { set }: SetHead): Promise<boolean> {
-  const path = croissantPathOf(beside.replace(/\.set$/, ""));
-  if (!(await isFile(path)) || (await hashFile(path)).sha256 !== set.manifestHash) return false;
-  const { files } = await readCroissant(await readFile(path));
+async function setHint(set: SetFile, folder: string, file: string, sha256: string): Promise<Hint | undefined> {
+  const membership = await set.find(sha256);
+  if (membership !== undefined) return { member: { membership, head: set } };
+  return (await isListed(set, folder, file)) ? { against: set.id } : undefined;
+}
+
+/** Whether the set's manifest, where it lies beside the folder, has a file at this place. */
+async function isListed({ set }: SetHead, folder: string, file: string): Promise<boolean> {
+  const path = croissantPathOf(folder);
+  if (!(await exists(path))) return false;
+  const bytes = await readSmallFile(path, MAX_MANIFEST_BYTES);
+  // One that was changed since is somebody's word, not the set's.
+  if (`0x${createHash("sha256").update(bytes).digest("hex")}` !== set.manifestHash) return false;
+  const { files } = await readCroissant(bytes);
   const url = fileIdOf(relative(folder, file).split(sep).join("/"));
   return files.some(({ contentUrl }) => contentUrl === url);
+}
+
+async function withSet<T>(path: string, registry: Registry, act: (set: SetFile) => Promise<T>): Promise<T> {
+  const set = await openSetFile(path);
+  try {
+    requireRegistry(set, registry, path);
+    return await act(set);
+  } finally {
+    await set.close();
+  }
+}
+
+async function orPassOver<T>(passedOver: string[], look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    passedOver.push(error.message);
+    return undefined;
+  }
 }
 
 function requireRegistry(head: Registry, { chainId, registry }: Registry, path: string): void {
@@ -122,26 +141,6 @@ function requireRegistry(head: Registry, { chainId, registry }: Registry, path: 
   );
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
-}
-
-async function readSmall(path: string, most: number): Promise<string> {
-  const unreadable = (cause?: unknown) =>
-    new HoldfastError("FILE_UNREADABLE", `${path} cannot be read`, "check the path, and that it is what it should be", {
-      cause,
-    });
-  const info = await stat(path).catch((cause) => {
-    throw unreadable(cause);
-  });
-  if (!info.isFile() || info.size > most) throw unreadable();
-  return readFile(path, "utf8");
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -6,6 +6,7 @@
  */
 import { hexlify, type Provider } from "ethers";
 import { logsBetween } from "../chain/logs.js";
+import { providerUrl } from "../chain/profile.js";
 import type { Commitment } from "../piece/index.js";
 import { Status } from "../protocol/index.js";
 import type { DealReader } from "./deals.js";
@@ -106,16 +107,23 @@ export class DealHistory {
  *
  * @throws ChainError where the chain can't be asked
  */
-export async function holders(
-  reader: DealReader,
-  { root, leafCount }: Pick<Commitment, "root" | "leafCount">,
+export async function holders(reader: DealReader, piece: PieceRoot): Promise<string[]> {
+  return holdersAmong(reader, await new DealHistory(reader).deals(() => true), piece);
+}
+
+/** As {@link holders}, where the deals are read already. */
+export async function holdersAmong(
+  { contracts }: Pick<DealReader, "contracts">,
+  deals: readonly PastDeal[],
+  { root, leafCount }: PieceRoot,
 ): Promise<string[]> {
-  const { registry } = reader.contracts;
   const isLive = ({ status }: PastDeal) => status === Status.Open || status === Status.Ending;
-  const deals = (await new DealHistory(reader).deals(() => true))
+  const onPiece = deals
     .filter((deal) => [deal, deal.next].some((it) => it?.root === hexlify(root) && it.leafCount === leafCount))
     .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.proven - b.missed - (a.proven - a.missed));
-  const providers = [...new Set(deals.map(({ provider }) => provider))];
-  const profiles = await ask("read the registry", Promise.all(providers.map((each) => registry.profileOf(each))));
-  return profiles.flatMap(({ url }) => nodeUrl(url) ?? []);
+  const providers = [...new Set(onPiece.map(({ provider }) => provider))];
+  const urls = await Promise.all(providers.map((provider) => providerUrl(contracts, provider)));
+  return urls.flatMap((url) => nodeUrl(url) ?? []);
 }
+
+type PieceRoot = Pick<Commitment, "root" | "leafCount">;

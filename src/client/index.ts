@@ -9,14 +9,10 @@ export { ChainError } from "../chain/errors.js";
 export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
 export type { Payload } from "../piece/index.js";
-export {
-  type Content,
-  contentOf,
-  ProvenanceBook,
-  type VerifyOptions,
-  type VerifyReport,
-  verifyContent,
-} from "../provenance/index.js";
+// From their own modules: manifests and drawings come with `holdfast/provenance` alone.
+export { ProvenanceBook } from "../provenance/book.js";
+export { type Content, contentOf } from "../provenance/content.js";
+export { type VerifyOptions, type VerifyReport, verifyContent } from "../provenance/verify.js";
 export { FileKey } from "../replica/index.js";
 export { type Amended, type AmendOptions, type AmendStep, amendDeal } from "./amend.js";
 export type { Offered, QuoteWishes } from "./candidates.js";

@@ -11,5 +11,6 @@ export {
   setPathOf,
 } from "./folder-set-node.js";
 export { type HashedFile, type HashFolderOptions, hashFile, hashFolder } from "./hash-folder-node.js";
-export { type HintOptions, type Hints, hintsOf, notePathOf, writeNote } from "./hints-node.js";
+export { type HintOptions, type Hints, hintsOf } from "./hints-node.js";
+export { type Note, notePathOf, readNote, writeNote } from "./note-node.js";
 export { type FileReport, readCredentials, type VerifyFileOptions, verifyFile } from "./verify-node.js";

@@ -3,7 +3,8 @@
  *
  * @packageDocumentation
  */
-import type { ContractTransaction } from "ethers";
+import { type ContractTransaction, dataLength, type TypedDataDomain } from "ethers";
+import type { Sent } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
 import {
   type AnchoredSet,
@@ -14,7 +15,9 @@ import {
   NO_HASH,
   type ProvenanceRecord,
   provenanceDomain,
+  type RecordStruct,
   recordIdOf,
+  recordPreimage,
   recordStruct,
   sortEdges,
   VERDICTS,
@@ -22,6 +25,7 @@ import {
 } from "../protocol/index.js";
 import type { Content } from "../provenance/content.js";
 import { parseLicense } from "../provenance/rights/index.js";
+import { mapLimited } from "./concurrency.js";
 import { ask, type ChainAccess } from "./funds.js";
 
 /** What an account claims of bytes, but for the bytes. */
@@ -48,8 +52,14 @@ export interface RegisteredRecord {
   readonly existed: boolean;
 }
 
-/** Records in one transaction: some 40,000 gas each, and half of Filecoin's 64 KiB. */
+/** Records in one transaction: some 40,000 gas each. */
 const BATCH = 50;
+/** Bytes of records in one transaction, encoded: half of Filecoin's 64 KiB. */
+const BATCH_BYTES = 32_768;
+/** Questions to the node at once. */
+const AT_ONCE = 32;
+/** How often a call is made anew that found something done meanwhile. */
+const TRIES = 5;
 
 /**
  * What an account claims of some bytes, as a record.
@@ -91,24 +101,70 @@ export async function registerRecords(
   access: ChainAccess,
   records: readonly ProvenanceRecord[],
 ): Promise<RegisteredRecord[]> {
-  const { provenance } = access.contracts;
   const domain = domainOf(access);
-  const registered: RegisteredRecord[] = [];
-  for (const record of records) {
-    const id = recordIdOf(domain, record);
-    const { form } = await ask("read a record", provenance.stateOf(id));
-    registered.push({ id, record, existed: form !== 0n });
+  const named = records.map((record) => ({ id: recordIdOf(domain, record), record }));
+  const missing = await unregistered(access, named);
+  for (const batch of batchesOf(domain, missing)) await registerBatch(access, batch);
+  const ids = new Set(missing.map(({ id }) => id));
+  return named.map(({ id, record }) => ({ id, record, existed: !ids.has(id) }));
+}
+
+type Named = Pick<RegisteredRecord, "id" | "record">;
+
+/** Each once. */
+async function unregistered({ contracts }: ChainAccess, records: readonly Named[]): Promise<Named[]> {
+  const unique = [...new Map(records.map((each) => [each.id, each])).values()];
+  const states = await mapLimited(unique, AT_ONCE, ({ id }) => ask("read a record", contracts.provenance.stateOf(id)));
+  return unique.filter((_, i) => states[i]?.form === 0n);
+}
+
+function batchesOf(domain: TypedDataDomain, records: readonly Named[]): Named[][] {
+  const batches: Named[][] = [];
+  let bytes = 0;
+  for (const named of records) {
+    const length = dataLength(recordPreimage(domain, named.record));
+    const batch = batches.at(-1);
+    if (batch !== undefined && batch.length < BATCH && bytes + length <= BATCH_BYTES) {
+      batch.push(named);
+      bytes += length;
+    } else {
+      batches.push([named]);
+      bytes = length;
+    }
   }
-  const missing = registered.filter(({ existed }) => !existed).map(({ record }) => recordStruct(record));
-  for (let at = 0; at < missing.length; at += BATCH) {
-    const batch = missing.slice(at, at + BATCH);
-    const call =
-      batch.length === 1
-        ? provenance.register.populateTransaction(batch[0]!)
-        : provenance.registerMany.populateTransaction(batch);
-    await access.sender.send(await call, `register ${batch.length === 1 ? "a record" : `${batch.length} records`}`);
+  return batches;
+}
+
+/** All or none are registered by one transaction: where one was by somebody else meanwhile, the others still have to be. */
+async function registerBatch(access: ChainAccess, batch: readonly Named[]): Promise<void> {
+  const { provenance } = access.contracts;
+  await untilDone(
+    batch,
+    (records) => unregistered(access, records),
+    async (records) => {
+      const [first, ...others] = records.map(({ record }) => recordStruct(record)) as [RecordStruct, ...RecordStruct[]];
+      if (others.length === 0) return send(access, provenance.register.populateTransaction(first), "register a record");
+      const call = provenance.registerMany.populateTransaction([first, ...others]);
+      return send(access, call, `register ${records.length} records`);
+    },
+  );
+}
+
+/** Sends one call for many things, and anew for what is left where one of them turned out to be done by somebody else. */
+async function untilDone<T>(
+  things: readonly T[],
+  left: (things: readonly T[]) => Promise<readonly T[]>,
+  act: (things: readonly T[]) => Promise<Sent>,
+): Promise<void> {
+  let rest = things;
+  for (let tries = 1; rest.length > 0; tries++) {
+    const sent = await act(rest);
+    if (sent.status === "mined") return;
+    rest = await left(rest);
+    if (tries < TRIES || rest.length === 0) continue;
+    const message = `somebody else does the same meanwhile: ${sent.revert.text}`;
+    throw new HoldfastError("DONE_MEANWHILE", message, "try again when they are done");
   }
-  return registered;
 }
 
 /**
@@ -137,13 +193,19 @@ export async function linkDeals(
 ): Promise<void> {
   const { provenance } = access.contracts;
   const id = recordIdOf(domainOf(access), record);
-  const count = await ask("read a record's links", provenance.linkCount(id));
-  const linked = new Set<bigint>();
-  for (let i = 0n; i < count; i++) linked.add(await ask("read a record's links", provenance.linkAt(id, i)));
-  const missing = dealIds.filter((dealId) => !linked.has(dealId));
-  if (missing.length === 0) return;
-  const call = await provenance.link.populateTransaction(recordStruct(record), missing);
-  await access.sender.send(call, "link a record to its deals");
+  const unlinked = async (deals: readonly bigint[]) => {
+    const linked = new Set(await linksOf(access, id));
+    return deals.filter((dealId) => !linked.has(dealId));
+  };
+  await untilDone(await unlinked([...new Set(dealIds)]), unlinked, (deals) =>
+    send(access, provenance.link.populateTransaction(recordStruct(record), [...deals]), "link a record to its deals"),
+  );
+}
+
+async function linksOf({ contracts: { provenance } }: ChainAccess, id: string): Promise<bigint[]> {
+  const doing = "read a record's links";
+  const places = Array.from({ length: Number(await ask(doing, provenance.linkCount(id))) }, (_, i) => i);
+  return mapLimited(places, AT_ONCE, (place) => ask(doing, provenance.linkAt(id, place)));
 }
 
 /** What is said of somebody else's record or set. */
@@ -166,25 +228,44 @@ export async function attest(access: ChainAccess, subject: string, statement: St
   await send(access, provenance.attest.populateTransaction(subject, topic, number, expires, reason), "attest");
 }
 
-/** Takes back what the account has said on a topic. Where there is nothing to take back, this does nothing. */
-export async function revoke(access: ChainAccess, subject: string, topic = NO_HASH, reason = ""): Promise<void> {
+/**
+ * Takes back what the account has said on a topic.
+ *
+ * @returns false where there was nothing to take back
+ */
+export async function revoke(access: ChainAccess, subject: string, topic = NO_HASH, reason = ""): Promise<boolean> {
   checkReason(reason);
-  await send(access, access.contracts.provenance.revoke.populateTransaction(subject, topic, reason), "revoke");
+  const call = access.contracts.provenance.revoke.populateTransaction(subject, topic, reason);
+  return (await send(access, call, "revoke")).status === "mined";
 }
 
-/** Stands by a record or a set of the account's own no longer, for good. */
-export async function withdraw(access: ChainAccess, id: string, reason = ""): Promise<void> {
+/**
+ * Stands by a record or a set of the account's own no longer, for good.
+ *
+ * @returns false where it was withdrawn before
+ */
+export async function withdraw(access: ChainAccess, id: string, reason = ""): Promise<boolean> {
   checkReason(reason);
-  await send(access, access.contracts.provenance.withdraw.populateTransaction(id, reason), "withdraw a record");
+  const call = access.contracts.provenance.withdraw.populateTransaction(id, reason);
+  return (await send(access, call, "withdraw a record")).status === "mined";
 }
 
-/** Puts a later record or set of the account's own in the place of one. */
+/**
+ * Puts a later record or set of the account's own in the place of one. Where it is there already, this does nothing.
+ *
+ * @throws HoldfastError `ALREADY_SUPERSEDED` where another is in its place: that is for good
+ */
 export async function supersede(access: ChainAccess, id: string, by: string): Promise<void> {
-  await send(access, access.contracts.provenance.supersede.populateTransaction(id, by), "supersede a record");
+  const call = access.contracts.provenance.supersede.populateTransaction(id, by);
+  const sent = await send(access, call, "supersede a record");
+  if (sent.status === "mined") return;
+  const other = String(sent.revert.args[1]);
+  if (other === by.toLowerCase()) return;
+  throw new HoldfastError("ALREADY_SUPERSEDED", `${other} is in its place already`, "supersede that one");
 }
 
-async function send({ sender }: ChainAccess, call: Promise<ContractTransaction>, doing: string): Promise<void> {
-  await sender.send(await call, doing);
+async function send({ sender }: ChainAccess, call: Promise<ContractTransaction>, doing: string): Promise<Sent> {
+  return sender.send(await ask(doing, call), doing);
 }
 
 function domainOf({ deployment: { chainId, provenance } }: ChainAccess) {

@@ -10,7 +10,7 @@ import { contentOf } from "../provenance/content.js";
 import { credentialFindings, withCredentials } from "../provenance/credentials.js";
 import type { Finding } from "../provenance/findings.js";
 import { type VerifyOptions, type VerifyReport, verifyContent } from "../provenance/verify.js";
-import { fileBlob } from "./file-node.js";
+import { fileBlob } from "./blob-node.js";
 import { type HintOptions, hintsOf } from "./hints-node.js";
 
 export interface VerifyFileOptions
@@ -21,8 +21,6 @@ export interface VerifyFileOptions
 export interface FileReport extends VerifyReport {
   /** What the file's own content credentials say; undefined where it has none. */
   readonly credentials: C2paReport | undefined;
-  /** About the file, whatever the record. */
-  readonly findings: readonly Finding[];
 }
 
 /** What content credentials are not read for: their absence says nothing against the file. */
@@ -32,7 +30,7 @@ const PASSED_OVER: ReadonlySet<string> = new Set(["C2PA_UNSUPPORTED", "C2PA_ASSE
  * Verifies a file: recomputes every hash from its bytes, looks for its record on the chain, or for a set beside it that
  * has it, and reads its content credentials.
  *
- * @throws HoldfastError `FILE_UNREADABLE`, `EMPTY_PIECE`, and what `hintsOf` throws
+ * @throws HoldfastError `FILE_UNREADABLE`, and what `hintsOf` throws
  * @throws ChainError where the chain can't be asked
  * @example
  * const { outcome } = await verifyFile(chain, await ProvenanceBook.open(chain), "photo.jpg", { now });
@@ -43,18 +41,17 @@ export async function verifyFile(
   path: string,
   { set, proof, trustAnchors, ...options }: VerifyFileOptions,
 ): Promise<FileReport> {
-  const blob = await fileBlob(path);
+  const blob = await fileBlob(path, { mayBeEmpty: true });
   const content = await contentOf(blob);
   const { chainId, provenance: registry } = reader.deployment;
   const beside = { chainId, registry, ...(set !== undefined && { set }), ...(proof !== undefined && { proof }) };
-  const hints = await hintsOf(path, content.contentHash, beside);
+  const { passedOver, ...hints } = await hintsOf(path, content.contentHash, beside);
   const report = await verifyContent(reader, book, content, { ...hints, ...options });
-  const { credentials, findings } = await judgeCredentials(
-    blob,
-    report,
-    trustAnchors === undefined ? {} : { trustAnchors },
-  );
-  return { ...report, outcome: withCredentials(report.outcome, findings), credentials, findings };
+  const judged = await judgeCredentials(blob, report, trustAnchors === undefined ? {} : { trustAnchors });
+  const outcome = withCredentials(report.outcome, judged.findings);
+  const notes = passedOver.map((message): Finding => ({ level: "note", code: "HINT_PASSED_OVER", message }));
+  const findings = [...report.findings, ...judged.findings, ...notes];
+  return { ...report, outcome, credentials: judged.credentials, findings };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A replica made from another one, without the file itself ever lying on a disk. */
-import { fileSink } from "../client/file-node.js";
+import { fileSink } from "../client/blob-node.js";
 import type { Sink } from "../client/retrieve.js";
 import { type FileKey, ReplicaEncryptor } from "../replica/index.js";
 

@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
 import { chainError } from "../chain/errors.js";
 import type { HeadUpdate } from "../chain/follower.js";
-import { fileBlob } from "../client/file-node.js";
+import { fileBlob } from "../client/blob-node.js";
 import { fetchUnique } from "../client/replicas/fetch.js";
 import type { Manifest, ManifestBook, ManifestReplica } from "../client/replicas/manifest.js";
 import { placeReplica, type ReplicaSession, resumeReplica } from "../client/replicas/store.js";

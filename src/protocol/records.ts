@@ -70,6 +70,10 @@ export interface AnchoredSet {
   readonly root: string;
   /** How many records there are. */
   readonly count: bigint;
+  /** What the set as a whole came from, in ascending order, each once. */
+  readonly parents: readonly Edge[];
+  /** How the set as a whole came about. */
+  readonly kind: RecordKind;
   /** Of the set as a whole; what a record in it says of itself goes first. */
   readonly license: string;
   readonly aiTraining: AiTraining;
@@ -93,7 +97,9 @@ export interface RecordStruct extends Omit<ProvenanceRecord, "parents" | "kind" 
 }
 
 /** A set as the contract takes it. */
-export interface AnchorStruct extends Omit<AnchoredSet, "aiTraining"> {
+export interface AnchorStruct extends Omit<AnchoredSet, "parents" | "kind" | "aiTraining"> {
+  readonly parents: RecordStruct["parents"];
+  readonly kind: number;
   readonly aiTraining: number;
 }
 
@@ -117,6 +123,8 @@ const ANCHOR_FIELDS: TypedDataField[] = [
   { name: "registrant", type: "address" },
   { name: "root", type: "bytes32" },
   { name: "count", type: "uint64" },
+  { name: "parents", type: "Edge[]" },
+  { name: "kind", type: "uint8" },
   { name: "license", type: "string" },
   { name: "aiTraining", type: "uint8" },
   { name: "manifestHash", type: "bytes32" },
@@ -125,7 +133,7 @@ const VALID_UNTIL: TypedDataField = { name: "validUntil", type: "uint64" };
 
 /** The EIP-712 structs, as ethers and wallets take them. */
 export const RECORD_TYPES = { Edge: EDGE_FIELDS, Record: RECORD_FIELDS };
-export const ANCHOR_TYPES = { Anchor: ANCHOR_FIELDS };
+export const ANCHOR_TYPES = { Edge: EDGE_FIELDS, Anchor: ANCHOR_FIELDS };
 export const REGISTRATION_TYPES = {
   ...RECORD_TYPES,
   Registration: [{ name: "records", type: "Record[]" }, VALID_UNTIL],
@@ -136,7 +144,7 @@ export const ANCHORING_TYPES = { ...ANCHOR_TYPES, Anchoring: [{ name: "anchor", 
 const tuple = (fields: readonly TypedDataField[], edges = "") =>
   `tuple(${fields.map(({ name, type }) => `${type === "Edge[]" ? edges : type} ${name}`).join(", ")})`;
 const RECORD_TUPLE = ParamType.from(tuple(RECORD_FIELDS, `${tuple(EDGE_FIELDS)}[]`));
-const ANCHOR_TUPLE = ParamType.from(tuple(ANCHOR_FIELDS));
+const ANCHOR_TUPLE = ParamType.from(tuple(ANCHOR_FIELDS, `${tuple(EDGE_FIELDS)}[]`));
 const [RECORD_PREFIX, SET_PREFIX] = ["0x01", "0x02"];
 const coder = AbiCoder.defaultAbiCoder();
 
@@ -147,17 +155,20 @@ export function provenanceDomain(chainId: number, registry: string): TypedDataDo
 
 /** A record with the contract's numbers in the place of words. */
 export function recordStruct(record: ProvenanceRecord): RecordStruct {
+  return { ...record, ...numbers(record) };
+}
+
+function numbers({ parents, kind, aiTraining }: Pick<ProvenanceRecord, "parents" | "kind" | "aiTraining">) {
   return {
-    ...record,
-    parents: record.parents.map(({ parent, kind }) => ({ parent, kind: EDGE_KINDS.indexOf(kind) })),
-    kind: RECORD_KINDS.indexOf(record.kind),
-    aiTraining: AI_TRAINING.indexOf(record.aiTraining),
+    parents: parents.map(({ parent, kind: edge }) => ({ parent, kind: EDGE_KINDS.indexOf(edge) })),
+    kind: RECORD_KINDS.indexOf(kind),
+    aiTraining: AI_TRAINING.indexOf(aiTraining),
   };
 }
 
 /** A set with the contract's numbers in the place of words. */
 export function anchorStruct(set: AnchoredSet): AnchorStruct {
-  return { ...set, aiTraining: AI_TRAINING.indexOf(set.aiTraining) };
+  return { ...set, ...numbers(set) };
 }
 
 /** What a record's id is the hash of: domain separator ‖ 0x01 ‖ abi.encode(record), in hex. */

@@ -8,6 +8,7 @@ import type { Contracts } from "../chain/contracts.js";
 import type { Deployment } from "../chain/deployment.js";
 import { chainError } from "../chain/errors.js";
 import { logsBetween } from "../chain/logs.js";
+import { Mutex } from "../chain/mutex.js";
 import { type ProvenanceEvent, provenanceEvent } from "./events.js";
 import type { Known, KnownRecord, KnownSet, Said } from "./known.js";
 
@@ -30,6 +31,8 @@ const OVERLAP = 64;
  */
 export class ProvenanceBook {
   readonly #reader: ProvenanceReader;
+  /** What was asked of the node first must not take the place of what was asked later. */
+  readonly #refreshing = new Mutex();
   #events: ProvenanceEvent[] = [];
   #from: number;
   #known: ReadonlyMap<string, Known> = new Map();
@@ -62,23 +65,17 @@ export class ProvenanceBook {
     return [...this.#known.values()].filter((known) => known.form === "record" && wanted(known)) as KnownRecord[];
   }
 
-  /** Reads what has come since. @throws ChainError where the chain can't be asked */
+  /** Reads what has come since. @throws ChainError where the chain can't be asked; the book stays as it was then */
   async refresh(): Promise<void> {
-    try {
-      await this.#sync();
-    } catch (error) {
-      throw chainError(error, "read the provenance registry");
-    }
-    this.#known = knownFrom(this.#events);
-    const contents = new Map<string, KnownRecord[]>();
-    for (const known of this.#known.values()) {
-      if (known.form !== "record") continue;
-      const { contentHash } = known.record;
-      const same = contents.get(contentHash);
-      if (same) same.push(known);
-      else contents.set(contentHash, [known]);
-    }
-    this.#contents = contents;
+    await this.#refreshing.run(async () => {
+      try {
+        await this.#sync();
+      } catch (error) {
+        throw chainError(error, "read the provenance registry");
+      }
+      this.#known = knownFrom(this.#events);
+      this.#contents = contentsOf(this.#known.values());
+    });
   }
 
   async #sync(): Promise<void> {
@@ -90,7 +87,7 @@ export class ProvenanceBook {
     const kept = this.#events.filter(({ block }) => block < this.#from);
     for await (const { logs } of logsBetween(provider, { address: deployment.provenance }, this.#from, head)) {
       for (const log of logs) {
-        const event = provenanceEvent(provenance, log);
+        const event = provenanceEvent(log);
         if (event !== undefined) kept.push(event);
       }
     }
@@ -99,13 +96,25 @@ export class ProvenanceBook {
   }
 }
 
+function contentsOf(known: Iterable<Known>): Map<string, KnownRecord[]> {
+  const contents = new Map<string, KnownRecord[]>();
+  for (const each of known) {
+    if (each.form !== "record") continue;
+    const { contentHash } = each.record;
+    const same = contents.get(contentHash);
+    if (same) same.push(each);
+    else contents.set(contentHash, [each]);
+  }
+  return contents;
+}
+
 /** A record or a set while its events are read. */
 interface Draft {
   readonly base: KnownRecord | KnownSet;
   anchoredIn?: string;
   withdrawn?: string;
   supersededBy?: string;
-  /** By attester and topic. */
+  /** By attester and topic, in the order in which they were said last. */
   readonly said: Map<string, Said>;
   readonly deals: bigint[];
 }
@@ -152,6 +161,7 @@ function amend(draft: Draft, event: LaterEvent): void {
       draft.deals.push(event.dealId);
       return;
     case "attested":
+      draft.said.delete(keyOf(event.said));
       draft.said.set(keyOf(event.said), event.said);
       return;
     case "revoked": {

@@ -3,8 +3,8 @@
  *
  * @packageDocumentation
  */
-import type { Log } from "ethers";
-import type { ProvenanceRegistry } from "../../typechain-types/index.js";
+import { type EventFragment, getBytes, Interface, type JsonFragment, type Log } from "ethers";
+import { ProvenanceRegistry__factory } from "../../typechain-types/index.js";
 import {
   AI_TRAINING,
   type AnchoredSet,
@@ -16,6 +16,7 @@ import {
   VERDICTS,
 } from "../protocol/index.js";
 import type { Said } from "./known.js";
+import { recordFromData } from "./record-data.js";
 
 /** One event. `id` is the record or set that it is about, `block` the block that it is in. */
 export type ProvenanceEvent = { readonly id: string; readonly block: number } & (
@@ -30,29 +31,45 @@ export type ProvenanceEvent = { readonly id: string; readonly block: number } & 
 );
 
 type Args = Record<string, unknown>;
+const EVENTS = ProvenanceRegistry__factory.abi.filter(({ type }) => type === "event");
+/**
+ * The same events with bytes in the place of texts. The contract takes any bytes for a text, and what can't be read of one
+ * event would keep everybody from reading the others. Anonymous, as ethers would hash their declaration anew for each log.
+ */
+const readable = new Interface(
+  JSON.parse(
+    JSON.stringify(EVENTS).replaceAll('"string"', '"bytes"').replaceAll('"anonymous":false', '"anonymous":true'),
+  ) as JsonFragment[],
+);
+/** By the topic that tells them: worked out once, for the same reason. */
+const FRAGMENTS = new Map<string, EventFragment>();
+new Interface(EVENTS).forEachEvent(({ name, topicHash }) => {
+  FRAGMENTS.set(topicHash, readable.getEvent(name) as EventFragment);
+});
 
-/** @returns the event that a log is; undefined for one that is none of the registry's */
-export function provenanceEvent(registry: ProvenanceRegistry, log: Log): ProvenanceEvent | undefined {
-  const parsed = registry.interface.parseLog(log);
-  if (parsed === null) return undefined;
-  const args = parsed.args as unknown as Args;
-  const at = { id: (args.id ?? args.subject) as string, block: log.blockNumber };
-  switch (parsed.name) {
-    case "Registered":
-      return { ...at, name: "registered", record: recordFrom(args.record as RecordStruct) };
+/** @returns the event that a log of the registry is; undefined for one that is not known here */
+export function provenanceEvent({ topics, data, blockNumber: block }: Log): ProvenanceEvent | undefined {
+  const fragment = FRAGMENTS.get(topics[0] ?? "");
+  if (!fragment) return undefined;
+  if (fragment.name === "Registered") {
+    return { id: topics[1] as string, block, name: "registered", record: recordFrom(recordFromData(data)) };
+  }
+  const args = readable.decodeEventLog(fragment, data, topics.slice(1)) as unknown as Args;
+  const at = { id: (args.id ?? args.subject) as string, block };
+  switch (fragment.name) {
     case "RegisteredFromSet":
       return { ...at, name: "fromSet", set: args.set as string };
     case "Anchored":
       return { ...at, name: "anchored", set: setFrom(args.anchor as AnchorStruct) };
     case "Withdrawn":
-      return { ...at, name: "withdrawn", reason: args.reason as string };
+      return { ...at, name: "withdrawn", reason: textFrom(args.reason as string) };
     case "Superseded":
       return { ...at, name: "superseded", by: args.by as string };
     case "Attested":
-      return { ...at, name: "attested", said: saidFrom(args, log.blockNumber) };
+      return { ...at, name: "attested", said: saidFrom(args, block) };
     case "Revoked": {
-      const { attester, topic, reason } = args as Record<string, string>;
-      return { ...at, name: "revoked", attester: attester!, topic: topic!, reason: reason! };
+      const { attester, topic, reason } = args as Record<"attester" | "topic" | "reason", string>;
+      return { ...at, name: "revoked", attester, topic, reason: textFrom(reason) };
     }
     case "Linked":
       return { ...at, name: "linked", dealId: args.dealId as bigint };
@@ -61,25 +78,41 @@ export function provenanceEvent(registry: ProvenanceRegistry, log: Log): Provena
   }
 }
 
-/** A record out of the contract's numbers. */
-export function recordFrom(struct: RecordStruct): ProvenanceRecord {
-  const { registrant, contentHash, size, pieceId, cid, license, manifestHash } = struct;
-  return {
-    ...{ registrant, contentHash, size: BigInt(size), pieceId, cid, license, manifestHash },
-    parents: [...struct.parents].map(({ parent, kind }) => ({ parent, kind: word(EDGE_KINDS, kind) })),
-    kind: word(RECORD_KINDS, struct.kind),
-    aiTraining: word(AI_TRAINING, struct.aiTraining),
-  };
+/** A record out of the contract's numbers; its licence is bytes still. */
+function recordFrom(struct: RecordStruct): ProvenanceRecord {
+  const { registrant, contentHash, size, pieceId, cid } = struct;
+  return { registrant, contentHash, size: BigInt(size), pieceId, cid, ...claimsFrom(struct) };
 }
 
-function setFrom({ registrant, root, count, license, aiTraining, manifestHash }: AnchorStruct): AnchoredSet {
-  return { registrant, root, count: BigInt(count), license, aiTraining: word(AI_TRAINING, aiTraining), manifestHash };
+function setFrom(struct: AnchorStruct): AnchoredSet {
+  const { registrant, root, count } = struct;
+  return { registrant, root, count: BigInt(count), ...claimsFrom(struct) };
+}
+
+type ClaimStruct = Pick<RecordStruct & AnchorStruct, "parents" | "kind" | "license" | "aiTraining" | "manifestHash">;
+
+/** What records and sets claim alike. */
+function claimsFrom({ parents, kind, license, aiTraining, manifestHash }: ClaimStruct) {
+  return {
+    parents: [...parents].map(({ parent, kind: edge }) => ({ parent, kind: word(EDGE_KINDS, edge) })),
+    kind: word(RECORD_KINDS, kind),
+    license: textFrom(license),
+    aiTraining: word(AI_TRAINING, aiTraining),
+    manifestHash,
+  };
 }
 
 function saidFrom(args: Args, block: number): Omit<Said, "revoked"> {
   const { attester, topic, reason } = args as Record<"attester" | "topic" | "reason", string>;
   const verdict = word(VERDICTS, args.verdict as bigint) as Said["verdict"];
-  return { attester, topic, verdict, expires: args.expires as bigint, reason, block };
+  return { attester, topic, verdict, expires: args.expires as bigint, reason: textFrom(reason), block };
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** What is no UTF-8 has replacement characters where it is not. */
+function textFrom(bytes: string): string {
+  return decoder.decode(getBytes(bytes));
 }
 
 /** The contract refuses numbers that have no word. */

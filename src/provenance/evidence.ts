@@ -3,12 +3,14 @@
  *
  * @packageDocumentation
  */
+import type { Provider } from "ethers";
 import { chainError } from "../chain/errors.js";
 import { logsBetween } from "../chain/logs.js";
+import { providerUrl } from "../chain/profile.js";
 import { NO_HASH, pieceIdOf } from "../protocol/index.js";
 import type { ProvenanceReader } from "./book.js";
 
-/** A deal that holds a piece: live, and proven in its last closed window. */
+/** A deal that holds a piece: live, and proven in its last closed window. What the chain has seen, nobody's word. */
 export interface Holding {
   readonly dealId: bigint;
   readonly provider: string;
@@ -16,14 +18,9 @@ export interface Holding {
   readonly url: string;
   /** The block whose challenge was proven last. */
   readonly lastProvenEpoch: number;
-  /** Unix seconds of that block. */
+  /** Unix seconds of that block; 0 where the chain has none at that height, as at Filecoin's null rounds. */
   readonly lastProvenAt: number;
   /** Whether the record's registrant names it: linked itself, or what a linked one was moved to. */
-  readonly linked: boolean;
-}
-
-interface Candidate {
-  readonly dealId: bigint;
   readonly linked: boolean;
 }
 
@@ -31,23 +28,54 @@ interface Candidate {
 const PAGE = 50n;
 /** Deals in one call of the lens. */
 const READ_BATCH = 100;
+/** Deals that are looked into at once: anybody can open more on a piece. */
+const AT_ONCE = 16;
+
+/**
+ * The deals of a market by the pieces that they are on now, whoever opened them. Reads all of the market's `Opened` events and
+ * deals when it is first asked, and no more: make one for each question that is asked of the chain as it is.
+ */
+export class DealsByPiece {
+  readonly #reader: ProvenanceReader;
+  #deals: Promise<ReadonlyMap<string, readonly bigint[]>> | undefined;
+
+  constructor(reader: ProvenanceReader) {
+    this.#reader = reader;
+  }
+
+  /** Ids of every deal on a piece, ended ones too. @throws what the provider throws */
+  async on(pieceId: string): Promise<readonly bigint[]> {
+    this.#deals ??= dealsByPiece(this.#reader);
+    return (await this.#deals).get(pieceId) ?? [];
+  }
+}
 
 /**
  * The deals that hold a record's piece now: those that its registrant linked, and, whoever opened them, those on the same
- * piece.
+ * piece. The latest proven goes first.
  *
  * @param id - of the record
  * @param pieceId - that it names; {@link NO_HASH}: none, and nothing holds it
+ * @param deals - where several records are asked about, so that the market is read once
  * @throws ChainError where the chain can't be asked
  */
-export async function holdingsOf(reader: ProvenanceReader, id: string, pieceId: string): Promise<Holding[]> {
+export async function holdingsOf(
+  reader: ProvenanceReader,
+  id: string,
+  pieceId: string,
+  deals = new DealsByPiece(reader),
+): Promise<Holding[]> {
   if (pieceId === NO_HASH) return [];
   try {
-    const found = new Map<bigint, Candidate>();
-    for (const dealId of await dealsOnPiece(reader, pieceId)) found.set(dealId, { dealId, linked: false });
-    for (const dealId of await linkedDeals(reader, id)) found.set(dealId, { dealId, linked: true });
-    const held = await Promise.all([...found.values()].map((candidate) => holding(reader, candidate, pieceId)));
-    return held.filter((each) => each !== undefined).sort((a, b) => b.lastProvenEpoch - a.lastProvenEpoch);
+    const linked = new Set(await linkedDeals(reader, id));
+    const found = [...new Set([...linked, ...(await deals.on(pieceId))])];
+    const held: Holding[] = [];
+    for (let at = 0; at < found.length; at += AT_ONCE) {
+      const batch = found.slice(at, at + AT_ONCE);
+      const looks = batch.map((dealId) => holding(reader, dealId, pieceId, linked.has(dealId)));
+      held.push(...(await Promise.all(looks)).filter((each) => each !== undefined));
+    }
+    return held.sort((a, b) => b.lastProvenEpoch - a.lastProvenEpoch);
   } catch (error) {
     throw chainError(error, "read which deals hold a piece");
   }
@@ -62,33 +90,37 @@ async function linkedDeals({ contracts: { provenance } }: ProvenanceReader, id: 
   return deals;
 }
 
-/** Every deal that was opened or amended to the piece, or moved to a successor on it; which of them hold it is asked next. */
-async function dealsOnPiece({ contracts, deployment }: ProvenanceReader, pieceId: string): Promise<bigint[]> {
+async function dealsByPiece({ contracts, deployment }: ProvenanceReader): Promise<Map<string, bigint[]>> {
   const { market, lens } = contracts;
-  const provider = market.runner?.provider;
-  if (!provider) return [];
+  const provider = market.runner?.provider as Provider;
   const filter = { address: deployment.market, topics: [market.interface.getEvent("Opened").topicHash] };
   const opened: bigint[] = [];
   for await (const { logs } of logsBetween(provider, filter, deployment.block, await provider.getBlockNumber())) {
     for (const { topics } of logs) opened.push(BigInt(topics[1] as string));
   }
-  const deals: bigint[] = [];
+  const deals = new Map<string, bigint[]>();
   for (let at = 0; at < opened.length; at += READ_BATCH) {
     const batch = opened.slice(at, at + READ_BATCH);
-    const views = await lens.dealsOf(batch);
-    deals.push(...batch.filter((_, i) => pieceIdOf(views[i]!) === pieceId));
+    for (const [i, view] of (await lens.dealsOf(batch)).entries()) {
+      const pieceId = pieceIdOf(view);
+      const same = deals.get(pieceId);
+      if (same) same.push(batch[i] as bigint);
+      else deals.set(pieceId, [batch[i] as bigint]);
+    }
   }
   return deals;
 }
 
 async function holding(
-  { contracts: { market, lens, registry } }: ProvenanceReader,
-  { dealId, linked }: Candidate,
+  { contracts }: ProvenanceReader,
+  dealId: bigint,
   pieceId: string,
+  linked: boolean,
 ): Promise<Holding | undefined> {
+  const { market, lens } = contracts;
   if (!(await market.isProven(dealId, pieceId))) return undefined;
   const { provider, lastProven } = await lens.dealOf(dealId);
-  const [{ epoch }, { url }] = await Promise.all([lens.windowOf(dealId, lastProven), registry.profileOf(provider)]);
+  const [{ epoch }, url] = await Promise.all([lens.windowOf(dealId, lastProven), providerUrl(contracts, provider)]);
   const block = await market.runner?.provider?.getBlock(Number(epoch));
   return { dealId, provider, url, lastProvenEpoch: Number(epoch), lastProvenAt: block?.timestamp ?? 0, linked };
 }

@@ -6,8 +6,8 @@
 import { NO_HASH, rawCidOf } from "../protocol/index.js";
 import type { Content } from "./content.js";
 import type { Holding } from "./evidence.js";
-import type { KnownRecord } from "./known.js";
-import type { Lineage, LineageNode } from "./lineage/index.js";
+import type { Known, KnownRecord } from "./known.js";
+import type { Lineage, LineageNode } from "./lineage/graph.js";
 import type { RightsReport } from "./rights/index.js";
 
 /** `warning`: it speaks against relying on the record. `note`: it is good to know. */
@@ -47,6 +47,23 @@ export function findingsOf(examined: Examined): Finding[] {
     ...names(examined),
   ];
   return [...found.filter(isWarning), ...found.filter((finding) => !isWarning(finding))];
+}
+
+/**
+ * What should be known of bytes, whatever their records.
+ *
+ * @param records - how many of them were looked into
+ * @param more - how many were not
+ * @param against - what the bytes were said to be of, and are not
+ */
+export function contentFindings(records: number, more: number, against: Known | undefined): Finding[] {
+  const findings: Finding[] = [];
+  if (records > 0 && against !== undefined) {
+    const message = `they were said to be of ${against.form} ${shortId(against.id)}, and are others`;
+    findings.push(warning("OTHER_BYTES", message));
+  }
+  if (more > 0) findings.push(warning("MORE_RECORDS", `${more} more records of these bytes were not looked into`));
+  return findings;
 }
 
 function ownState({ record, lineage }: Examined): Finding[] {
@@ -111,6 +128,9 @@ function storage({ record: { record }, holdings }: Examined): Finding[] {
 /** What else the record says that the bytes are known by. */
 function names({ record: { record }, content }: Examined): Finding[] {
   const findings: Finding[] = [];
+  if (record.size !== content.size) {
+    findings.push(warning("OTHER_SIZE", `it says that they are ${record.size} bytes, and they are ${content.size}`));
+  }
   if (record.pieceId !== NO_HASH && record.pieceId !== content.pieceId) {
     findings.push(warning("OTHER_PIECE", "the piece that it names is not these bytes"));
   }
@@ -123,16 +143,15 @@ function names({ record: { record }, content }: Examined): Finding[] {
   ];
 }
 
-/** Nobody reads thousands, and anybody can cause them. */
+/** Nobody reads thousands, and anybody can cause them: of each kind the first, so that none hides another. */
 function capped(findings: readonly Finding[]): Finding[] {
-  const kept = (["warning", "note"] as const).flatMap((level) => {
-    const same = findings.filter((finding) => finding.level === level);
+  return [...new Set(findings.map(({ code }) => code))].flatMap((code) => {
+    const same = findings.filter((finding) => finding.code === code);
     const more = same.length - MOST_OF_A_KIND;
     if (more <= 0) return same;
-    const code = same[MOST_OF_A_KIND]!.code;
+    const level = same.some(isWarning) ? "warning" : "note";
     return [...same.slice(0, MOST_OF_A_KIND), { level, code, message: `and ${more} more of this kind` }];
   });
-  return kept;
 }
 
 /** The beginning of an id, as people compare it. */

@@ -7,7 +7,7 @@
 export { ProvenanceBook, type ProvenanceReader } from "./book.js";
 export { type Content, ContentHasher, contentOf } from "./content.js";
 export * from "./croissant/index.js";
-export { type Holding, holdingsOf } from "./evidence.js";
+export { DealsByPiece, type Holding, holdingsOf } from "./evidence.js";
 export { type Finding, isWarning } from "./findings.js";
 export { type Claim, claimOf, type Known, type KnownRecord, type KnownSet, type Said } from "./known.js";
 export * from "./lineage/index.js";

@@ -49,7 +49,7 @@ export interface KnownSet extends KnownBase {
 
 export type Known = KnownRecord | KnownSet;
 
-/** What both have, whichever it is. A set has no parents of its own and counts as aggregated. */
+/** What both have, whichever it is. */
 export interface Claim {
   readonly kind: RecordKind;
   readonly license: string;
@@ -59,9 +59,7 @@ export interface Claim {
 
 /** @returns what a record or a set claims, in one form */
 export function claimOf(known: Known): Claim {
-  if (known.form === "record") return known.record;
-  const { license, aiTraining } = known.set;
-  return { kind: "aggregated", license, aiTraining, parents: [] };
+  return known.form === "record" ? known.record : known.set;
 }
 
 /** Whether what was said counts at a time. @param now - Unix seconds */

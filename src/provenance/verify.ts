@@ -4,15 +4,16 @@
  * @packageDocumentation
  */
 import { chainError } from "../chain/errors.js";
-import type { AiTraining, Edge } from "../protocol/index.js";
+import type { AiTraining } from "../protocol/index.js";
 import type { ProvenanceBook, ProvenanceReader } from "./book.js";
 import type { Content } from "./content.js";
-import { type Holding, holdingsOf } from "./evidence.js";
-import { type Finding, findingsOf, isWarning } from "./findings.js";
-import { counts, type Known, type KnownRecord, type Said } from "./known.js";
-import { type Lineage, type LineageNode, lineageOf } from "./lineage/index.js";
+import { DealsByPiece, type Holding, holdingsOf } from "./evidence.js";
+import { contentFindings, type Finding, findingsOf, isWarning } from "./findings.js";
+import { claimOf, counts, type Known, type KnownRecord, type Said } from "./known.js";
+import { type LineageNode, lineageOf } from "./lineage/graph.js";
+import type { ChildrenIndex } from "./lineage/walk.js";
 import { checkRights, type RightsNode, type RightsReport } from "./rights/index.js";
-import type { Membership, SetHead } from "./sets/index.js";
+import { type Membership, type SetHead, verifyMembership } from "./sets/index.js";
 
 /**
  * What came of it. `verified`: these are the bytes of a record, and nothing speaks against it. `warning`: they are, and
@@ -44,12 +45,16 @@ export interface VerifyReport {
   readonly records: readonly RecordReport[];
   /** Records of these bytes beyond {@link MAX_RECORDS}. */
   readonly more: number;
-  /** Where altered: the record that they were held against. */
+  /** Records of these bytes that do not count, by `only` or `registrants`. */
+  readonly others: number;
+  /** What the bytes were said to be of, and are not: a record, or a set. */
   readonly against: Known | undefined;
+  /** About the bytes, whatever the record. */
+  readonly findings: readonly Finding[];
 }
 
 export interface VerifyOptions {
-  /** Only these records count, by id; all of the bytes' by default. */
+  /** Only these records count, by their id or that of the set that they are in; all of the bytes' by default. */
   readonly only?: readonly string[];
   /** Only the records of these accounts count. */
   readonly registrants?: readonly string[];
@@ -57,7 +62,7 @@ export interface VerifyOptions {
   readonly attesters?: readonly string[];
   /** A record of the bytes that is anchored in a set and not registered by itself. */
   readonly member?: { readonly membership: Membership; readonly head: SetHead };
-  /** What the bytes are said to be of: held against it where no record fits. */
+  /** Id of the record or the set that the bytes are said to be of; one that is not known says nothing. */
   readonly against?: string;
   /** Unix seconds for what expires. */
   readonly now: bigint;
@@ -80,72 +85,103 @@ export async function verifyContent(
   content: Content,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  const known = withMember(book.known, content, options.member);
-  const all = [...known.values()].filter((each) => isOf(each, content, options)) as KnownRecord[];
+  const known = withMember(book.known, options.member);
+  const everybodys = recordsOf(book, known, content, options.member);
+  const all = everybodys.filter((record) => isNamed(record, options));
+  const deals = new DealsByPiece(reader);
   const records: RecordReport[] = [];
   for (const record of all.slice(0, MAX_RECORDS)) {
-    records.push(await examine(reader, known, record, content, options));
+    records.push(await examine({ reader, known, deals, content, options }, record));
   }
-  const against = records.length === 0 && options.against !== undefined ? known.get(options.against) : undefined;
-  return { outcome: outcomeOf(records, against), content, records, more: all.length - records.length, against };
+  const said = options.against === undefined ? undefined : known.get(options.against.toLowerCase());
+  const against = everybodys.some(({ id, anchoredIn }) => said?.id === id || said?.id === anchoredIn)
+    ? undefined
+    : said;
+  const more = all.length - records.length;
+  const findings = contentFindings(records.length, more, against);
+  const outcome = outcomeOf([...records.flatMap((record) => record.findings), ...findings], records.length, against);
+  return { outcome, content, records, more, others: everybodys.length - all.length, against, findings };
 }
 
 /**
  * Any record's warning is the bytes': of several claims nobody but the reader can tell the right one, and names it with
  * `only` or `registrants`.
  */
-function outcomeOf(records: readonly RecordReport[], against: Known | undefined): Outcome {
-  if (records.length > 0) return records.some(({ findings }) => findings.some(isWarning)) ? "warning" : "verified";
+function outcomeOf(findings: readonly Finding[], records: number, against: Known | undefined): Outcome {
+  if (records > 0) return findings.some(isWarning) ? "warning" : "verified";
   return against === undefined ? "unknown" : "altered";
 }
 
-function isOf(known: Known, content: Content, { only, registrants }: VerifyOptions): boolean {
-  if (known.form !== "record") return false;
-  const { contentHash, size } = known.record;
-  // A record with the right hash and another size claims something impossible.
-  if (contentHash !== content.contentHash || size !== content.size) return false;
-  const named = (list: readonly string[] | undefined, value: string) =>
-    list === undefined || list.some((each) => each.toLowerCase() === value.toLowerCase());
-  return named(only, known.id) && named(registrants, known.registrant);
-}
-
-/** What is known, and the record that a set's proof shows, as of its set. */
-function withMember(
+/**
+ * The records of the bytes: one that is only in a set, for which there is a proof, then the registered ones, oldest first. One
+ * of the same hash and another size is among them: what it claims can't be, and is not to be overlooked.
+ */
+function recordsOf(
+  book: ProvenanceBook,
   known: ReadonlyMap<string, Known>,
   { contentHash }: Content,
   member: VerifyOptions["member"],
-): ReadonlyMap<string, Known> {
+): readonly KnownRecord[] {
+  const registered = book.ofContent(contentHash);
+  const id = member?.membership.id;
+  const inSet = id === undefined || book.known.has(id) ? undefined : known.get(id);
+  if (inSet?.form !== "record" || inSet.record.contentHash !== contentHash) return registered;
+  return [inSet, ...registered];
+}
+
+function isNamed({ id, registrant, anchoredIn }: KnownRecord, { only, registrants }: VerifyOptions): boolean {
+  const names = (list: readonly string[] | undefined, ...values: readonly (string | undefined)[]) =>
+    list === undefined || list.some((each) => values.some((value) => value?.toLowerCase() === each.toLowerCase()));
+  return names(only, id, anchoredIn) && names(registrants, registrant);
+}
+
+/** What is known, and the record that a set's proof shows, as of its set. */
+function withMember(known: ReadonlyMap<string, Known>, member: VerifyOptions["member"]): ReadonlyMap<string, Known> {
   if (member === undefined) return known;
   const { membership, head } = member;
   const { id, record } = membership;
   const set = known.get(head.id);
-  if (known.has(id) || set?.form !== "set" || record.contentHash !== contentHash) return known;
+  if (known.has(id) || set?.form !== "set" || !verifyMembership(membership, head)) return known;
   const { registrant, block } = set;
-  return new Map([
-    ...known,
-    [id, { form: "record", id, registrant, block, record, anchoredIn: head.id, said: [], deals: [] }],
-  ]);
+  const shown: KnownRecord = {
+    form: "record",
+    id,
+    registrant,
+    block,
+    record,
+    anchoredIn: head.id,
+    said: [],
+    deals: [],
+  };
+  return new Map(known).set(id, shown);
 }
 
+interface Examination {
+  readonly reader: ProvenanceReader;
+  readonly known: ReadonlyMap<string, Known>;
+  readonly deals: DealsByPiece;
+  readonly content: Content;
+  readonly options: VerifyOptions;
+}
+
+/** What was made of a record says nothing about it. */
+const NO_CHILDREN: ChildrenIndex = new Map();
+
 async function examine(
-  reader: ProvenanceReader,
-  known: ReadonlyMap<string, Known>,
+  { reader, known, deals, content, options: { now, attesters } }: Examination,
   record: KnownRecord,
-  content: Content,
-  { now, attesters }: VerifyOptions,
 ): Promise<RecordReport> {
-  const lineage = lineageOf(known, record.id, now, attesters === undefined ? {} : { attesters });
+  const lineage = lineageOf(known, record.id, now, {
+    children: NO_CHILDREN,
+    ...(attesters !== undefined && { attesters }),
+  });
   const rights = rightsOf(known, record.id);
-  const holdings = await holdingsOf(reader, record.id, record.record.pieceId);
+  const holdings = await holdingsOf(reader, record.id, record.record.pieceId, deals);
   const findings = findingsOf({ record, content, lineage, rights, holdings });
   const registeredAt = await timeOf(reader, known, record);
   const said = record.said.filter((each) => counts(each, now));
   const { effectiveAiTraining: aiTraining } = rights;
-  return { known: record, registeredAt, said, history: historyOf(lineage), aiTraining, holdings, findings };
-}
-
-function historyOf({ nodes }: Lineage): LineageNode[] {
-  return nodes.filter(({ relation }) => relation !== "descendant");
+  return { known: record, registeredAt, said, history: lineage.nodes, aiTraining, holdings, findings };
 }
 
 /** Licences and permitted use along a record's ancestry. */
@@ -155,22 +191,26 @@ export function rightsOf(known: ReadonlyMap<string, Known>, id: string): RightsR
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const found = known.get(next);
     if (found === undefined || nodes.has(next)) continue;
-    const node = rightsNode(found);
+    const node = rightsNode(found, known);
     nodes.set(next, node);
     waiting.push(...node.parents.map((parent) => parent.id));
   }
   return checkRights(nodes, id);
 }
 
-function rightsNode(known: Known): RightsNode {
-  const { id, registrant } = known;
-  if (known.form === "set") {
-    const { license, aiTraining } = known.set;
-    return { id, license, aiTraining, kind: "aggregated", parents: [], registrant };
-  }
-  const { license, aiTraining, kind, parents } = known.record;
-  const edges = parents.map(({ parent, kind: edge }: Edge) => ({ id: parent, edge }));
-  return { id, license, aiTraining, kind, parents: edges, registrant };
+/** Where a record is silent, its set speaks for it. */
+function rightsNode(it: Known, known: ReadonlyMap<string, Known>): RightsNode {
+  const { license, aiTraining, kind, parents } = claimOf(it);
+  const found = it.form === "record" && it.anchoredIn !== undefined ? known.get(it.anchoredIn) : undefined;
+  const set = found === undefined ? undefined : claimOf(found);
+  return {
+    id: it.id,
+    license: license === "" ? (set?.license ?? "") : license,
+    aiTraining: aiTraining === "unstated" ? (set?.aiTraining ?? aiTraining) : aiTraining,
+    kind,
+    parents: parents.map(({ parent, kind: edge }) => ({ id: parent, edge })),
+    registrant: it.registrant,
+  };
 }
 
 /** A record that is only in a set is as old as the set. */

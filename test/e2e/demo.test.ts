@@ -1,10 +1,13 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { alteredCopy, deriveNegative, deriveThumbnail } from "../../scripts/demo/files.js";
+import { checkOrigin } from "../../scripts/demo/origin.js";
 import type { DemoReport } from "../../scripts/demo/report.js";
 import { samplePicture } from "../../scripts/demo/sample.js";
+import { HoldfastError } from "../../src/errors.js";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { holdfast } from "../support/cli.js";
 
@@ -47,6 +50,16 @@ describe("holdfast demo", () => {
     expect(BigInt(report.slashed)).to.equal(BigInt(report.compensation) + BigInt(report.bounty));
     expect(BigInt(report.slashed) > 0n && BigInt(report.paidToProviders) > 0n).to.equal(true);
     expect(BigInt(report.refunded) > 0n).to.equal(true);
+    const { record, derived, ...verdicts } = report.provenance;
+    expect(verdicts).to.deep.equal({ verified: true, derivedVerified: true, alteredDetected: true });
+    for (const id of [record, derived]) expect(id).to.match(/^0x[0-9a-f]{64}$/);
+    expect(stderr).to.match(
+      /verify any: VERIFIED\n.*original, CC-BY-4.0, AI training refused\n.*held by \w+.*, .*, .*; proven/,
+    );
+    expect(stderr).to.match(
+      new RegExp(`verify negative.bin: VERIFIED\\n.*derived from ${record.slice(0, 10)}, .*\\n.*held by `),
+    );
+    expect(stderr).to.include(`with one bit flipped: ALTERED, held against record ${record.slice(0, 10)}`);
     expect(await leftovers()).to.deep.equal(before);
   });
 
@@ -62,6 +75,7 @@ describe("holdfast demo", () => {
     expect(stderr).to.include("Amsterdam's process has stopped");
     expect(stderr).to.include("every base unit is accounted for");
     expect(stderr).to.match(/the client takes back .* for what nobody filled/);
+    expect(stderr).to.match(/verify sample.bmp: VERIFIED\n.*\n.*held by [^,]*, [^,]*; proven last/);
     expect(stderr).to.include("error: 2 of 3 replicas were left");
     expect(status).to.equal(1);
   });
@@ -94,11 +108,63 @@ describe("holdfast demo", () => {
     }
   });
 
+  it("fails where anything was verified to be what it isn't, or not to be what it is", () => {
+    const right = { record: "0x1", derived: "0x2", verified: true, derivedVerified: true, alteredDetected: true };
+    expect(() => checkOrigin(right)).not.to.throw();
+    for (const [wrong, message] of [
+      ["verified", "the stored file was not verified"],
+      ["derivedVerified", "the file made out of it was not verified"],
+      ["alteredDetected", "the altered copy was not found out"],
+    ] as const) {
+      expect(() => checkOrigin({ ...right, [wrong]: false }))
+        .to.throw(HoldfastError, message)
+        .with.property("code", "PROVENANCE_FAILED");
+    }
+  });
+
+  it("makes another file out of any, and a copy with one bit of it changed", async () => {
+    for (const size of [1, 2, 65_536, 65_537, 200_000]) {
+      const bytes = randomBytes(size);
+      const file = join(dir, "any");
+      await writeFile(file, bytes);
+      const { path } = await deriveNegative(file, dir);
+      const negative = await readFile(path);
+      expect(negative.length).to.equal(Math.min(size, 65_536));
+      expect(negative.every((byte, at) => byte + (bytes[at] as number) === 0xff)).to.equal(true);
+      const altered = await (await alteredCopy(file)).bytes();
+      expect(altered.length).to.equal(size);
+      const changed = [...altered].flatMap((byte, at) => (byte === bytes[at] ? [] : [byte ^ (bytes[at] as number)]));
+      expect(changed).to.deep.equal([1]);
+      expect(await readFile(file)).to.deep.equal(bytes);
+    }
+  });
+
   it("has a picture of its own, some MiB of it, the same every time", () => {
     const picture = samplePicture();
     expect(picture.length).to.be.within(2 << 20, 8 << 20);
     expect(createHash("sha256").update(picture).digest("hex")).to.equal(
       "c6655072b51680a17954ec0a109de8b85cb7cb5538fd9d79b6d3a1aebaf49bc2",
     );
+  });
+
+  it("makes a thumbnail out of the picture's pixels", async () => {
+    const picture = samplePicture();
+    const sample = join(dir, "sample.bmp");
+    await writeFile(sample, picture);
+    const thumbnail = await readFile((await deriveThumbnail(sample, dir)).path);
+    expect(thumbnail.length).to.equal(54 + 3 * 300 * 225);
+    expect(thumbnail.readUInt32LE(2)).to.equal(thumbnail.length);
+    expect([thumbnail.readInt32LE(18), thumbnail.readInt32LE(22)]).to.deep.equal([300, 225]);
+    const pixel = (bytes: Uint8Array, width: number, x: number, y: number) =>
+      [...bytes.subarray(54 + 3 * (y * width + x))].slice(0, 3);
+    for (const [x, y] of [
+      [0, 0],
+      [299, 0],
+      [150, 112],
+      [210, 60],
+      [299, 224],
+    ] as const) {
+      expect(pixel(thumbnail, 300, x, y)).to.deep.equal(pixel(picture, 1_200, 4 * x, 4 * y));
+    }
   });
 });

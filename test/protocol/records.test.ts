@@ -44,6 +44,8 @@ const SET: AnchoredSet = {
   registrant: RECORD.registrant,
   root: `0x${"c3".repeat(32)}`,
   count: 1_000n,
+  parents: RECORD.parents,
+  kind: "derived",
   license: "CC-BY-4.0",
   aiTraining: "constrained",
   manifestHash: `0x${"f6".repeat(32)}`,
@@ -69,8 +71,8 @@ describe("protocol: records", () => {
       const packed = solidityPacked(["bytes32", "uint8", "bytes"], [domain, 1, record]);
       expect(recordIdOf(DOMAIN, RECORD)).to.equal(keccak256(packed));
       const set = coder.encode(
-        ["tuple(address,bytes32,uint64,string,uint8,bytes32)"],
-        [[registrant, root, count, license, 2, manifestHash]],
+        [`tuple(address,bytes32,uint64,${edges},uint8,string,uint8,bytes32)`],
+        [[registrant, root, count, [[`0x${"e5".repeat(32)}`, 4]], 2, license, 2, manifestHash]],
       );
       expect(anchorIdOf(DOMAIN, SET)).to.equal(
         keccak256(solidityPacked(["bytes32", "uint8", "bytes"], [domain, 2, set])),
@@ -100,13 +102,15 @@ describe("protocol: records", () => {
           registrant: REGISTRY,
           root: NO_HASH,
           count: 1n,
+          parents: [],
+          kind: "aggregated",
           license: "",
           aiTraining: "allowed",
           manifestHash: NO_HASH,
         },
       };
       const ids = [SET, ...variants(SET, other)].map((set) => anchorIdOf(DOMAIN, set));
-      expect(new Set(ids).size).to.equal(7);
+      expect(new Set(ids).size).to.equal(9);
     });
 
     it("are others on each chain and in each registry", () => {

@@ -33,24 +33,45 @@ describe("ProvenanceRegistry: anchor", () => {
     it("is known by its id, with what it says in one event", async () => {
       const world = await fixture();
       const { provenance, client } = world;
-      const made = setOf(world, [recordFor(world), recordFor(world)], { license: "é".repeat(64) });
+      const { id: parent } = await register(world, recordFor(world));
+      const parents = [{ parent, kind: "training" as const }];
+      const claims = { parents, kind: "derived" as const, license: "é".repeat(64) };
+      const made = setOf(world, [recordFor(world), recordFor(world)], claims);
       expect(await stateOf(world, made.id)).to.deep.equal(NOTHING);
       expect(await provenance.connect(client).anchor.staticCall(made.call)).to.equal(made.id);
       await provenance.connect(client).anchor(made.call);
       expect(await stateOf(world, made.id)).to.deep.equal({
         ...NOTHING,
-        ...{ form: Form.Set, registrant: client.address, registeredAt: await now(), kind: 5n, aiTraining: 3n },
+        ...{ form: Form.Set, registrant: client.address, registeredAt: await now(), kind: 2n, aiTraining: 3n },
       });
       const [logged, ...others] = await provenance.queryFilter(
         provenance.filters.Anchored(made.id, client, made.set.manifestHash),
       );
       expect(others).to.have.length(0);
       const said = logged?.args.anchor as AnchorStructOutput;
-      const { registrant, root, count, license, aiTraining, manifestHash } = said;
-      expect({ registrant, root, count, license, manifestHash, aiTraining }).to.deep.equal({
-        ...made.set,
-        aiTraining: 3n,
+      const { registrant, root, count, kind, license, aiTraining, manifestHash } = said;
+      expect({ registrant, root, count, kind, license, manifestHash, aiTraining }).to.deep.equal({
+        ...{ registrant: made.set.registrant, root: made.set.root, count: 2n, kind: 2n },
+        ...{ license: made.set.license, manifestHash: made.set.manifestHash, aiTraining: 3n },
       });
+      expect(said.parents.map((edge) => [edge.parent, edge.kind])).to.deep.equal([[parent, 4n]]);
+    });
+
+    it("comes from what is registered, in ascending order, as records do", async () => {
+      const world = await fixture();
+      const strange = { parent: freshHash(), kind: "derivation" as const };
+      const unknown = setOf(world, [recordFor(world)], { parents: [strange] });
+      const sent = world.provenance.connect(world.client).anchor(unknown.call);
+      await refused(world, sent, "UnknownParent", 0, strange.parent);
+      const { id: parent } = await register(world, recordFor(world));
+      const twice = [
+        { parent, kind: "training" as const },
+        { parent, kind: "derivation" as const },
+      ];
+      const unsorted = world.provenance
+        .connect(world.client)
+        .anchor(setOf(world, [recordFor(world)], { parents: twice }).call);
+      await refused(world, unsorted, "ParentsNotAscending", 1);
     });
 
     it("is its registrant's to anchor", async () => {
@@ -202,11 +223,13 @@ describe("ProvenanceRegistry: anchor", () => {
       await refused(world, take(world, records[0] as ProvenanceRecord, made, 0, made.proofOf(0)), "InvalidContent");
     });
 
-    it("can be registered from a set that its registrant stands by no longer: it was claimed all the same", async () => {
+    it("can't be registered from a set that its registrant stands by no longer; what was before stays", async () => {
       const { world, records, made } = await anchored();
+      await take(world, records[1] as ProvenanceRecord, made, 1, made.proofOf(1));
       await world.provenance.connect(world.client).withdraw(made.id, "");
-      await take(world, records[2] as ProvenanceRecord, made, 2, made.proofOf(2));
-      const state = await stateOf(world, idOf(world, records[2] as ProvenanceRecord));
+      const taking = take(world, records[2] as ProvenanceRecord, made, 2, made.proofOf(2));
+      await refused(world, taking, "AlreadyWithdrawn", made.id);
+      const state = await stateOf(world, idOf(world, records[1] as ProvenanceRecord));
       expect([state.registeredAt, state.withdrawn]).to.deep.equal([made.at, false]);
     });
   });

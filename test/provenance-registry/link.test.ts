@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { NO_HASH, type ProvenanceRecord, recordStruct } from "../../src/protocol/index.js";
 import { amendDeal } from "../support/changes.js";
-import { epoch, makePiece, networkHelpers, type OpenedDeal, openDeal, proveWindow } from "../support/market.js";
+import { epoch, ethers, makePiece, networkHelpers, type OpenedDeal, openDeal, proveWindow } from "../support/market.js";
 import {
   deployProvenance,
   freshHash,
@@ -78,6 +78,15 @@ describe("ProvenanceRegistry: link", () => {
     await refused(world, link(world, unknown, [one]), "UnknownRecord", idOf(world, unknown));
     const other = { ...record, pieceId: freshHash() };
     await refused(world, link(world, other, [one]), "UnknownRecord", idOf(world, other));
+  });
+
+  it("is of deals that there are: what does not exist has a piece id, too", async () => {
+    const world = await fixture();
+    const nothing = ethers.keccak256(ethers.AbiCoder.defaultAbiCoder().encode(["bytes32", "uint64"], [NO_HASH, 0]));
+    expect(await world.market.pieceIdOf(12_345n)).to.equal(nothing);
+    const { call, id } = await register(world, { pieceId: nothing });
+    const sent = world.provenance.connect(world.client).link(call, [12_345n]);
+    await refused(world, sent, "PieceMismatch", id, 12_345n);
   });
 
   it("is of a record that names a piece", async () => {

@@ -26,6 +26,7 @@ import {
   type ProvenanceWorld,
   recordFor,
   refused,
+  register,
   registerMany,
   setOf,
   stateOf,
@@ -228,8 +229,11 @@ describe("ProvenanceRegistry: signed by the registrant, sent by anybody", () => 
 
     it("is what the signature is over, to the last member", async () => {
       const world = await fixture();
+      const { id: parent } = await register(world, recordFor(world));
       const takes = async (drawn: AnchoredSet) => {
-        const set = { ...drawn, registrant: world.client.address };
+        // Its parents have to be there: one edge of each kind that was drawn.
+        const parents = sortEdges(drawn.parents.map(({ kind }) => ({ parent, kind })));
+        const set = { ...drawn, parents, registrant: world.client.address };
         const signature = await signAnchoring(world.client, world.recordDomain, set, VALID_UNTIL);
         const id = await world.provenance.anchorFor.staticCall(anchorStruct(set), VALID_UNTIL, signature);
         expect(id).to.equal(anchorIdOf(world.recordDomain, set));

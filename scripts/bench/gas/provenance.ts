@@ -43,7 +43,7 @@ export async function measureProvenance(add: Add): Promise<void> {
   const signature = await signRegistration(registrant, bench.domain, relayed, VALID_UNTIL);
   const call = [relayed.map(recordStruct), VALID_UNTIL, signature] as const;
   add("provenance.register.relayed", await bench.send(relayer, "registerFor", call));
-  add("provenance.anchor", await bench.send(registrant, "anchor", [anchorStruct(bench.set())]));
+  add("provenance.anchor", await bench.send(registrant, "anchor", [anchorStruct(bench.set(bench.idOf(parent)))]));
   const vouch = [bench.idOf(parent), encodeBytes32String("origin"), VERDICTS.indexOf("vouches"), 0, REASON] as const;
   add("provenance.attest", await bench.send(critic, "attest", vouch));
   add("provenance.withdraw", await bench.send(registrant, "withdraw", [bench.idOf(parent), REASON]));
@@ -95,10 +95,11 @@ class ProvenanceBench {
     };
   }
 
-  set(): AnchoredSet {
-    const { registrant, license, aiTraining } = this.record("set", []);
+  /** Of a million records, with one parent. */
+  set(parent: string): AnchoredSet {
+    const { registrant, parents, kind, license, aiTraining } = this.record("set", [parent]);
     const [root, manifestHash] = [hashOf("root of a set"), hashOf("manifest of a set")];
-    return { registrant, root, count: ANCHORED, license, aiTraining, manifestHash };
+    return { registrant, root, count: ANCHORED, parents, kind, license, aiTraining, manifestHash };
   }
 
   idOf(record: ProvenanceRecord): string {

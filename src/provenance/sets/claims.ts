@@ -72,8 +72,7 @@ export function setHead(
   shared: SharedClaims,
   { root, count }: { readonly root: string; readonly count: number },
 ): SetHead {
-  const { license, aiTraining, manifestHash } = shared;
-  const set: AnchoredSet = { registrant, root, count: BigInt(count), license, aiTraining, manifestHash };
+  const set: AnchoredSet = { registrant, root, count: BigInt(count), ...shared };
   return { ...registry, id: anchorIdOf(domainOf(registry), set), set, shared };
 }
 

@@ -45,14 +45,14 @@ export function recordOf(id: string, parents: readonly [string, EdgeKind][] = []
 
 /** A set of a thousand records. */
 export function setOf(id: string, changes: Partial<Omit<KnownSet, "form" | "id">> = {}): KnownSet {
-  const set = { registrant: REGISTRANT, root: id, count: 1000n, license: "", manifestHash: NO_HASH } as const;
+  const set = { registrant: REGISTRANT, root: id, count: 1000n, parents: [], kind: "aggregated", license: "" } as const;
   return {
     form: "set",
     id,
     registrant: REGISTRANT,
     block: 1,
     said: [],
-    set: { ...set, aiTraining: "allowed" },
+    set: { ...set, aiTraining: "allowed", manifestHash: NO_HASH },
     ...changes,
   };
 }

@@ -17,8 +17,7 @@ describe("sets: building", () => {
       );
     const set = setOf(contents(5));
     const root = hexlify(AnchorTree.of(ids.map((id) => getBytes(id))).root);
-    const { license, aiTraining, manifestHash } = SHARED;
-    expect(set.set).to.deep.equal({ registrant: REGISTRANT, root, count: 5n, license, aiTraining, manifestHash });
+    expect(set.set).to.deep.equal({ registrant: REGISTRANT, root, count: 5n, ...SHARED });
     expect(set.id).to.equal(anchorIdOf(domain, set.set));
     expect(set)
       .to.include({ ...REGISTRY })
