@@ -1,5 +1,6 @@
 /** Provenance of files and folders on disk, in Node. */
 
+export { readC2pa } from "../provenance/c2pa/index.js";
 export { openSetFile, SetFile, writeSetFile } from "../provenance/sets/file-node.js";
 export {
   type AnchoredFolder,

@@ -13,6 +13,7 @@ export { type Claim, claimOf, type Known, type KnownRecord, type KnownSet, type 
 export * from "./lineage/index.js";
 export {
   checkRights,
+  conflict,
   isSpdx,
   odrlPolicy,
   parseLicense,
