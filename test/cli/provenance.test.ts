@@ -67,6 +67,20 @@ describe("cli: provenance and verify", () => {
     expect(report.records[0]).to.include({ id: original, license: "CC-BY-4.0", aiTraining: "refused" });
   });
 
+  it("is content, and says so by its exit status, once the provider has proven that it holds it", async () => {
+    for (let tries = 0; !(await net.contracts.provenance.isHeld(original)); tries++) {
+      expect(tries, "blocks without a proof that counts").to.be.below(200);
+      await net.mine();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const { status, stdout } = await holdfast(["verify", file]);
+    expect([status, stdout.split("\n")[1]]).to.deep.equal([
+      0,
+      "VERIFIED: these are the bytes that the record is about, and nothing speaks against it",
+    ]);
+    expect(stdout).to.match(/^held by {5}0x\w{40} at http:\S+, last proven .+ UTC \(block \d+\), deal 0x\w{8}$/m);
+  });
+
   it("says so where the bytes are altered, or nobody has registered them", async () => {
     const altered = await flipped(file, "altered.bin");
     expect((await verify(altered)).report.outcome).to.equal("unknown");
