@@ -83,7 +83,9 @@ describe("cli: folders", () => {
   it("says what it stored", async () => {
     const { stdout } = await store(source);
     expect(stdout).to.match(
-      new RegExp(`^pieceCid  ${stored.pieceCid}\nfolder    ${stored.rootCid}  4 files\ndeal      0x`),
+      new RegExp(
+        `^pieceCid  ${stored.pieceCid}\nrecord    0x\\w{64}\nfolder    ${stored.rootCid}  4 files\ndeal      0x`,
+      ),
     );
   });
 
