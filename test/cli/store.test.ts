@@ -42,7 +42,7 @@ describe("cli: store and fetch", () => {
   it("stores a file with the cheapest, and fetches it back from who has a deal on it", async () => {
     const stored = await store("--tier", "hot", "--max-periods", "9", "--json");
     expect(stored.stderr).to.match(
-      /^commitment .+\n.+ has the bytes and checked them\ndeal 0x\w{64} with 0x\w{40} is open\n$/,
+      /^commitment .+\n.+ has the bytes and checked them\ndeal 0x\w{64} with 0x\w{40} is open\nrecord 0x\w{64} says where it came from\n$/,
     );
     expect(stored.status).to.equal(0);
     const report = JSON.parse(stored.stdout) as StoreReport;
