@@ -26,8 +26,15 @@ const PROFILE = {
   offerUri: "",
 };
 
-/** A market with everything around it: four accounts with money in the vault, a provider with stake. */
+/** A multiple of every period of {@link TIERS}. */
+const GRID = 192;
+
+/**
+ * A market with everything around it: four accounts with money in the vault, a provider with stake. It begins at a multiple of
+ * every period: schedules are counted from block 0, and where windows lie must not hang on what other tests have mined.
+ */
 export async function deployMarket(options: { feeBps?: bigint; minStake?: bigint } = {}) {
+  await networkHelpers.mineUpTo(Math.ceil(((await latest()) + 1) / GRID) * GRID);
   const [client, provider, keeper, stranger, treasury, signer] = await ethers.getSigners();
   if (!client || !provider || !keeper || !stranger || !treasury || !signer) throw new Error("too few accounts");
   const vault = await ethers.deployContract("Vault");
