@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { Wallet } from "ethers";
+import { BaseWallet, type Wallet } from "ethers";
 import type { PostedRequest } from "../../../src/keeper/requests.js";
 import { firstFillBlock, priceAt } from "../../../src/protocol/index.js";
 import { type FetchOptions, payloadBounds } from "../../../src/provider/fetching/index.js";
@@ -139,19 +139,24 @@ describe("FillingKeeper", () => {
     const { url } = await open(servePiece(piece));
     const both = [await addOne(), await addOne()];
     const { id, block } = await post({ dataUri: url });
-    const pace = new Pace(net, ...both.map(({ filler }) => filler));
-    await pace.until(() => both.every((one) => one.heard("fetched").length > 0));
     const first = firstFillBlock(block, net.deployment.challengeFinality);
-    const head = await net.provider.getBlockNumber();
-    if (head < first - 1) await net.mine(first - 1 - head);
+    const pace = new Pace(net, ...both.map(({ filler }) => filler));
+    const fetchedAt = await pace.until(
+      () => both.every((one) => one.heard("fetched").length > 0),
+      first - block - 2,
+      1,
+    );
+    await net.mine(first - 1 - fetchedAt);
     await net.automine(false);
+    const apart = signTogether(both.map(({ wallet }) => wallet.address));
     try {
       await net.mine();
-      const pending = async () => BigInt((await net.provider.send("txpool_status", [])).pending);
-      // A provider of an earlier test may be proving meanwhile.
-      await expectSoon(async () => (await pending()) >= 2n);
+      const sent = (one: Filling) => net.provider.getTransactionCount(one.wallet.address, "pending");
+      const before = await Promise.all(both.map(({ wallet }) => net.provider.getTransactionCount(wallet.address)));
+      await expectSoon(async () => (await Promise.all(both.map(sent))).every((count, i) => count > before[i]!), 60_000);
       await net.mine();
     } finally {
+      apart();
       await net.automine(true);
     }
     await pace.until(() => both.every((one) => one.heard("filled").length + one.heard("lost").length === 1));
@@ -382,10 +387,34 @@ describe("FillingKeeper", () => {
   });
 });
 
-async function expectSoon(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
+/**
+ * Lets none of these accounts sign a transaction before all of them are about to. They simulate theirs before, and anvil
+ * simulates on top of what waits for a block: whoever came second would see that it has lost, and send nothing. Gives
+ * what ends it.
+ */
+function signTogether(accounts: readonly string[]): () => void {
+  const { signTransaction } = BaseWallet.prototype;
+  const waiting = new Set(accounts);
+  let meet = () => {};
+  const all = new Promise<void>((go) => {
+    meet = go;
+  });
+  BaseWallet.prototype.signTransaction = async function (this: BaseWallet, transaction) {
+    waiting.delete(this.address);
+    if (waiting.size === 0) meet();
+    if (accounts.includes(this.address)) await all;
+    return signTransaction.call(this, transaction);
+  };
+  return () => {
+    BaseWallet.prototype.signTransaction = signTransaction;
+    meet();
+  };
+}
+
+async function expectSoon(isSo: () => boolean | Promise<boolean>, milliseconds = 20_000): Promise<void> {
+  const deadline = Date.now() + milliseconds;
   while (!(await isSo())) {
-    if (Date.now() > deadline) expect.fail("not so within five seconds");
+    if (Date.now() > deadline) expect.fail(`not so within ${milliseconds} ms`);
     await new Promise((go) => setTimeout(go, 10));
   }
 }
