@@ -7,6 +7,7 @@ import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { fileSink } from "../client/blob-node.js";
 import { fileSpool, readFolder } from "../client/folder-node.js";
+import { type HashedFile, hashingSource } from "../client/hash-folder-node.js";
 import {
   type AmendedFolder,
   type AmendOptions,
@@ -53,7 +54,7 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * Packs a folder into a temporary file, does something with it, and removes the file.
+ * Packs a folder into a temporary file, does something with it and its files' hashes, and removes the temporary file.
  *
  * @throws HoldfastError as `readFolder` and `packFolder`
  * @throws what `use` throws
@@ -61,15 +62,16 @@ export async function isFolder(path: string): Promise<boolean> {
 export function withPackedFolder<T>(
   path: string,
   flags: PackFlags,
-  use: (packed: PackedFolder) => Promise<T>,
+  use: (packed: PackedFolder, files: readonly HashedFile[]) => Promise<T>,
 ): Promise<T> {
+  const files: HashedFile[] = [];
   return withSpools(async (makeSpool) =>
     withPacked(
-      (options) => packFolder(sourceOf(path, flags), options),
+      (options) => packFolder(sourceOf(path, flags, files), options),
       { spool: await makeSpool(), onFile: counter() },
       async (packed) => {
         tell(`packed ${packed.files} files of ${packed.bytes} bytes as the folder ${packed.root}`);
-        return use(packed);
+        return use(packed, files);
       },
     ),
   );
@@ -86,20 +88,19 @@ export function storeFolderInto(
   path: string,
   flags: PackFlags,
   options: AmendOptions,
-): Promise<AmendedFolder> {
-  return withSpools(async (makeSpool) =>
-    client.storeInto(id, sourceOf(path, flags), {
-      ...options,
-      makeSpool,
-      spool: await makeSpool(),
-      onFile: counter(),
-    }),
-  );
+): Promise<{ readonly amended: AmendedFolder; readonly files: readonly HashedFile[] }> {
+  const files: HashedFile[] = [];
+  return withSpools(async (makeSpool) => {
+    const spool = await makeSpool();
+    const packing = { ...options, makeSpool, spool, onFile: counter() };
+    return { amended: await client.storeInto(id, sourceOf(path, flags, files), packing), files };
+  });
 }
 
-function sourceOf(path: string, { skipLinks }: PackFlags): AsyncIterable<FolderEntry> {
+/** @param files - to which each is added as it has been read */
+function sourceOf(path: string, { skipLinks }: PackFlags, files: HashedFile[]): AsyncIterable<FolderEntry> {
   const onLink = (link: string) => tell(`left out the symbolic link ${link}`);
-  return readFolder(path, skipLinks ? { onLink } : {});
+  return hashingSource(readFolder(path, skipLinks ? { onLink } : {}), (file) => void files.push(file));
 }
 
 /** Tells now and then how many files have been read. */
@@ -180,7 +181,7 @@ async function withFetchedFolder<T>(
 }
 
 /** Spools that are gone when `use` is done, or when the process is told to end: they may be large. */
-async function withSpools<T>(use: (makeSpool: () => Promise<CarSpool>) => Promise<T>): Promise<T> {
+export async function withSpools<T>(use: (makeSpool: () => Promise<CarSpool>) => Promise<T>): Promise<T> {
   const spools: CarSpool[] = [];
   const discard = () => Promise.all(spools.splice(0).map((spool) => spool.discard()));
   // Once it has been handled, the same signal ends the process as if it never had been.

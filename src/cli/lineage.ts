@@ -4,9 +4,8 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
-import { NO_HASH } from "../protocol/index.js";
 import { ProvenanceBook } from "../provenance/book.js";
-import { holdingsOf } from "../provenance/evidence.js";
+import { holdingsOfKnown } from "../provenance/evidence.js";
 import { shortId } from "../provenance/findings.js";
 import { counts, type Known } from "../provenance/known.js";
 import {
@@ -38,8 +37,7 @@ export function showCommand(): Command {
         const book = await ProvenanceBook.open(chain);
         const known = knownBy(await recordIdFrom(text, idsIn(book)), book);
         const registeredAt = Number((await chain.contracts.provenance.stateOf(known.id)).registeredAt);
-        const pieceId = known.form === "record" ? known.record.pieceId : NO_HASH;
-        const holdings = await holdingsOf(chain, known.id, pieceId);
+        const holdings = await holdingsOfKnown(chain, book.known.values(), known);
         const now = await chainTime(chain.provider);
         const { nodes } = lineageOf(book.known, known.id, now, options(flags));
         const history = nodes.filter(({ relation }) => relation !== "descendant");
@@ -50,7 +48,7 @@ export function showCommand(): Command {
           ...knownLines(known, registeredAt),
           ...historyLines(history),
           ...saidLines(known.said.filter((said) => counts(said, now))),
-          ...(known.form === "record" ? holdingLines(holdings) : []),
+          ...(known.form === "record" || holdings.length > 0 ? holdingLines(holdings) : []),
         ]);
       }),
     );

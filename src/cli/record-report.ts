@@ -5,6 +5,7 @@
  */
 import { decodeBytes32String } from "ethers";
 import { CID } from "multiformats/cid";
+import { dealIdText } from "../client/index.js";
 import { NO_HASH } from "../protocol/index.js";
 import type { Holding } from "../provenance/evidence.js";
 import { type Finding, shortId } from "../provenance/findings.js";
@@ -118,11 +119,12 @@ export function saidLines(said: readonly Said[]): string[] {
 /** Who is shown to hold it. */
 export function holdingLines(holdings: readonly Holding[]): string[] {
   if (holdings.length === 0) return ["held by     nobody that a live deal shows"];
-  return holdings.map(({ provider, url, dealId, lastProvenAt, lastProvenEpoch }, i) => {
+  return holdings.map(({ provider, url, dealId, lastProvenAt, lastProvenEpoch, within }, i) => {
     const where = url === "" ? "" : ` at ${printable(url)}`;
     const when = lastProvenAt === 0 ? "" : ` ${timeText(lastProvenAt)}`;
     const proof = `last proven${when} (block ${lastProvenEpoch})`;
-    return `${(i === 0 ? "held by" : "").padEnd(12)}${provider}${where}, ${proof}, deal ${shortId(`0x${dealId.toString(16).padStart(64, "0")}`)}`;
+    const part = within === undefined ? "" : `, within ${shortId(within)}`;
+    return `${(i === 0 ? "held by" : "").padEnd(12)}${provider}${where}, ${proof}, deal ${shortId(dealIdText(dealId))}${part}`;
   });
 }
 

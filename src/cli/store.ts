@@ -13,12 +13,19 @@ import {
   TooFewProvidersError,
 } from "../client/index.js";
 import { HoldfastError } from "../errors.js";
-import { escrowOf } from "../protocol/index.js";
+import { escrowOf, pieceIdOf } from "../protocol/index.js";
 import { withClaims } from "./claims.js";
 import { chainCommand, printResult, type Session, tell, withClient } from "./context.js";
 import { isFolder, type PackFlags, storeFolderInto, withPackedFolder } from "./folders.js";
 import { type KeyringFlags, storedLines, storeReplicas, type UniqueReport, withKeyring } from "./replicas.js";
-import { noteRecord, registerStored, type StoredClaimFlags, storedClaims } from "./stored-record.js";
+import {
+  componentsOf,
+  noteRecord,
+  registerStored,
+  registerStoredFolder,
+  type StoredClaimFlags,
+  storedClaims,
+} from "./stored-record.js";
 import { parseAmountOf, readToken } from "./tokens.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
@@ -53,6 +60,8 @@ export interface StoreReport {
   readonly deals: readonly DealReport[];
   /** The record of where it came from, 32 bytes in hex; missing with `--no-provenance`. */
   readonly record?: string;
+  /** The set of a folder's files, where they are registered: 32 bytes in hex. */
+  readonly set?: string;
   /** Where it is a folder: the CID of the folder itself, and how many files are in it. */
   readonly rootCid?: string;
   readonly files?: number;
@@ -75,6 +84,8 @@ export interface StoreIntoReport {
   readonly pricePerPeriod: bigint;
   /** The record of where it came from, 32 bytes in hex; missing with `--no-provenance`. */
   readonly record?: string;
+  /** The set of a folder's files, where they are registered: 32 bytes in hex. */
+  readonly set?: string;
 }
 
 /** More than any period can cost: a limit that is none. */
@@ -109,17 +120,18 @@ export function reportDeals(deals: readonly Deal[]): DealReport[] {
 
 /** A report for a person: what it is known by, and where it is. */
 export function storeLines(report: Omit<StoreReport, "file" | "bytes">): string[] {
-  const { pieceCid, deals, record, rootCid, files } = report;
+  const { pieceCid, deals, record, set, rootCid, files } = report;
   return [
     `pieceCid  ${pieceCid}`,
-    ...recordLine(record),
+    ...idLine("record", record),
     ...(rootCid === undefined ? [] : [`folder    ${rootCid}  ${files} files`]),
+    ...idLine("set", set),
     ...deals.map(({ id, url, cost, periods }) => `deal      ${id}  ${url}  ${cost} base units for ${periods} periods`),
   ];
 }
 
-function recordLine(record: string | undefined): string[] {
-  return record === undefined ? [] : [`record    ${record}`];
+function idLine(name: string, id: string | undefined): string[] {
+  return id === undefined ? [] : [name.padEnd(10) + id];
 }
 
 function tellStep(step: StoreStep): void {
@@ -180,10 +192,10 @@ async function storeFile(path: string, flags: StoreFlags): Promise<StoreReport> 
 function storeFolder(path: string, flags: StoreFlags): Promise<StoreReport> {
   return withClient(flags, async (session) => {
     const claims = await storedClaims(session, flags);
-    return withPackedFolder(path, flags, async ({ root, car, files }) => {
+    return withPackedFolder(path, flags, async ({ root, car, files: count }, files) => {
       const { pieceCid, deals } = await storePayload(session, car, flags);
-      const record = await registerStored(session, car, claims, deals, root);
-      const folder = { rootCid: root.toString(), files, ...(record !== undefined && { record }) };
+      const registered = await registerStoredFolder(session, { path, files, payload: car, root, deals }, claims);
+      const folder = { rootCid: root.toString(), files: count, ...registered };
       return { file: resolve(path), bytes: car.size, pieceCid, deals: reportDeals(deals), ...folder };
     });
   });
@@ -208,16 +220,20 @@ async function storeInto(path: string, deal: string, flags: StoreFlags): Promise
     const { client, chain } = session;
     const claims = await storedClaims(session, flags);
     const id = await dealIdFrom(chain, deal);
-    const token = await readToken(chain.provider, (await readDeal(chain, id)).token);
-    const { from, amendment, pieceCid, rootCid, files, content } = await storeFolderInto(client, id, path, flags, {
+    const old = await readDeal(chain, id);
+    const token = await readToken(chain.provider, old.token);
+    // All that the old piece holds, the new one does.
+    const before = claims === undefined ? [] : await componentsOf(session, pieceIdOf(old));
+    const { amended, files } = await storeFolderInto(client, id, path, flags, {
       maxPricePerPeriod: flags.maxPrice === undefined ? ANY_PRICE : parseAmountOf(flags.maxPrice, token),
       onProgress: tellAmendment,
     });
+    const { from, amendment, pieceCid, rootCid, content } = amended;
     const { pricePerPeriod } = amendment;
     // Linked to no deal: until the amendment takes effect, the deal is on the old piece.
-    const record = await registerStored(session, content, claims, [], CID.parse(rootCid));
-    const report = { file: resolve(path), deal: dealIdText(id), from, pieceCid, rootCid, files, pricePerPeriod };
-    return { ...report, ...(record !== undefined && { record }) };
+    const stored = { path, files, payload: content, root: CID.parse(rootCid), deals: [], before };
+    const report = { file: resolve(path), deal: dealIdText(id), from, pieceCid, rootCid, pricePerPeriod };
+    return { ...report, files: amended.files, ...(await registerStoredFolder(session, stored, claims)) };
   });
 }
 
@@ -227,11 +243,13 @@ function tellAmendment(step: AmendStep): void {
   else tell(`the provider agrees to ${step.amendment.pricePerPeriod} base units a period`);
 }
 
-function intoLines({ deal, from, pieceCid, rootCid, files, pricePerPeriod, record }: StoreIntoReport): string[] {
+function intoLines(report: StoreIntoReport): string[] {
+  const { deal, from, pieceCid, rootCid, files, pricePerPeriod, record, set } = report;
   return [
     `pieceCid  ${pieceCid}`,
-    ...recordLine(record),
+    ...idLine("record", record),
     `folder    ${rootCid}  ${files} files added or replaced`,
+    ...idLine("set", set),
     `deal      ${deal}  from window ${from} on, ${pricePerPeriod} base units a period`,
   ];
 }

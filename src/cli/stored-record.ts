@@ -6,9 +6,12 @@
 import { hexlify } from "ethers";
 import type { CID } from "multiformats/cid";
 import { ask } from "../client/funds.js";
+import type { HashedFile } from "../client/hash-folder-node.js";
 import { type Claims, type Deal, linkDeals, recordOf, registerRecord } from "../client/index.js";
 import { writeNote } from "../client/note-node.js";
+import { anchorFolder } from "../client/provenance-node.js";
 import { HoldfastError } from "../errors.js";
+import { type Edge, MAX_PARENTS } from "../protocol/index.js";
 import { ProvenanceBook } from "../provenance/book.js";
 import { type Content, contentOf } from "../provenance/content.js";
 import { type ClaimFlags, claimsFrom } from "./claims.js";
@@ -65,6 +68,69 @@ export async function registerStored(
   const ids = deals.map((deal) => deal.id);
   await orTell("it is registered, and not linked to its deals", "link", () => linkDeals(access, record, ids));
   return id;
+}
+
+/**
+ * Registers a folder that was stored: its files as a set, so that each can be verified, and what was stored of it, which
+ * contains them. Where the set could not be anchored, that is told, and what was stored is registered without it.
+ *
+ * @param files - that were stored
+ * @returns the ids of both; undefined where there is none
+ */
+export async function registerStoredFolder(
+  session: Pick<Session, "access">,
+  { path, files, payload, root, deals, before = [] }: StoredFolderParts,
+  claims: Claims | undefined,
+): Promise<{ readonly record?: string; readonly set?: string }> {
+  if (claims === undefined) return {};
+  const set = files.length === 0 ? undefined : await anchorStored(session, path, files, claims);
+  const sets = [...new Set([...(set === undefined ? [] : [set]), ...before])];
+  const whole = sets.length === 0 ? claims : containing(sets, claims);
+  const record = await registerStored(session, payload, whole, deals, root);
+  return { ...(record !== undefined && { record }), ...(set !== undefined && { set }) };
+}
+
+export interface StoredFolderParts {
+  readonly path: string;
+  readonly files: readonly HashedFile[];
+  /** The CAR that was stored. */
+  readonly payload: Blob | Content;
+  readonly root: CID;
+  readonly deals: readonly Pick<Deal, "id">[];
+  /** Records and sets that it contains besides. */
+  readonly before?: readonly string[];
+}
+
+/** What the account's own records say that a piece contains: records and sets that stand. */
+export async function componentsOf({ access }: Pick<Session, "access">, pieceId: string): Promise<readonly string[]> {
+  const book = await ProvenanceBook.open(access);
+  const own = book.records(
+    ({ registrant, record, withdrawn }) =>
+      registrant === access.address && record.pieceId === pieceId && withdrawn === undefined,
+  );
+  const parts = own.flatMap(({ record }) => record.parents).filter(({ kind }) => kind === "component");
+  return [...new Set(parts.map(({ parent }) => parent))].filter((id) => book.known.get(id)?.withdrawn === undefined);
+}
+
+async function anchorStored(
+  { access }: Pick<Session, "access">,
+  path: string,
+  files: readonly HashedFile[],
+  claims: Claims,
+): Promise<string | undefined> {
+  const anchored = await orTell("it is stored, and its files are not registered", "register", () =>
+    anchorFolder(access, path, { ...claims, files }),
+  );
+  if (anchored === undefined) return undefined;
+  const { head, setPath } = anchored;
+  tell(`set ${head.id} says where its ${files.length} files came from: keep ${setPath}`);
+  return head.id;
+}
+
+/** What came before the files came before the whole by way of them. */
+function containing(parts: readonly string[], { license, aiTraining }: Claims): Claims {
+  const parents = parts.slice(0, MAX_PARENTS).map((parent): Edge => ({ parent, kind: "component" }));
+  return { kind: "aggregated", parents, ...(license && { license }), ...(aiTraining && { aiTraining }) };
 }
 
 async function orTell<T>(outcome: string, command: string, act: () => Promise<T>): Promise<T | undefined> {

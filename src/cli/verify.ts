@@ -12,6 +12,8 @@ import { type Finding, isWarning } from "../provenance/findings.js";
 import { type Outcome, type RecordReport, type VerifyOptions, verifyContent } from "../provenance/verify.js";
 import { idsIn, recordIdFrom } from "./claims.js";
 import { type ChainFlags, chainCommand, printResult, tell, withChain } from "./context.js";
+import { withSpools } from "./folders.js";
+import { manifestHashOf } from "./manifest.js";
 import { printable } from "./printable.js";
 import {
   findingLines,
@@ -31,6 +33,7 @@ interface VerifyFlags extends ChainFlags {
   readonly set?: string;
   readonly proof?: string;
   readonly trust?: string;
+  readonly manifest?: string;
 }
 
 /** What `holdfast verify --json` prints. */
@@ -75,7 +78,10 @@ set file and manifest of a folder that it is in, or from content credentials (C2
 
 Exit status: 0 verified, 1 altered, unknown or failed, 2 verified with a warning.`;
 
-/** `holdfast verify FILE|CID [--record ID] [--registrant A] [--attester A] [--set F] [--proof F] [--trust PEM]`. */
+/**
+ * `holdfast verify FILE|CID [--record ID] [--registrant A] [--attester A] [--set F] [--proof F] [--manifest F]
+ * [--trust PEM]`.
+ */
 export function verifyCommand(): Command {
   const addresses = (text: string, before: readonly string[] = []) => [...before, parseAddress(text)];
   return chainCommand("verify")
@@ -90,6 +96,7 @@ export function verifyCommand(): Command {
     )
     .option("--set <file>", "the set file of a folder that it is in; the one beside such a folder by default")
     .addOption(new Option("--proof <file>", "the file's proof that it is in a set").conflicts("set"))
+    .option("--manifest <file>", "the manifest whose hash its record has to name")
     .option("--trust <pem>", "certificates that signers of content credentials (C2PA) have to lead to")
     .addHelpText("after", HELP)
     .action((subject: string, flags: VerifyFlags) =>
@@ -116,10 +123,16 @@ async function verifySubject(chain: Chain, subject: string, flags: VerifyFlags):
     });
   }
   tell("there is no such file: fetching what it names as a CID from whoever holds it");
-  const { content, url, records, checked } = await fetchContent(chain, book, subject);
+  const { content, url, records, checked, folder } = await withSpools((makeSpool) =>
+    fetchContent(chain, book, subject, { makeSpool }),
+  );
   // Bytes under a CID that a record names, and not the record's: it was never about them.
   const against = options.against ?? records[0]?.id;
-  const report = await verifyContent(chain, book, content, { ...options, ...(against !== undefined && { against }) });
+  const report = await verifyContent(chain, book, content, {
+    ...options,
+    ...(against !== undefined && { against }),
+    ...(folder !== undefined && { folder }),
+  });
   if (checked) return { ...report, url, credentials: undefined };
   const message = "a record says that these bytes are what the CID names; that was not checked, and anybody can say so";
   const findings = [...report.findings, { level: "warning", code: "CID_UNCHECKED", message } as const];
@@ -130,7 +143,7 @@ async function verifySubject(chain: Chain, subject: string, flags: VerifyFlags):
 async function optionsFrom(
   { provider }: Chain,
   book: ProvenanceBook,
-  { record, registrant, attester }: VerifyFlags,
+  { record, registrant, attester, manifest }: VerifyFlags,
 ): Promise<VerifyOptions> {
   const id = record === undefined ? undefined : await recordIdFrom(record, idsIn(book));
   if (id !== undefined && !book.known.has(id)) {
@@ -144,6 +157,7 @@ async function optionsFrom(
     ...(isRecord && { against: id }),
     ...(registrant !== undefined && { registrants: registrant }),
     ...(attester !== undefined && { attesters: attester }),
+    ...(manifest !== undefined && { manifest: await manifestHashOf(manifest) }),
   };
 }
 

@@ -6,10 +6,12 @@
 import { getBytes, hexlify } from "ethers";
 import { CID } from "multiformats/cid";
 import { HoldfastError } from "../errors.js";
+import { blobSpool, type CarSpool } from "../piece/car/index.js";
 import { type Commitment, decodePieceCid, encodePieceCid, leafCountOf } from "../piece/index.js";
 import { pieceIdOf, rawCidOf } from "../protocol/index.js";
 import type { ProvenanceBook } from "../provenance/book.js";
 import { type Content, ContentHasher } from "../provenance/content.js";
+import { type FolderInCar, folderInCar, namesBlocks } from "../provenance/folder-in-car.js";
 import type { KnownRecord } from "../provenance/known.js";
 import { MAX_RECORDS } from "../provenance/verify.js";
 import type { DealReader } from "./deals.js";
@@ -23,10 +25,18 @@ export interface FetchedContent {
   /** Records that the CID led to, whether or not the bytes are theirs. */
   readonly records: readonly KnownRecord[];
   /**
-   * Whether the bytes hash to the CID. Any other one names blocks that bytes were split into: that these are the bytes is
-   * only what the records say, and anybody can register one that says so.
+   * Whether what the CID names was computed from the bytes: their hash, or the blocks of a folder that they hold as a CAR. Any
+   * other one names blocks that bytes were split into: that these are the bytes is only what the records say, and anybody
+   * can register one that says so.
    */
   readonly checked: boolean;
+  /** The folder that they are, where a record says that they are one. */
+  readonly folder?: FolderInCar;
+}
+
+export interface FetchContentOptions {
+  /** Where bytes lie that are a folder's, until its blocks are hashed; in memory by default. */
+  readonly makeSpool?: () => CarSpool | Promise<CarSpool>;
 }
 
 /**
@@ -37,11 +47,21 @@ export interface FetchedContent {
  *   of one that does, `PIECE_UNAVAILABLE` where nobody serves it
  * @throws ChainError where the chain can't be asked
  */
-export async function fetchContent(reader: DealReader, book: ProvenanceBook, cid: string): Promise<FetchedContent> {
+export async function fetchContent(
+  reader: DealReader,
+  book: ProvenanceBook,
+  cid: string,
+  { makeSpool = blobSpool }: FetchContentOptions = {},
+): Promise<FetchedContent> {
   const piece = pieceOf(cid);
   if (piece !== undefined) {
     const records = book.records(({ record }) => record.pieceId === pieceIdOf(piece));
-    return { ...(await fetchPiece(cid, await holders(reader, piece))), records, checked: true };
+    const fetched = await fetchPiece(
+      cid,
+      await holders(reader, piece),
+      records.some(namesBlocks) ? makeSpool : undefined,
+    );
+    return { ...fetched, records, checked: true };
   }
   const named = cidOf(cid);
   const records = recordsNaming(book, named);
@@ -52,8 +72,9 @@ export async function fetchContent(reader: DealReader, book: ProvenanceBook, cid
   const failures: string[] = [];
   for (const { pieceCid, root, leafCount } of storedPieces(records, deals)) {
     try {
-      const fetched = await fetchPiece(pieceCid, await holdersAmong(reader, deals, { root, leafCount }));
-      return { ...fetched, records, checked: rawCidOf(fetched.content.contentHash) === hexlify(named.bytes) };
+      const urls = await holdersAmong(reader, deals, { root, leafCount });
+      const fetched = await fetchPiece(pieceCid, urls, isRaw(named) ? undefined : makeSpool);
+      return { ...fetched, records, checked: isShown(named, fetched) };
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code !== "PIECE_UNAVAILABLE") throw error;
       failures.push(error.message);
@@ -67,9 +88,12 @@ export async function fetchContent(reader: DealReader, book: ProvenanceBook, cid
 /** Of a raw CID, which is a hash of the bytes, only the records of these bytes: another one that names it is wrong. */
 function recordsNaming(book: ProvenanceBook, cid: CID): readonly KnownRecord[] {
   const bytes = hexlify(cid.bytes);
-  const digest = hexlify(cid.multihash.digest);
-  if (rawCidOf(digest) === bytes) return book.ofContent(digest);
+  if (isRaw(cid)) return book.ofContent(hexlify(cid.multihash.digest));
   return book.records(({ record }) => hexlify(inVersion1(record.cid)) === bytes);
+}
+
+function isRaw(cid: CID): boolean {
+  return rawCidOf(hexlify(cid.multihash.digest)) === hexlify(cid.bytes);
 }
 
 /** The pieces of records as far as deals know them, by the PieceCIDs that payloads of the records' sizes have. */
@@ -91,14 +115,53 @@ function byPieceId<T extends { readonly root: string; readonly leafCount: bigint
   return [pieceIdOf(piece), piece];
 }
 
-async function fetchPiece(pieceCid: string, urls: readonly string[]): Promise<Pick<FetchedContent, "content" | "url">> {
-  const { value, url } = await retrieve(pieceCid, urls, hashingSink);
-  return { content: value, url };
+type Fetched = Pick<FetchedContent, "content" | "url" | "folder">;
+
+/** Whether bytes are what a CID names, by hashes alone. */
+function isShown(named: CID, { content, folder }: Fetched): boolean {
+  const cid = hexlify(named.bytes);
+  if (rawCidOf(content.contentHash) === cid) return true;
+  return folder?.cid === cid && folder.fault === undefined;
+}
+
+/** @param makeSpool - where the bytes may be a folder's */
+async function fetchPiece(
+  pieceCid: string,
+  urls: readonly string[],
+  makeSpool: FetchContentOptions["makeSpool"],
+): Promise<Fetched> {
+  if (makeSpool === undefined) {
+    const { value, url } = await retrieve(pieceCid, urls, hashingSink);
+    return { content: value, url };
+  }
+  const { value, url } = await retrieve(pieceCid, urls, async () => folderHashingSink(await makeSpool()));
+  return { ...value, url };
 }
 
 function hashingSink(): Sink<Content> {
   const hasher = new ContentHasher();
   return { write: (chunk) => hasher.update(chunk), done: () => hasher.finish(), discard: () => undefined };
+}
+
+/** Hashes bytes as they come, then the blocks in them. */
+function folderHashingSink(spool: CarSpool): Sink<Omit<Fetched, "url">> {
+  const hasher = new ContentHasher();
+  return {
+    async write(chunk) {
+      hasher.update(chunk);
+      await spool.append(chunk);
+    },
+    async done() {
+      const content = hasher.finish();
+      try {
+        const folder = await folderInCar(await spool.finish(new Uint8Array()));
+        return { content, ...(folder !== undefined && { folder }) };
+      } finally {
+        await spool.discard();
+      }
+    },
+    discard: () => spool.discard(),
+  };
 }
 
 /** @returns undefined for a CID that is no PieceCID */

@@ -14,7 +14,7 @@ import { parseLicense } from "../provenance/rights/index.js";
 import { openSetFile, writeSetFile } from "../provenance/sets/file-node.js";
 import { buildSet, type SetHead } from "../provenance/sets/index.js";
 import type { ChainAccess } from "./funds.js";
-import { type HashedFile, hashFile, hashFolder } from "./hash-folder-node.js";
+import { byPath, type HashedFile, hashFile, hashFolder } from "./hash-folder-node.js";
 import { anchorSet, type Claims } from "./provenance.js";
 import { writePending } from "./whole-file-node.js";
 
@@ -28,6 +28,8 @@ export interface FolderClaims extends Omit<Claims, "cid" | "manifestHash"> {
   readonly onLink?: (path: string) => void;
   readonly onFile?: (path: string) => void;
   readonly signal?: AbortSignal;
+  /** Its files, where they are hashed already, in any order; by default it is read. */
+  readonly files?: readonly HashedFile[];
 }
 
 /** A folder that is anchored. */
@@ -70,12 +72,8 @@ export async function anchorFolder(
   { kind = "original", parents = [], license = "", aiTraining = "unstated", words = {}, ...reading }: FolderClaims = {},
 ): Promise<AnchoredFolder> {
   parseLicense(license);
-  const { onFile, onLink, signal } = reading;
-  const entries = await hashFolder(folder, {
-    ...(onLink && { onLink }),
-    ...(signal && { signal }),
-    ...(onFile && { onFile: ({ path }: HashedFile) => onFile(path) }),
-  });
+  const { signal } = reading;
+  const entries = await filesOf(folder, reading);
   const before = await setBefore(folder);
   if (entries.length === 0) {
     throw new HoldfastError("EMPTY_SET", `${folder} has no file in it`, "name a folder that has a file");
@@ -115,6 +113,19 @@ export async function anchorFolder(
   } finally {
     await manifest.discard();
   }
+}
+
+/** In ascending order of path, so that the same folder gives the same manifest. */
+async function filesOf(
+  folder: string,
+  { files, onFile, onLink, signal }: Pick<FolderClaims, "files" | "onFile" | "onLink" | "signal">,
+): Promise<readonly HashedFile[]> {
+  if (files !== undefined) return [...files].sort(byPath);
+  return hashFolder(folder, {
+    ...(onLink && { onLink }),
+    ...(signal && { signal }),
+    ...(onFile && { onFile: ({ path }: HashedFile) => onFile(path) }),
+  });
 }
 
 /** Where an earlier set of a folder is kept, named by the beginning of its id. */

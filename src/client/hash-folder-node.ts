@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { HoldfastError } from "../errors.js";
+import type { FolderEntry, FolderSource } from "../piece/car/index.js";
 import { chunksOf, type PieceSource } from "../piece/commit.js";
 import { readFileChunks } from "../piece/file-node.js";
 import type { SetContent } from "../provenance/sets/index.js";
@@ -59,7 +60,12 @@ export async function hashFolder(folder: string, options: HashFolderOptions = {}
   const atOnce = Math.min(Math.max(options.concurrency ?? FILES_AT_ONCE, 1), MAX_AT_ONCE);
   await Promise.all(Array.from({ length: atOnce }, work));
   signal.throwIfAborted();
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return files.sort(byPath);
+}
+
+/** As JavaScript compares strings. */
+export function byPath(a: Pick<HashedFile, "path">, b: Pick<HashedFile, "path">): number {
+  return a.path < b.path ? -1 : 1;
 }
 
 /**
@@ -86,13 +92,38 @@ export async function hashFile(path: string, options: Pick<HashFolderOptions, "s
   throw new HoldfastError("FILE_CHANGED", `${path} changed while it was read`, "hash it when nothing writes to it");
 }
 
-async function digest(source: PieceSource, signal: AbortSignal): Promise<SetContent> {
+/**
+ * The same folder, each file of it hashed as it is read: so that what is said of it is said of the very bytes that whoever
+ * reads the source gets.
+ *
+ * @param onFile - told of each file that was read to its end
+ */
+export async function* hashingSource(
+  source: FolderSource,
+  onFile: (file: HashedFile) => void,
+): AsyncGenerator<FolderEntry> {
+  for await (const { path, content } of source) {
+    if (content === undefined) yield { path };
+    else yield { path, content: () => hashing(content(), (found) => onFile({ path, ...found })) };
+  }
+}
+
+async function* hashing(source: PieceSource, onEnd: (content: SetContent) => void): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   let size = 0n;
   for await (const chunk of chunksOf(source)) {
-    signal.throwIfAborted();
     hash.update(chunk);
     size += BigInt(chunk.length);
+    yield chunk;
   }
-  return { sha256: `0x${hash.digest("hex")}`, size };
+  onEnd({ sha256: `0x${hash.digest("hex")}`, size });
+}
+
+async function digest(source: PieceSource, signal: AbortSignal): Promise<SetContent> {
+  let content: SetContent | undefined;
+  const chunks = hashing(source, (found) => {
+    content = found;
+  });
+  for await (const _ of chunks) signal.throwIfAborted();
+  return content as unknown as SetContent;
 }

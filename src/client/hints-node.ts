@@ -20,6 +20,8 @@ export interface Hints {
   readonly member?: { readonly membership: Membership; readonly head: SetHead };
   /** A record or a set that the file is said to be of. */
   readonly against?: string;
+  /** SHA-256 of the set's manifest, which lies beside its folder; undefined where it is another, or none. */
+  readonly manifest?: string;
   /** What lies there, was not named by anybody, and can't be used: why, in sentences. */
   readonly passedOver: readonly string[];
 }
@@ -96,18 +98,26 @@ async function nearestSetHint(
 
 async function setHint(set: SetFile, folder: string, file: string, sha256: string): Promise<Hint | undefined> {
   const membership = await set.find(sha256);
-  if (membership !== undefined) return { member: { membership, head: set } };
-  return (await isListed(set, folder, file)) ? { against: set.id } : undefined;
+  const checking = isItsManifest(set, folder);
+  if (membership !== undefined) {
+    // Who is in a set is in it whatever became of its manifest.
+    const isChecked = await checking.catch(() => false);
+    return { member: { membership, head: set }, ...(isChecked && { manifest: set.set.manifestHash }) };
+  }
+  return (await checking) && (await isListed(folder, file)) ? { against: set.id } : undefined;
 }
 
-/** Whether the set's manifest, where it lies beside the folder, has a file at this place. */
-async function isListed({ set }: SetHead, folder: string, file: string): Promise<boolean> {
+/** Whether the manifest beside a folder is its set's; one that was changed since is somebody's word, not the set's. */
+async function isItsManifest({ set }: SetHead, folder: string): Promise<boolean> {
   const path = croissantPathOf(folder);
   if (!(await exists(path))) return false;
   const bytes = await readSmallFile(path, MAX_MANIFEST_BYTES);
-  // One that was changed since is somebody's word, not the set's.
-  if (`0x${createHash("sha256").update(bytes).digest("hex")}` !== set.manifestHash) return false;
-  const { files } = await readCroissant(bytes);
+  return `0x${createHash("sha256").update(bytes).digest("hex")}` === set.manifestHash;
+}
+
+/** Whether the manifest beside a folder has a file at this place. */
+async function isListed(folder: string, file: string): Promise<boolean> {
+  const { files } = await readCroissant(await readSmallFile(croissantPathOf(folder), MAX_MANIFEST_BYTES));
   const url = fileIdOf(relative(folder, file).split(sep).join("/"));
   return files.some(({ contentUrl }) => contentUrl === url);
 }

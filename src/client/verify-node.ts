@@ -9,12 +9,13 @@ import { type C2paOptions, type C2paReport, mimeTypeOf, readC2pa, SNIFFED_BYTES 
 import { contentOf } from "../provenance/content.js";
 import { credentialFindings, withCredentials } from "../provenance/credentials.js";
 import type { Finding } from "../provenance/findings.js";
+import { folderInCar, namesBlocks } from "../provenance/folder-in-car.js";
 import { type VerifyOptions, type VerifyReport, verifyContent } from "../provenance/verify.js";
 import { fileBlob } from "./blob-node.js";
 import { type HintOptions, hintsOf } from "./hints-node.js";
 
 export interface VerifyFileOptions
-  extends Omit<VerifyOptions, "member">,
+  extends Omit<VerifyOptions, "member" | "folder" | "manifests">,
     Pick<HintOptions, "set" | "proof">,
     Pick<C2paOptions, "trustAnchors"> {}
 
@@ -45,13 +46,19 @@ export async function verifyFile(
   const content = await contentOf(blob);
   const { chainId, provenance: registry } = reader.deployment;
   const beside = { chainId, registry, ...(set !== undefined && { set }), ...(proof !== undefined && { proof }) };
-  const { passedOver, ...hints } = await hintsOf(path, content.contentHash, beside);
-  const report = await verifyContent(reader, book, content, { ...hints, ...options });
-  const judged = await judgeCredentials(blob, report, trustAnchors === undefined ? {} : { trustAnchors });
-  const outcome = withCredentials(report.outcome, judged.findings);
+  const { passedOver, manifest, ...hints } = await hintsOf(path, content.contentHash, beside);
+  const within = await credentialsOf(blob, trustAnchors === undefined ? {} : { trustAnchors });
+  const folder = book.ofContent(content.contentHash).some(namesBlocks) ? await folderInCar(blob) : undefined;
+  const report = await verifyContent(reader, book, content, {
+    ...{ ...hints, ...options },
+    ...(folder !== undefined && { folder }),
+    manifests: [manifest, within.manifest].filter((found) => found !== undefined),
+  });
+  const judged = within.credentials === undefined ? [] : credentialFindings(within.credentials, report.records);
+  const outcome = withCredentials(report.outcome, judged);
   const notes = passedOver.map((message): Finding => ({ level: "note", code: "HINT_PASSED_OVER", message }));
-  const findings = [...report.findings, ...judged.findings, ...notes];
-  return { ...report, outcome, credentials: judged.credentials, findings };
+  const findings = [...report.findings, ...judged, ...within.notes, ...notes];
+  return { ...report, outcome, credentials: within.credentials, findings };
 }
 
 /**
@@ -70,17 +77,18 @@ export async function readCredentials(blob: Blob, options: C2paOptions = {}): Pr
   }
 }
 
-async function judgeCredentials(
+/** The credentials within a file, the hash of the manifest that they are in, and what stood in the way. */
+async function credentialsOf(
   blob: Blob,
-  { records }: VerifyReport,
   options: C2paOptions,
-): Promise<Pick<FileReport, "credentials" | "findings">> {
+): Promise<{ credentials: C2paReport | undefined; manifest?: string; notes: readonly Finding[] }> {
   try {
     const credentials = await readCredentials(blob, options);
-    return { credentials, findings: credentials === undefined ? [] : credentialFindings(credentials, records) };
+    const manifest = credentials === undefined ? {} : { manifest: `0x${credentials.manifestHash}` };
+    return { credentials, ...manifest, notes: [] };
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== "C2PA_UNREADABLE") throw error;
     const finding = { level: "note", code: "CREDENTIALS_UNREADABLE", message: error.message } as const;
-    return { credentials: undefined, findings: [finding] };
+    return { credentials: undefined, notes: [finding] };
   }
 }

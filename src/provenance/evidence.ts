@@ -9,6 +9,7 @@ import { logsBetween } from "../chain/logs.js";
 import { providerUrl } from "../chain/profile.js";
 import { NO_HASH, pieceIdOf } from "../protocol/index.js";
 import type { ProvenanceReader } from "./book.js";
+import type { Known, KnownRecord } from "./known.js";
 
 /** A deal that holds a piece: live, and proven in its last closed window. What the chain has seen, nobody's word. */
 export interface Holding {
@@ -22,12 +23,16 @@ export interface Holding {
   readonly lastProvenAt: number;
   /** Whether the record's registrant names it: linked itself, or what a linked one was moved to. */
   readonly linked: boolean;
+  /** The record of a larger piece that is held, where it is that: its registrant says that it contains this one. */
+  readonly within?: string;
 }
 
 /** Links in one call: some 100,000 gas each, where a deal was moved and moved again. */
 const PAGE = 50n;
 /** Deals in one call of the lens. */
 const READ_BATCH = 100;
+/** Records of larger pieces that are looked into. */
+const MAX_CONTAINERS = 8;
 /** Deals that are looked into at once: anybody can open more on a piece. */
 const AT_ONCE = 16;
 
@@ -79,6 +84,43 @@ export async function holdingsOf(
   } catch (error) {
     throw chainError(error, "read which deals hold a piece");
   }
+}
+
+/**
+ * The deals that hold what a record, or a set, is about: those on its own piece, or, where there are none, on pieces that
+ * contain it, as its own registrant says: their records have it, or the set that it is in, for a component.
+ *
+ * @throws ChainError where the chain can't be asked
+ */
+export async function holdingsOfKnown(
+  reader: ProvenanceReader,
+  all: Iterable<Known>,
+  known: Known,
+  deals = new DealsByPiece(reader),
+): Promise<Holding[]> {
+  if (known.form === "record") {
+    const own = await holdingsOf(reader, known.id, known.record.pieceId, deals);
+    if (own.length > 0) return own;
+  }
+  const held: Holding[] = [];
+  for (const { id, record } of containersOf(all, known)) {
+    const holdings = await holdingsOf(reader, id, record.pieceId, deals);
+    held.push(...holdings.map((holding) => ({ ...holding, within: id })));
+  }
+  return held.sort((a, b) => b.lastProvenEpoch - a.lastProvenEpoch);
+}
+
+/** The latest records of pieces that contain something. Nobody else's: anybody could say so. */
+function containersOf(all: Iterable<Known>, known: Known): KnownRecord[] {
+  const parts = new Set([known.id, ...(known.form === "record" && known.anchoredIn ? [known.anchoredIn] : [])]);
+  const containers: KnownRecord[] = [];
+  for (const each of all) {
+    if (each.form !== "record" || each.registrant !== known.registrant || each.withdrawn !== undefined) continue;
+    const { parents, pieceId } = each.record;
+    if (pieceId === NO_HASH) continue;
+    if (parents.some(({ parent, kind }) => kind === "component" && parts.has(parent))) containers.push(each);
+  }
+  return containers.slice(-MAX_CONTAINERS);
 }
 
 async function linkedDeals({ contracts: { provenance } }: ProvenanceReader, id: string): Promise<bigint[]> {

@@ -6,6 +6,7 @@
 import { NO_HASH, rawCidOf } from "../protocol/index.js";
 import type { Content } from "./content.js";
 import type { Holding } from "./evidence.js";
+import type { FolderInCar } from "./folder-in-car.js";
 import type { Known, KnownRecord } from "./known.js";
 import type { Lineage, LineageNode } from "./lineage/graph.js";
 import type { RightsReport } from "./rights/index.js";
@@ -18,7 +19,17 @@ export interface Finding {
   readonly message: string;
 }
 
-export interface Examined {
+/** What was found out about bytes besides their hashes, for what a record may name. */
+export interface Shown {
+  /** Folder that the bytes are as a CAR, each block of it hashed. */
+  readonly folder?: FolderInCar;
+  /** SHA-256 of manifests that were found with the bytes, 32 bytes in hex. */
+  readonly manifests?: readonly string[];
+  /** SHA-256 of the manifest that is said to be theirs: a record's may be no other. */
+  readonly manifest?: string;
+}
+
+export interface Examined extends Shown {
   readonly record: KnownRecord;
   readonly content: Content;
   readonly lineage: Lineage;
@@ -44,7 +55,9 @@ export function findingsOf(examined: Examined): Finding[] {
     ...capped(licences(examined)),
     ...capped(permittedUse(examined)),
     ...storage(examined),
+    ...container(examined),
     ...names(examined),
+    ...manifests(examined),
   ];
   return [...found.filter(isWarning), ...found.filter((finding) => !isWarning(finding))];
 }
@@ -125,8 +138,16 @@ function storage({ record: { record }, holdings }: Examined): Finding[] {
   return [warning("NOT_HELD", `nobody is shown to hold it: ${why}`)];
 }
 
+/** What is held is another piece, of which a record says that this is in it. */
+function container({ holdings }: Examined): Finding[] {
+  const within = holdings.find((holding) => holding.within !== undefined)?.within;
+  if (within === undefined || holdings.some((holding) => holding.within === undefined)) return [];
+  const message = `what is held is ${shortId(within)}: that it contains these bytes is its registrant's word`;
+  return [note("HELD_WITHIN", message)];
+}
+
 /** What else the record says that the bytes are known by. */
-function names({ record: { record }, content }: Examined): Finding[] {
+function names({ record: { record }, content, folder }: Examined): Finding[] {
   const findings: Finding[] = [];
   if (record.size !== content.size) {
     findings.push(warning("OTHER_SIZE", `it says that they are ${record.size} bytes, and they are ${content.size}`));
@@ -134,13 +155,27 @@ function names({ record: { record }, content }: Examined): Finding[] {
   if (record.pieceId !== NO_HASH && record.pieceId !== content.pieceId) {
     findings.push(warning("OTHER_PIECE", "the piece that it names is not these bytes"));
   }
-  if (record.cid === "0x" || record.cid === rawCidOf(content.contentHash)) return findings;
-  const isRaw = record.cid.startsWith(RAW_CID);
-  if (isRaw) return [...findings, warning("OTHER_CID", "the CID that it names is not that of these bytes")];
-  return [
-    ...findings,
-    note("CID_UNCHECKED", "the CID that it names depends on how the bytes were split: not computed"),
-  ];
+  return [...findings, ...cids(record.cid, content, folder)];
+}
+
+function cids(cid: string, { contentHash }: Content, folder: FolderInCar | undefined): Finding[] {
+  if (cid === "0x" || cid === rawCidOf(contentHash)) return [];
+  if (cid.startsWith(RAW_CID)) return [warning("OTHER_CID", "the CID that it names is not that of these bytes")];
+  if (folder === undefined) {
+    return [note("CID_UNCHECKED", "the CID that it names depends on how the bytes were split: not computed")];
+  }
+  if (folder.cid !== cid)
+    return [warning("OTHER_CID", "the CID that it names is not that of the folder in these bytes")];
+  if (folder.fault === undefined) return [];
+  return [warning("FOLDER_BROKEN", `the folder that it names is not whole in these bytes: ${folder.fault}`)];
+}
+
+function manifests({ record: { record }, manifests: found = [], manifest }: Examined): Finding[] {
+  const { manifestHash } = record;
+  if (manifestHash === (manifest ?? NO_HASH)) return [];
+  if (manifest !== undefined) return [warning("OTHER_MANIFEST", "its manifest is not the one at hand")];
+  if (found.includes(manifestHash)) return [];
+  return [note("MANIFEST_UNCHECKED", "its manifest is not at hand, and was not hashed")];
 }
 
 /** Nobody reads thousands, and anybody can cause them: of each kind the first, so that none hides another. */

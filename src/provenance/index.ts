@@ -7,8 +7,9 @@
 export { ProvenanceBook, type ProvenanceReader } from "./book.js";
 export { type Content, ContentHasher, contentOf } from "./content.js";
 export * from "./croissant/index.js";
-export { DealsByPiece, type Holding, holdingsOf } from "./evidence.js";
-export { type Finding, isWarning } from "./findings.js";
+export { DealsByPiece, type Holding, holdingsOf, holdingsOfKnown } from "./evidence.js";
+export { type Finding, isWarning, type Shown } from "./findings.js";
+export { type FolderInCar, folderInCar } from "./folder-in-car.js";
 export { type Claim, claimOf, type Known, type KnownRecord, type KnownSet, type Said } from "./known.js";
 export * from "./lineage/index.js";
 export {

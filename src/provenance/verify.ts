@@ -7,8 +7,8 @@ import { chainError } from "../chain/errors.js";
 import type { AiTraining } from "../protocol/index.js";
 import type { ProvenanceBook, ProvenanceReader } from "./book.js";
 import type { Content } from "./content.js";
-import { DealsByPiece, type Holding, holdingsOf } from "./evidence.js";
-import { contentFindings, type Finding, findingsOf, isWarning } from "./findings.js";
+import { DealsByPiece, type Holding, holdingsOfKnown } from "./evidence.js";
+import { contentFindings, type Finding, findingsOf, isWarning, type Shown } from "./findings.js";
 import { claimOf, counts, type Known, type KnownRecord, type Said } from "./known.js";
 import { type LineageNode, lineageOf } from "./lineage/graph.js";
 import type { ChildrenIndex } from "./lineage/walk.js";
@@ -33,7 +33,7 @@ export interface RecordReport {
   readonly history: readonly LineageNode[];
   /** Permitted use with all that ancestors refuse. */
   readonly aiTraining: AiTraining;
-  /** The deals that hold its piece. */
+  /** The deals that hold its piece, or one that contains it. */
   readonly holdings: readonly Holding[];
   readonly findings: readonly Finding[];
 }
@@ -53,7 +53,7 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends Shown {
   /** Only these records count, by their id or that of the set that they are in; all of the bytes' by default. */
   readonly only?: readonly string[];
   /** Only the records of these accounts count. */
@@ -168,16 +168,17 @@ interface Examination {
 const NO_CHILDREN: ChildrenIndex = new Map();
 
 async function examine(
-  { reader, known, deals, content, options: { now, attesters } }: Examination,
+  { reader, known, deals, content, options }: Examination,
   record: KnownRecord,
 ): Promise<RecordReport> {
+  const { now, attesters } = options;
   const lineage = lineageOf(known, record.id, now, {
     children: NO_CHILDREN,
     ...(attesters !== undefined && { attesters }),
   });
   const rights = rightsOf(known, record.id);
-  const holdings = await holdingsOf(reader, record.id, record.record.pieceId, deals);
-  const findings = findingsOf({ record, content, lineage, rights, holdings });
+  const holdings = await holdingsOfKnown(reader, known.values(), record, deals);
+  const findings = findingsOf({ ...options, record, content, lineage, rights, holdings });
   const registeredAt = await timeOf(reader, known, record);
   const said = record.said.filter((each) => counts(each, now));
   const { effectiveAiTraining: aiTraining } = rights;

@@ -15,7 +15,7 @@ import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { carOf, folderBlock, link, rawBlock, text } from "../piece/car/helpers.js";
 import { pseudoRandom } from "../piece/helpers.js";
 import { holdfast, type Outcome } from "../support/cli.js";
-import { actAs, commandsOn } from "../support/cli-net.js";
+import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
@@ -84,7 +84,7 @@ describe("cli: folders", () => {
     const { stdout } = await store(source);
     expect(stdout).to.match(
       new RegExp(
-        `^pieceCid  ${stored.pieceCid}\nrecord    0x\\w{64}\nfolder    ${stored.rootCid}  4 files\ndeal      0x`,
+        `^pieceCid  ${stored.pieceCid}\nrecord    0x\\w{64}\nfolder    ${stored.rootCid}  4 files\nset       0x\\w{64}\ndeal      0x`,
       ),
     );
   });
@@ -178,6 +178,10 @@ describe("cli: folders", () => {
     expect(status, stderr).to.equal(0);
     const report = JSON.parse(stdout) as StoreIntoReport;
     expect(report).to.include({ file: more, deal: deal?.id, files: 2 });
+    // What the old piece holds stays in the new one.
+    const { parents } = jsonOf(await holdfast(["provenance", "show", report.record!, "--json"]));
+    const kind = "component";
+    expect(parents).to.have.deep.members([first.set, report.set].map((id) => ({ id, kind })));
     expect(stderr).to.contain(`commitment ${report.pieceCid}\n`).and.to.contain(`base units a period\n`);
     const copy = join(base, "merged");
     expect((await holdfast(["fetch", report.pieceCid, "--unpack", "-o", copy])).status).to.equal(0);

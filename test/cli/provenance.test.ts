@@ -176,6 +176,75 @@ describe("cli: provenance and verify", () => {
     expect(codes((await verify(join(photos, "a.jpg"))).report)).to.include("ANCESTOR_WITHDRAWN");
   });
 
+  it("registers the files of a folder that is stored, and shows by which deal each is held", async () => {
+    const album = join(folder, "album");
+    await mkdir(join(album, "2026"), { recursive: true });
+    for (const name of ["a.jpg", "2026/b.jpg"]) await writeFile(join(album, name), `stored picture ${name}`);
+    const stored = await store(album, "--kind", "edited", "--parent", original, "--ai-training", "refused");
+    expect([stored.record, stored.set]).to.satisfy((ids: string[]) => ids.every((id) => /^0x[0-9a-f]{64}$/.test(id)));
+    const shown = jsonOf(await holdfast(["provenance", "show", stored.set!, "--json"]));
+    expect(shown).to.deep.include({ kind: "edited", parents: [{ id: original, kind: "revision" }], count: "2" });
+    const whole = jsonOf(await holdfast(["provenance", "show", stored.record!, "--json"]));
+    expect(whole).to.deep.include({ kind: "aggregated", parents: [{ id: stored.set, kind: "component" }] });
+    expect(whole).to.include({ cid: stored.rootCid, aiTraining: "refused" });
+    for (let tries = 0; !(await net.contracts.provenance.isHeld(stored.record!)); tries++) {
+      expect(tries, "blocks without a proof that counts").to.be.below(200);
+      await net.mine();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const { status, report } = await verify(join(album, "2026/b.jpg"));
+    const [record] = report.records;
+    expect([status, report.outcome, codes(report)]).to.deep.equal([0, "verified", ["HELD_WITHIN"]]);
+    expect(record?.anchoredIn).to.equal(stored.set);
+    expect(record?.holdings.map(({ within }) => within)).to.deep.equal([stored.record]);
+    const text = await holdfast(["verify", join(album, "a.jpg")]);
+    expect(text.stdout).to.match(new RegExp(`^held by .*, within ${stored.record!.slice(0, 10)}$`, "m"));
+    // What its CID names is computed from the blocks that are served.
+    const named = await verify(stored.rootCid!);
+    expect([named.status, named.report.outcome, codes(named.report)]).to.deep.equal([0, "verified", []]);
+    expect(named.report.records[0]?.id).to.equal(stored.record);
+    await copyFile(await flipped(join(album, "a.jpg"), "flipped.jpg"), join(album, "a.jpg"));
+    const changed = await verify(join(album, "a.jpg"));
+    expect([changed.status, changed.report.outcome, changed.report.against?.id]).to.deep.equal([
+      1,
+      "altered",
+      stored.set,
+    ]);
+  });
+
+  it("stores a folder whose files can't be registered beside it, and says so", async () => {
+    const taken = join(folder, "taken");
+    await mkdir(taken);
+    await writeFile(join(taken, "a.txt"), "a text of its own");
+    await writeFile(`${taken}.set`, "somebody's file");
+    const { status, stdout, stderr } = await holdfast([
+      "store",
+      taken,
+      "--periods",
+      "6",
+      "--token",
+      net.token,
+      "--json",
+    ]);
+    expect(status, stderr).to.equal(0);
+    expect(stderr).to.match(/it is stored, and its files are not registered: .*taken\.set is there already/);
+    expect(JSON.parse(stdout)).to.have.property("record").and.not.to.have.property("set");
+    expect(await readFile(`${taken}.set`, "utf8")).to.equal("somebody's file");
+    const bare = await store(taken, "--no-provenance");
+    expect([bare.record, bare.set]).to.deep.equal([undefined, undefined]);
+  });
+
+  it("holds a record against the manifest that is named", async () => {
+    const [data, manifest, other] = [join(folder, "data.bin"), join(folder, "m.json"), join(folder, "o.json")];
+    await writeFile(data, "some data with a manifest");
+    await writeFile(manifest, "a manifest");
+    await writeFile(other, "another manifest");
+    await register(data, "--manifest", manifest);
+    expect(codes((await verify(data)).report)).to.include("MANIFEST_UNCHECKED");
+    expect(codes((await verify(data, "--manifest", manifest)).report)).to.deep.equal(["NOT_HELD"]);
+    expect(codes((await verify(data, "--manifest", other)).report)).to.include("OTHER_MANIFEST");
+  });
+
   it("verifies what a CID names, by fetching it", async () => {
     const stored = await store(file, "--no-provenance");
     expect(stored.record).to.equal(undefined);

@@ -12,9 +12,11 @@ import {
   recordOf,
   registerRecord,
 } from "../../src/client/index.js";
-import { encodePieceCid } from "../../src/piece/index.js";
+import { packFolder } from "../../src/piece/car/index.js";
+import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { NO_HASH, rawCidOf } from "../../src/protocol/index.js";
 import { type Content, contentOf } from "../../src/provenance/content.js";
+import { entriesOf } from "../piece/car/helpers.js";
 import { expectError } from "../piece/helpers.js";
 import { removeFolders, type TestPiece, testPiece } from "../support/pieces.js";
 import { STAKE, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
@@ -114,6 +116,31 @@ describe("client: fetching what a CID names", () => {
     const other = sha256("0x5678");
     await register(content, { cid: `0x1220${other.slice(2)}` });
     expect((await fetchIt(cidText(dagPbCid(other)))).content).to.deep.equal(content);
+  });
+
+  it("computes the CID of a folder from its blocks, and believes nobody's word for it", async () => {
+    const tree = { "a.txt": new Uint8Array(3_000).fill(1), "sub/b.bin": new Uint8Array(2_000).fill(2) };
+    const { root, car } = await packFolder(entriesOf(tree));
+    const payload = new Uint8Array(await car.arrayBuffer());
+    const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 100_000n };
+    await client.store(car, { ...wishes, urls: [nodes[0].url] });
+    const folder = { cid: hexlify(root.bytes) };
+    const { id } = await register(await contentOf(new Blob([payload])), folder);
+    const fetched = await fetchIt(root.toString());
+    expect(fetched).to.deep.include({ folder, checked: true });
+    expect(fetched.records.map((record) => record.id)).to.deep.equal([id]);
+    // The same by its PieceCID, since a record says that it is a folder.
+    expect((await fetchIt(encodePieceCid(await commit(payload)).toString())).folder).to.deep.equal(folder);
+    // Somebody's bytes, under the CID of a folder that is another's.
+    const { root: victim } = await packFolder(entriesOf({ "a.txt": new Uint8Array(9) }));
+    await register(await contentOf(new Blob([payload])), { cid: hexlify(victim.bytes) });
+    expect(await fetchIt(victim.toString())).to.deep.include({ folder, checked: false });
+    // And bytes that are no folder at all.
+    const { root: another } = await packFolder(entriesOf({ "a.txt": new Uint8Array(8) }));
+    await register(content, { cid: hexlify(another.bytes) });
+    expect(await fetchIt(another.toString()))
+      .to.include({ checked: false })
+      .and.not.to.have.property("folder");
   });
 
   it("goes on to the next provider where one is gone, serves other bytes, or has no URL", async () => {

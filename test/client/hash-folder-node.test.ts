@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import type { Anchored } from "../../scripts/bench/anchor-child.js";
-import { type HashedFile, hashFile, hashFolder } from "../../src/client/hash-folder-node.js";
+import { readFolder } from "../../src/client/folder-node.js";
+import { byPath, type HashedFile, hashFile, hashFolder, hashingSource } from "../../src/client/hash-folder-node.js";
+import { packFolder } from "../../src/piece/car/index.js";
 import { expectError, pseudoRandom } from "../piece/helpers.js";
 import { sha256 } from "../provenance/sets/helpers.js";
 import { failure } from "../support/failure.js";
@@ -54,6 +56,25 @@ describe("sets: hashing a folder", () => {
       expect(told).to.have.deep.members(expected);
     }
     for (const { path, ...content } of expected) expect(await hashFile(join(folder, path))).to.deep.equal(content);
+  });
+
+  it("hashes files as somebody else reads them, and leaves them as they are", async () => {
+    const folder = await folderOf(TREE);
+    const files: HashedFile[] = [];
+    const plain = await packFolder(readFolder(folder));
+    const hashed = await packFolder(hashingSource(readFolder(folder), (file) => files.push(file)));
+    expect(hashed.root.toString()).to.equal(plain.root.toString());
+    expect(files.sort(byPath)).to.deep.equal(await hashFolder(folder));
+  });
+
+  it("tells nothing of a file that was not read to its end", async () => {
+    const files: HashedFile[] = [];
+    const source = hashingSource([{ path: "a", content: () => [new Uint8Array(3), new Uint8Array(4)] }], (file) =>
+      files.push(file),
+    );
+    const { value: entry } = await source.next();
+    for await (const _ of entry!.content!() as AsyncIterable<Uint8Array>) break;
+    expect(files).to.deep.equal([]);
   });
 
   it("finds nothing in an empty folder, and refuses what is none", async () => {

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import { hexlify, toUtf8Bytes } from "ethers";
 import { ChainError } from "../../src/chain/errors.js";
-import { type DealTerms, dealIdOf, NO_HASH, recordStruct, signTerms } from "../../src/protocol/index.js";
-import { DealsByPiece, holdingsOf } from "../../src/provenance/evidence.js";
+import { type DealTerms, dealIdOf, type EdgeKind, NO_HASH, recordStruct, signTerms } from "../../src/protocol/index.js";
+import { ProvenanceBook } from "../../src/provenance/book.js";
+import { DealsByPiece, holdingsOf, holdingsOfKnown } from "../../src/provenance/evidence.js";
 import { addProvider, amendDeal, migrateDeal, movedTerms } from "../support/changes.js";
 import { failure } from "../support/failure.js";
 import {
@@ -167,6 +168,35 @@ describe("provenance: who holds a piece", () => {
       expect(await urlOf()).to.equal("");
       await registry.connect(signer).updateProfile({ ...profile, url: "" });
       expect(await urlOf()).to.equal("");
+    });
+  });
+
+  describe("within a larger piece", () => {
+    const part = (kind: EdgeKind, parent: string) => ({ parents: [{ parent, kind }] });
+    const heldWithin = async (world: ProvenanceWorld, id: string) => {
+      const [reader, book] = [await readerOf(world), await ProvenanceBook.open(await readerOf(world))];
+      return (await holdingsOfKnown(reader, book.known.values(), book.known.get(id)!)).map(({ within }) => within);
+    };
+
+    it("is held where its registrant says that the piece contains it, and nobody else", async () => {
+      const { world, deal } = await held(false);
+      const { id } = await register(world, { pieceId: NO_HASH });
+      const pieceId = pieceIdOf(deal);
+      expect(await heldWithin(world, id)).to.deep.equal([]);
+      await register(world, { pieceId, ...part("derivation", id) });
+      expect(await heldWithin(world, id), "no component").to.deep.equal([]);
+      await register(world, { pieceId, registrant: world.stranger.address, ...part("component", id) }, world.stranger);
+      expect(await heldWithin(world, id), "a stranger's").to.deep.equal([]);
+      const whole = await register(world, { pieceId, ...part("component", id) });
+      expect(await heldWithin(world, id)).to.deep.equal([whole.id]);
+      await world.provenance.connect(world.client).withdraw(whole.id, "");
+      expect(await heldWithin(world, id), "withdrawn").to.deep.equal([]);
+    });
+
+    it("is told to be held by itself where it is", async () => {
+      const { world, deal, id } = await held(false);
+      await register(world, { pieceId: pieceIdOf(deal), ...part("component", id) });
+      expect(await heldWithin(world, id)).to.deep.equal([undefined]);
     });
   });
 

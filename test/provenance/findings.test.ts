@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { NO_HASH, rawCidOf } from "../../src/protocol/index.js";
 import type { Content } from "../../src/provenance/content.js";
 import type { Holding } from "../../src/provenance/evidence.js";
-import { findingsOf, isWarning, shortId } from "../../src/provenance/findings.js";
+import { findingsOf, isWarning, type Shown, shortId } from "../../src/provenance/findings.js";
 import type { Known, KnownRecord } from "../../src/provenance/known.js";
 import { lineageOf } from "../../src/provenance/lineage/index.js";
 import { rightsOf } from "../../src/provenance/verify.js";
@@ -10,13 +10,19 @@ import { ATTESTER, idOf, knownOf, NOW, recordOf, saidBy, setOf } from "./lineage
 
 const SELF = idOf(1);
 const PIECE = idOf(99);
+/** Of a folder: version 1, dag-pb, sha2-256. */
+const FOLDER = "0x01701220";
 const OTHER_MAKER = "0x00000000000000000000000000000000000000cc";
 const HELD: Holding = {
   ...{ dealId: 1n, provider: ATTESTER, url: "", lastProvenEpoch: 5, lastProvenAt: 5, linked: true },
 };
 
 /** A record that nothing speaks against, and what it came from. */
-function found(changes: Parameters<typeof recordOf>[2], others: readonly Known[] = [], more: Partial<Content> = {}) {
+function found(
+  changes: Parameters<typeof recordOf>[2],
+  others: readonly Known[] = [],
+  { shown, ...more }: Partial<Content> & { readonly shown?: Shown } = {},
+) {
   const parents = others.filter(({ id }) => !(changes?.anchoredIn === id)).map(({ id }) => [id, "derivation"] as const);
   const record = recordOf(
     SELF,
@@ -29,7 +35,7 @@ function found(changes: Parameters<typeof recordOf>[2], others: readonly Known[]
     ...more,
   };
   const [lineage, rights] = [lineageOf(known, SELF, NOW), rightsOf(known, SELF)];
-  return findingsOf({ record, content, lineage, rights, holdings: [HELD] });
+  return findingsOf({ ...shown, record, content, lineage, rights, holdings: [HELD] });
 }
 const codes = (findings: ReturnType<typeof found>) => findings.map(({ code }) => code);
 const parent = (changes: Parameters<typeof recordOf>[2] = {}) => recordOf(idOf(2), [], changes);
@@ -69,7 +75,38 @@ describe("provenance: findings", () => {
     ["it has another size", () => found({}, [], { size: 7n }), "OTHER_SIZE", "warning"],
     ["it names another piece", () => found({ pieceId: idOf(98) }), "OTHER_PIECE", "warning"],
     ["it names another raw CID", () => found({ cid: rawCidOf(idOf(5)) }), "OTHER_CID", "warning"],
-    ["it names a CID that is not computed", () => found({ cid: "0x01701220" }), "CID_UNCHECKED", "note"],
+    ["it names a CID that is not computed", () => found({ cid: FOLDER }), "CID_UNCHECKED", "note"],
+    [
+      "the folder in the bytes is another",
+      () => found({ cid: FOLDER }, [], { shown: { folder: { cid: `${FOLDER}00` } } }),
+      "OTHER_CID",
+      "warning",
+    ],
+    [
+      "the folder is not all there",
+      () => found({ cid: FOLDER }, [], { shown: { folder: { cid: FOLDER, fault: "a block is missing" } } }),
+      "FOLDER_BROKEN",
+      "warning",
+    ],
+    ["its manifest is not at hand", () => found({ manifestHash: idOf(70) }), "MANIFEST_UNCHECKED", "note"],
+    [
+      "a manifest lies there that is another",
+      () => found({ manifestHash: idOf(70) }, [], { shown: { manifests: [idOf(71)] } }),
+      "MANIFEST_UNCHECKED",
+      "note",
+    ],
+    [
+      "the manifest is said to be another",
+      () => found({ manifestHash: idOf(70) }, [], { shown: { manifest: idOf(71), manifests: [idOf(70)] } }),
+      "OTHER_MANIFEST",
+      "warning",
+    ],
+    [
+      "the manifest is said to be one, and it names none",
+      () => found({}, [], { shown: { manifest: idOf(71) } }),
+      "OTHER_MANIFEST",
+      "warning",
+    ],
   ];
   for (const [when, act, code, level] of cases) {
     it(`${code} where ${when}`, () => {
@@ -105,8 +142,27 @@ describe("provenance: findings", () => {
     }
   });
 
-  it("has nothing against the CID that the bytes have of themselves", () => {
+  it("has nothing against the CID that the bytes have of themselves, or that their folder has", () => {
     expect(found({ cid: rawCidOf(SELF) })).to.deep.equal([]);
+    expect(found({ cid: FOLDER }, [], { shown: { folder: { cid: FOLDER } } })).to.deep.equal([]);
+  });
+
+  it("has nothing against a manifest that is at hand", () => {
+    const manifestHash = idOf(70);
+    for (const shown of [{ manifests: [idOf(71), manifestHash] }, { manifest: manifestHash }]) {
+      expect(found({ manifestHash }, [], { shown })).to.deep.equal([]);
+    }
+  });
+
+  it("HELD_WITHIN where all that is held is pieces that contain it, as its registrant says", () => {
+    const within = { ...HELD, within: idOf(50) };
+    const record = recordOf(SELF, [], { pieceId: PIECE });
+    const known = knownOf(record);
+    const content = { contentHash: SELF, size: record.record.size, pieceId: PIECE, commitment: undefined };
+    const [lineage, rights] = [lineageOf(known, SELF, NOW), rightsOf(known, SELF)];
+    const codesOf = (holdings: Holding[]) => codes(findingsOf({ record, content, lineage, rights, holdings }));
+    expect(codesOf([within])).to.deep.equal(["HELD_WITHIN"]);
+    expect(codesOf([within, HELD])).to.deep.equal([]);
   });
 
   it("says warnings first, and of one kind no more than a person reads", () => {

@@ -3,6 +3,7 @@ import { sha256 as hashOf } from "ethers";
 import { NO_HASH, type ProvenanceRecord, rawCidOf, recordStruct } from "../../src/protocol/index.js";
 import { ProvenanceBook } from "../../src/provenance/book.js";
 import { type Content, contentOf } from "../../src/provenance/content.js";
+import { isWarning } from "../../src/provenance/findings.js";
 import { buildSet, formatMembership, parseMembership } from "../../src/provenance/sets/index.js";
 import { MAX_RECORDS, type VerifyOptions, verifyContent } from "../../src/provenance/verify.js";
 import { pseudoRandom } from "../piece/helpers.js";
@@ -249,7 +250,9 @@ describe("provenance: verifying", () => {
       expect(report.records[0]?.known).to.deep.include({ anchoredIn: setId, record: member.membership.record });
       expect(report.records[0]?.known.id).to.equal(member.membership.id);
       expect(report.records[0]?.registeredAt).to.equal(Number(at));
-      expect(codes(report)).to.deep.equal(["NOT_HELD"]);
+      expect(codes(report)).to.deep.equal(["NOT_HELD", "MANIFEST_UNCHECKED"]);
+      const manifests = [member.head.set.manifestHash];
+      expect(codes(await verify(world, { member, manifests }))).to.deep.equal(["NOT_HELD"]);
       const proven = parseMembership(formatMembership(member.membership, member.head));
       expect((await verify(world, { member: proven })).records).to.have.length(1);
     });
@@ -282,7 +285,8 @@ describe("provenance: verifying", () => {
         const { world, member, setId, registerIt } = await inSet();
         if (byItself) await registerIt();
         await world.provenance.connect(world.client).withdraw(setId, "wrong folder");
-        expect(codes(await verify(world, { member }))).to.deep.equal(["ANCESTOR_WITHDRAWN", "NOT_HELD"]);
+        const warnings = (await verify(world, { member })).records[0]?.findings.filter(isWarning);
+        expect(warnings?.map(({ code }) => code)).to.deep.equal(["ANCESTOR_WITHDRAWN", "NOT_HELD"]);
       }
     });
 

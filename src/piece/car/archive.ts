@@ -157,6 +157,22 @@ export class FolderArchive {
     return this.#parts(file, 1);
   }
 
+  /**
+   * Hashes every block that the root leads to, each once, however often it is named.
+   *
+   * @throws HoldfastError as {@link node}: the folder is not whole in this CAR
+   */
+  async verify(): Promise<void> {
+    const seen = new Set<string>();
+    const waiting = [this.root];
+    for (let cid = waiting.pop(); cid !== undefined; cid = waiting.pop()) {
+      const name = cid.toString();
+      if (seen.has(name)) continue;
+      seen.add(name);
+      waiting.push(...linksOf(await this.node(cid)));
+    }
+  }
+
   async *#below(folder: FolderNode, prefix: string, depth: number, budget: Budget): AsyncGenerator<WalkedItem> {
     if (depth > MAX_FOLDER_DEPTH) throw malformedFolder(`more than ${MAX_FOLDER_DEPTH} folders within each other`);
     for await (const { name, cid } of this.list(folder)) {
@@ -195,6 +211,11 @@ export class FolderArchive {
       yield* this.#items(below, shards, depth + 1);
     }
   }
+}
+
+function linksOf(node: Node): CID[] {
+  if (node.type === "folder") return node.links.map(({ Hash }) => Hash);
+  return node.type === "file" ? node.parts.map(({ cid }) => cid) : [];
 }
 
 function blobSource(blob: Blob): CarSource {
