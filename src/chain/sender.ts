@@ -1,21 +1,19 @@
 /**
  * Sending transactions with one key: nonces in order whatever runs side by side, nothing sent that would revert,
- * nothing left stuck.
+ * nothing left stuck, nothing sent that is not written down before.
  */
-import { isError, type JsonRpcApiProvider, keccak256, type Signer, type TransactionReceipt } from "ethers";
+import type { JsonRpcApiProvider, Signer, TransactionReceipt } from "ethers";
+import { keccak256 } from "ethers";
 import type { Logger } from "pino";
+import { broadcast, isConnectionLost, isNonceTaken, said } from "./broadcast.js";
+import type { Call } from "./call.js";
 import { type Clock, systemClock } from "./clock.js";
-import { ChainError, chainError, type Revert, rpcMessage } from "./errors.js";
+import { ChainError, chainError, type Revert } from "./errors.js";
 import { bumpedFees, type Fees, marketFees } from "./fees.js";
+import { type Journal, type JournalEntry, MemoryJournal, type SignedAttempt } from "./journal.js";
 import { Mutex } from "./mutex.js";
 
-/** What to send. */
-export interface Call {
-  readonly to: string;
-  readonly data: string;
-  /** Native coin to send along, in wei. */
-  readonly value?: bigint;
-}
+export type { Call } from "./call.js";
 
 /** What became of it. */
 export type Sent =
@@ -26,9 +24,11 @@ export type Sent =
 
 export interface SenderOptions {
   readonly provider: JsonRpcApiProvider;
-  /** The key. Its address should send through one sender only; others are noticed, and cost time. */
+  /** The key. Its address should send through senders of one journal only; others are noticed, and cost time. */
   readonly signer: Signer;
   readonly logger: Logger;
+  /** What is signed is kept here before it is sent; in memory by default, where it ends with the process. */
+  readonly journal?: Journal;
   readonly clock?: Clock;
   /** Milliseconds between looks for a receipt; 500 by default. */
   readonly pollMs?: number;
@@ -40,26 +40,28 @@ export interface SenderOptions {
   readonly maxFeePerGas?: bigint;
 }
 
-/** A transaction on its way: the same call and nonce under one or more hashes, one for each fee tried. */
+/** A transaction on its way, as this process knows it. */
 interface Flight {
+  readonly id: string;
   readonly call: Call;
   readonly doing: string;
   readonly nonce: number;
   readonly gasLimit: bigint;
-  readonly hashes: string[];
-  fees: Fees;
+  readonly attempts: SignedAttempt[];
+  /** Whether a node has taken the last attempt. */
+  sent: boolean;
 }
 
-const BROADCAST_TRIES = 3;
 const NONCE_TRIES = 5;
-
-/** What nodes say of a transaction that they have already, of a nonce that is used, and of one that is being used. */
-const KNOWN = /already known|already imported|known transaction|already in mempool/i;
-const NONCE_USED = /nonce too low|nonce has already been used|nonce is too low/i;
-const NONCE_IN_USE = /replacement (transaction )?(is )?underpriced|replacement fee too low/i;
+/** Nonces below one that is stuck that are filled at a time. */
+const MAX_FILLED = 16;
+/** Blocks after which what is mined is forgotten: deeper than any reorganisation that keepers live through. */
+const KEPT_BLOCKS = 256;
 
 /**
- * Sends the transactions of one key. Any number of `send` calls may run side by side.
+ * Sends the transactions of one key. Any number of `send` calls may run side by side. Each is signed and written into the
+ * journal before it is sent; what a process that died has left on its way, {@link TransactionSender.resume} brings to its
+ * end by the same bytes.
  *
  * @example
  * ```ts
@@ -72,19 +74,21 @@ export class TransactionSender {
   readonly #provider: JsonRpcApiProvider;
   readonly #signer: Signer;
   readonly #logger: Logger;
+  readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #pollMs: number;
   readonly #replaceAfterMs: number;
   readonly #maxReplacements: number;
   readonly #maxFeePerGas: bigint | undefined;
   readonly #launching = new Mutex();
-  #inFlight = 0;
-  #nextNonce = 0;
+  /** Entries that this process waits for. */
+  readonly #watched = new Set<string>();
 
   constructor(options: SenderOptions) {
     this.#provider = options.provider;
     this.#signer = options.signer;
     this.#logger = options.logger;
+    this.#journal = options.journal ?? new MemoryJournal();
     this.#clock = options.clock ?? systemClock;
     this.#pollMs = options.pollMs ?? 500;
     this.#replaceAfterMs = options.replaceAfterMs ?? 60_000;
@@ -103,11 +107,12 @@ export class TransactionSender {
    *
    * @param doing - What it is for, in messages: `"settle 12 deals"`.
    * @param signal - Stops the wait; a transaction that was broadcast by then may still get into a block.
+   * @param guards - What it does, of which no two transactions of the journal may be on their way.
    * @throws {ChainError} With the decoded reason where it is refused (nothing was sent) or reverts; `TX_STUCK`,
-   *   `NONCE_TAKEN`, or a code of the way to the node.
+   *   `NONCE_TAKEN`, `IN_FLIGHT` where some of it is on its way already, or a code of the way to the node.
    * @throws The reason of `signal`.
    */
-  async send(call: Call, doing: string, signal?: AbortSignal): Promise<Sent> {
+  async send(call: Call, doing: string, signal?: AbortSignal, guards: readonly string[] = []): Promise<Sent> {
     signal?.throwIfAborted();
     let gasLimit: bigint;
     try {
@@ -115,12 +120,47 @@ export class TransactionSender {
     } catch (error) {
       return doneOrThrow(chainError(error, doing));
     }
-    const flight = await this.#launching.run(() => this.#launch(call, doing, gasLimit, signal));
-    try {
-      return await this.#land(flight, signal);
-    } finally {
-      this.#inFlight--;
+    const launched = await this.#launching.run(() => this.#launch({ call, doing, gasLimit, guards }, signal));
+    if ("guardedBy" in launched) {
+      await this.#goOn([launched.guardedBy], signal);
+      throw inFlight(doing, launched.guardedBy);
     }
+    return this.#land(launched.flight, signal);
+  }
+
+  /**
+   * Goes on with what is on its way of this account, left by a process that has ended or given up: the same bytes are
+   * sent again, and paid more for where they get into no block. It resolves when all of it has come to an end.
+   *
+   * @throws The reason of `signal`; what the journal throws. What becomes of the transactions is logged.
+   */
+  async resume(signal?: AbortSignal): Promise<void> {
+    await this.#goOn(await this.#journal.live(await this.address()), signal);
+  }
+
+  /**
+   * Makes what was mined in blocks that are gone come to its end once more.
+   *
+   * @param ancestor - the last block that is still there
+   * @throws as {@link resume}
+   */
+  async reorganised(ancestor: number, signal?: AbortSignal): Promise<void> {
+    await this.#goOn(await this.#journal.reopen(await this.address(), ancestor), signal);
+  }
+
+  async #goOn(entries: readonly JournalEntry[], signal: AbortSignal | undefined): Promise<void> {
+    const idle = entries.filter(({ id }) => !this.#watched.has(id));
+    await Promise.all(
+      idle.map(async (entry) => {
+        this.#logger.info({ nonce: entry.nonce, doing: entry.doing }, "going on with a transaction");
+        try {
+          await this.#land(flightOf(entry), signal);
+        } catch (error) {
+          signal?.throwIfAborted();
+          this.#logger.warn({ err: error, nonce: entry.nonce, doing: entry.doing }, "a transaction came to nothing");
+        }
+      }),
+    );
   }
 
   /** Estimating is simulating. A fifth more, since what a call finds may change until it is in a block. */
@@ -129,72 +169,90 @@ export class TransactionSender {
     return gas + gas / 5n;
   }
 
-  /** Under the lock: picks the nonce, signs, broadcasts. A nonce counts as used once a node has the transaction. */
-  async #launch(call: Call, doing: string, gasLimit: bigint, signal: AbortSignal | undefined): Promise<Flight> {
-    let nonce = 0;
-    for (let attempt = 1; ; attempt++) {
-      nonce = Math.max(nonce, await this.#freeNonce(doing));
+  /**
+   * Under the lock of this process, so that nonces are broadcast in their order: writes down, then broadcasts. Where
+   * no answer comes the node may have it: it is on its way until the chain says otherwise.
+   */
+  async #launch(
+    intent: Pick<JournalEntry, "call" | "doing" | "gasLimit" | "guards">,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly flight: Flight } | { readonly guardedBy: JournalEntry }> {
+    for (let attempt = 1, least = 0; ; attempt++) {
+      const recorded = await this.#record(intent, least);
+      if ("guardedBy" in recorded) return recorded;
+      const flight = flightOf(recorded.entry);
+      const { id, nonce } = flight;
       try {
-        const fees = await marketFees(this.#provider, this.#maxFeePerGas);
-        const flight: Flight = { call, doing, nonce, gasLimit, fees, hashes: [] };
-        await this.#broadcast(flight, signal);
-        this.#nextNonce = nonce + 1;
-        this.#inFlight++;
-        return flight;
+        await this.#broadcast(flight);
+        return { flight };
       } catch (error) {
         signal?.throwIfAborted();
-        const taken = NONCE_USED.test(said(error)) || NONCE_IN_USE.test(said(error));
-        if (!taken || attempt === NONCE_TRIES) throw chainError(error, doing);
+        if (isConnectionLost(error)) return { flight };
+        await this.#journal.drop(id);
+        if (!isNonceTaken(error) || attempt === NONCE_TRIES) throw chainError(error, intent.doing);
         // Another process uses this key, or the node's count lags behind.
         this.#logger.warn({ nonce, reason: said(error) }, "nonce is taken, trying the next one");
-        nonce++;
+        least = nonce + 1;
       }
     }
   }
 
-  /**
-   * With nothing of ours in flight the chain's count is right, also where it dropped one of ours; otherwise it may not
-   * count the latest ones yet.
-   */
-  async #freeNonce(doing: string): Promise<number> {
+  /** @param least - the nonce is no lower */
+  async #record(intent: Pick<JournalEntry, "call" | "doing" | "gasLimit" | "guards">, least: number) {
+    const from = await this.address();
     try {
-      const pending = await this.#provider.getTransactionCount(await this.address(), "pending");
-      return this.#inFlight === 0 ? pending : Math.max(pending, this.#nextNonce);
+      // With nothing live the chain's count is right, also where it dropped one of ours; otherwise it may lag behind.
+      const counted = await this.#provider.getTransactionCount(from, "pending");
+      const fees = await marketFees(this.#provider, this.#maxFeePerGas);
+      return await this.#journal.record(
+        { from, ...intent },
+        (next = 0) => Math.max(least, counted, next),
+        (nonce) => this.#sign({ ...intent, nonce }, fees),
+      );
     } catch (error) {
-      throw chainError(error, doing);
+      throw chainError(error, intent.doing);
     }
   }
 
-  /** Signs with the flight's fees and hands it to the node. The same bytes again where no answer came: it may have them. */
-  async #broadcast(flight: Flight, signal: AbortSignal | undefined): Promise<void> {
+  async #sign(
+    { call, nonce, gasLimit }: Pick<Flight, "call" | "nonce" | "gasLimit">,
+    fees: Fees,
+  ): Promise<SignedAttempt> {
     const { chainId } = await this.#provider.getNetwork();
-    const { call, nonce, gasLimit, fees } = flight;
     const raw = await this.#signer.signTransaction({ type: 2, chainId, nonce, gasLimit, ...call, ...fees });
-    const hash = keccak256(raw);
-    if (!flight.hashes.includes(hash)) flight.hashes.push(hash);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#provider.send("eth_sendRawTransaction", [raw]);
-        break;
-      } catch (error) {
-        if (KNOWN.test(said(error))) break;
-        // The nonce may be used by these very bytes: an answer before this one was lost, not the transaction.
-        if (attempt > 1 && (await this.#provider.getTransaction(hash)) !== null) break;
-        if (!isConnectionLost(error) || attempt === BROADCAST_TRIES) throw error;
-        await this.#clock.sleep(this.#pollMs, signal);
-      }
-    }
-    this.#logger.debug({ hash, nonce, doing: flight.doing, ...fees }, "transaction sent");
+    return { hash: keccak256(raw), raw, fees };
+  }
+
+  async #broadcast(flight: Flight): Promise<void> {
+    const attempt = flight.attempts.at(-1) as SignedAttempt;
+    await broadcast(this.#provider, attempt);
+    flight.sent = true;
+    const { nonce, doing } = flight;
+    this.#logger.debug({ hash: attempt.hash, nonce, doing, ...attempt.fees }, "transaction sent");
   }
 
   async #land(flight: Flight, signal: AbortSignal | undefined): Promise<Sent> {
-    for (let replacements = 0; ; replacements++) {
-      const receipt = await this.#awaitReceipt(flight, signal);
-      if (receipt?.status === 1) return { status: "mined", receipt, replacements };
-      if (receipt !== undefined) return doneOrThrow(await this.#whyReverted(flight, receipt));
-      if (replacements === this.#maxReplacements) throw stuck(flight);
-      await this.#replace(flight, signal);
+    this.#watched.add(flight.id);
+    try {
+      for (let replacements = 0; ; replacements++) {
+        const receipt = await this.#awaitReceipt(flight, signal);
+        if (receipt !== undefined) {
+          await this.#keepMined(flight, receipt);
+          if (receipt.status === 1) return { status: "mined", receipt, replacements };
+          return doneOrThrow(await this.#whyReverted(flight, receipt));
+        }
+        if (replacements === this.#maxReplacements) throw stuck(flight);
+        await this.#fillGap(flight, signal);
+        await this.#replace(flight, signal);
+      }
+    } finally {
+      this.#watched.delete(flight.id);
     }
+  }
+
+  async #keepMined({ id }: Flight, { blockNumber }: TransactionReceipt): Promise<void> {
+    await this.#journal.mined(id, blockNumber);
+    await this.#journal.forget(await this.address(), blockNumber - KEPT_BLOCKS);
   }
 
   /** The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long. */
@@ -203,17 +261,21 @@ export class TransactionSender {
     let used = false;
     while (this.#clock.now() < until) {
       try {
-        for (const hash of flight.hashes) {
+        for (const { hash } of flight.attempts) {
           const receipt = await this.#provider.getTransactionReceipt(hash);
           if (receipt !== null) return receipt;
         }
         // The count and the receipt may come from two states of the node: believe it when it says so twice.
         const mined = await this.#provider.getTransactionCount(await this.address(), "latest");
-        if (mined > flight.nonce && used) throw nonceTaken(flight);
+        if (mined > flight.nonce && used) {
+          await this.#journal.drop(flight.id);
+          throw nonceTaken(flight);
+        }
         used = mined > flight.nonce;
+        if (!flight.sent && !used) await this.#broadcast(flight);
       } catch (error) {
         if (error instanceof ChainError) throw error;
-        this.#logger.warn({ err: error, hash: flight.hashes.at(-1) }, "looking for a receipt failed");
+        this.#logger.warn({ err: error, hash: flight.attempts.at(-1)?.hash }, "looking for a receipt failed");
       }
       await this.#clock.sleep(this.#pollMs, signal);
     }
@@ -222,16 +284,59 @@ export class TransactionSender {
 
   /** The same call and nonce at a higher fee. Failing is no harm: what was sent before is still on its way. */
   async #replace(flight: Flight, signal: AbortSignal | undefined): Promise<void> {
-    const { nonce, doing } = flight;
+    const { nonce, doing, attempts } = flight;
     try {
       const market = await marketFees(this.#provider, this.#maxFeePerGas);
-      flight.fees = bumpedFees(flight.fees, market, this.#maxFeePerGas);
-      await this.#broadcast(flight, signal);
-      this.#logger.warn({ nonce, doing, ...flight.fees }, "transaction was stuck, sent again with a higher fee");
+      const fees = bumpedFees((attempts.at(-1) as SignedAttempt).fees, market, this.#maxFeePerGas);
+      const attempt = await this.#sign(flight, fees);
+      if (attempts.every(({ hash }) => hash !== attempt.hash)) {
+        await this.#journal.add(flight.id, attempt);
+        attempts.push(attempt);
+      }
+      await this.#broadcast(flight);
+      this.#logger.warn({ nonce, doing, ...fees }, "transaction was stuck, sent again with a higher fee");
     } catch (error) {
       signal?.throwIfAborted();
       this.#logger.warn({ nonce, doing, reason: said(error) }, "transaction is stuck and could not be replaced");
     }
+  }
+
+  /**
+   * A nonce that was skipped, because a node counted wrong or took one back, keeps all later ones waiting for ever: each
+   * is used by a payment of nothing to oneself.
+   */
+  async #fillGap({ nonce }: Flight, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      const from = await this.address();
+      const next = await this.#provider.getTransactionCount(from, "latest");
+      const entries = await this.#journal.live(from);
+      // Those before it that nobody goes on with any more hold it up as well. By themselves, as below.
+      void this.#goOn(
+        entries.filter((entry) => entry.nonce < nonce),
+        signal,
+      ).catch(() => undefined);
+      const live = new Set(entries.map((entry) => entry.nonce));
+      const gap = Array.from({ length: Math.max(0, nonce - next) }, (_, i) => next + i).filter((n) => !live.has(n));
+      for (const missing of gap.slice(0, MAX_FILLED)) await this.#fill(from, missing, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.#logger.warn({ nonce, reason: said(error) }, "a gap before a nonce could not be filled");
+    }
+  }
+
+  async #fill(from: string, nonce: number, signal: AbortSignal | undefined): Promise<void> {
+    const call: Call = { to: from, data: "0x" };
+    const intent = { from, call, doing: `use nonce ${nonce}`, gasLimit: await this.#estimate(call), guards: [] };
+    const fees = await marketFees(this.#provider, this.#maxFeePerGas);
+    const filler = await this.#journal.record(
+      intent,
+      () => nonce,
+      () => this.#sign({ ...intent, nonce }, fees),
+    );
+    if ("guardedBy" in filler) return;
+    this.#logger.warn({ nonce }, "a nonce was skipped: using it for nothing");
+    // By itself: whoever has waited for the gap waits no longer than needed.
+    void this.#goOn([filler.entry], signal).catch(() => undefined);
   }
 
   /** The same call on the state that its block left, for the reason; the receipt has none. */
@@ -253,13 +358,17 @@ export class TransactionSender {
   }
 }
 
+function flightOf({ id, call, doing, nonce, gasLimit, attempts }: JournalEntry): Flight {
+  return { id, call, doing, nonce, gasLimit, attempts: [...attempts], sent: false };
+}
+
 function doneOrThrow(failed: ChainError): Sent {
   if (failed.failure === "done" && failed.revert !== undefined) return { status: "done", revert: failed.revert };
   throw failed;
 }
 
-function stuck({ doing, nonce, hashes }: Flight): ChainError {
-  const message = `Failed to ${doing}: nonce ${nonce} is in no block after ${hashes.length} tries`;
+function stuck({ doing, nonce, attempts }: Flight): ChainError {
+  const message = `Failed to ${doing}: nonce ${nonce} is in no block after ${attempts.length} tries`;
   const hint = "Raise maxFeePerGas, or check that the node passes transactions on.";
   return new ChainError("TX_STUCK", message, hint, "retry", undefined);
 }
@@ -269,15 +378,7 @@ function nonceTaken({ doing, nonce }: Flight): ChainError {
   return new ChainError("NONCE_TAKEN", message, "Let one process only send with this key.", "retry", undefined);
 }
 
-/** Everything that was said in an error: ethers' own words and the node's. */
-function said(error: unknown): string {
-  const { message } = error as { message?: unknown };
-  return [message, rpcMessage(error)].filter((part) => typeof part === "string").join("; ");
-}
-
-/** Whether there was no answer. Node reports a broken connection by a code of the system, which ethers passes on. */
-function isConnectionLost(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  if (isError(error, "NETWORK_ERROR") || isError(error, "TIMEOUT") || isError(error, "SERVER_ERROR")) return true;
-  return typeof code === "string" && /^(ECONN|EPIPE|ETIMEDOUT|EAI_|ENOTFOUND|UND_ERR)/.test(code);
+function inFlight(doing: string, other: JournalEntry): ChainError {
+  const message = `Failed to ${doing}: some of it was on its way already, in “${other.doing}” at nonce ${other.nonce}`;
+  return new ChainError("IN_FLIGHT", message, "Look at what that came to, and try again.", "retry", undefined);
 }

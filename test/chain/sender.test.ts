@@ -141,23 +141,28 @@ describe("TransactionSender", () => {
     expect(await sending).to.include({ code: "NONCE_TAKEN", failure: "retry" });
   });
 
-  it("sends the same bytes again where the node's answer was lost", async () => {
-    let broadcasts = 0;
-    const provider = behind(chain, {
-      send: async (method: string, params: unknown[]) => {
-        if (method === "eth_sendRawTransaction") broadcasts++;
-        const answer = await chain.provider.send(method, params);
-        if (method === "eth_sendRawTransaction") {
+  for (const [what, lost] of [
+    ["the node's answer was lost", "answer"],
+    ["the node never got them", "request"],
+  ] as const) {
+    it(`gets the same bytes into a block, once, where ${what}`, async () => {
+      const broadcasts: unknown[] = [];
+      const provider = behind(chain, {
+        send: async (method: string, params: unknown[]) => {
+          if (method !== "eth_sendRawTransaction") return chain.provider.send(method, params);
+          broadcasts.push(params[0]);
+          if (broadcasts.length > 1) return chain.provider.send(method, params);
+          if (lost === "answer") await chain.provider.send(method, params);
           throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
-        }
-        return answer;
-      },
+        },
+      });
+      const sent = await senderOf({ provider }).send({ to: SINK, data: "0x" }, "pay");
+      expect(sent.status).to.equal("mined");
+      expect(new Set(broadcasts).size).to.equal(1);
+      expect(broadcasts).to.have.length(lost === "answer" ? 1 : 2);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
     });
-    const sent = await senderOf({ provider }).send({ to: SINK, data: "0x" }, "pay");
-    expect(sent.status).to.equal("mined");
-    expect(broadcasts).to.equal(2);
-    expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
-  });
+  }
 
   it("says that the account is empty", async () => {
     await chain.provider.send("anvil_setBalance", [wallet.address, toQuantity(0)]);

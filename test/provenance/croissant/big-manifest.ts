@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
+import { peakMiB } from "../../../scripts/bench/peak-memory.js";
 import { croissantChunks, type NewFile, readCroissant } from "../../../src/provenance/croissant/index.js";
 
 const FILES = 100_000;
@@ -50,6 +51,6 @@ const result = {
   last: read.at(-1)?.sha256,
   milliseconds,
   writingMiB: (peak - start) / MIB,
-  readingMiB: (process.resourceUsage().maxRSS * 1024 - start) / MIB,
+  readingMiB: peakMiB() - start / MIB,
 };
 if (!process.stdout.write(JSON.stringify(result))) await once(process.stdout, "drain");

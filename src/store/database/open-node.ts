@@ -1,0 +1,85 @@
+/** The database of a node: one in a folder of its own, or a Postgres that several share. */
+import { mkdir } from "node:fs/promises";
+import { PGlite } from "@electric-sql/pglite";
+import { type Dialect, Kysely, PGliteDialect, PostgresDialect } from "kysely";
+import pg from "pg";
+import { HoldfastError } from "../../errors.js";
+import { migrate } from "./migrations.js";
+import type { Schema } from "./schema.js";
+
+/** Of several processes, where the URL names one. Call `destroy()` when done. */
+export type Database = Kysely<Schema>;
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host/name`; without it, the database is a folder of this process alone. */
+  readonly url?: string;
+  /** That folder. */
+  readonly dir?: string;
+  /** Connections to a Postgres at once; 8 by default. */
+  readonly connections?: number;
+}
+
+const CONNECTIONS = 8;
+/** A Postgres that doesn't answer is given up on. */
+const CONNECT_MS = 10_000;
+/** No statement here takes long: one that waits for a lock is let go before whoever waits for it gives up. */
+const STATEMENT_MS = 30_000;
+
+/**
+ * Opens a database and brings it to this version's form.
+ *
+ * @throws HoldfastError `DATABASE_UNREACHABLE` (its message has no password in it), `DATABASE_TOO_NEW`, `DATABASE_FAILED`
+ * @throws TypeError without a URL or a folder
+ * @example
+ * const database = await openDatabase({ dir: "data/index" });
+ * await database.destroy();
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const db = new Kysely<Schema>({ dialect: await dialectOf(options) });
+  try {
+    await migrate(db);
+    return db;
+  } catch (error) {
+    await db.destroy().catch(() => undefined);
+    if (error instanceof HoldfastError && !isConnectionFault(error.cause)) throw error;
+    throw unreachable(options, error);
+  }
+}
+
+async function dialectOf({ url, dir, connections = CONNECTIONS }: DatabaseOptions): Promise<Dialect> {
+  if (url !== undefined) {
+    const timeouts = { connectionTimeoutMillis: CONNECT_MS, statement_timeout: STATEMENT_MS };
+    const pool = new pg.Pool({ connectionString: url, max: connections, ...timeouts });
+    // A connection that breaks is replaced by the next, and whoever uses it is told by his statement; unheard, the event
+    // would end the process.
+    pool.on("error", () => undefined);
+    pool.on("connect", (client) => void client.on("error", () => undefined));
+    return new PostgresDialect({ pool });
+  }
+  if (dir === undefined) throw new TypeError("a database has a URL or a folder");
+  await mkdir(dir, { recursive: true });
+  const pglite = await PGlite.create({ dataDir: dir }).catch((cause: unknown) => {
+    throw unreachable({ dir }, cause);
+  });
+  return new PGliteDialect({ pglite });
+}
+
+function isConnectionFault(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  // Node's codes of the system; 28xxx and 3D000 are Postgres's own: who is let in, and to which database.
+  return typeof code === "string" && /^(E[A-Z_]+|28\w{3}|3D000|57P0\d)$/.test(code);
+}
+
+function unreachable({ url, dir }: DatabaseOptions, cause: unknown): HoldfastError {
+  const where = url === undefined ? `in ${dir}` : `at ${hostOf(url)}`;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const hint = "check DATABASE_URL, and that the server is running; a folder is for one process at a time";
+  return new HoldfastError("DATABASE_UNREACHABLE", `the database ${where} can't be used: ${text}`, hint, { cause });
+}
+
+/** Without what is secret in it. */
+function hostOf(url: string): string {
+  if (!URL.canParse(url)) return "a URL that is none";
+  const { host, pathname } = new URL(url);
+  return host + pathname;
+}

@@ -1,0 +1,92 @@
+import { expect } from "chai";
+import { sql } from "kysely";
+import { DatabaseJournal } from "../../../src/store/database/journal.js";
+import { attempt, intent, journalTests, record } from "../../chain/journal-tests.js";
+import { describeDatabases } from "../../support/databases.js";
+import { failure } from "../../support/failure.js";
+
+const FROM = intent().from;
+
+function gate() {
+  let resolve = () => {};
+  const promise = new Promise<void>((go) => {
+    resolve = go;
+  });
+  return { promise, resolve };
+}
+
+describeDatabases("DatabaseJournal", (databases) => {
+  journalTests(async () => new DatabaseJournal(await databases.empty(), 31_337));
+
+  it("is there when it is opened again", async () => {
+    const where = await databases.create();
+    const first = await databases.open(where);
+    const entry = await record(new DatabaseJournal(first, 1), { guards: ["g"] });
+    if (!databases.isShared) await first.destroy();
+    const journal = new DatabaseJournal(await databases.open(where), 1);
+    expect(await journal.live(FROM)).to.deep.equal([entry]);
+  });
+
+  it("keeps chains apart", async () => {
+    const database = await databases.empty();
+    const [one, other] = [new DatabaseJournal(database, 1), new DatabaseJournal(database, 2)];
+    await record(one, { guards: ["g"] });
+    expect((await record(other, { guards: ["g"] })).nonce).to.equal(0);
+    expect(await other.live(FROM)).to.have.length(1);
+  });
+
+  it("lets no program give two live transactions one nonce", async () => {
+    const database = await databases.empty();
+    const journal = new DatabaseJournal(database, 1);
+    await record(journal);
+    const same = journal.record(
+      intent(),
+      () => 0,
+      async () => attempt(),
+    );
+    expect(await same.catch(({ code }: { code: string }) => code)).to.equal("23505");
+    expect(await journal.live(FROM)).to.have.length(1);
+  });
+
+  it("holds the nonces of processes apart that share it", async function () {
+    if (!databases.isShared) this.skip();
+    const where = await databases.create();
+    const journals = await Promise.all(
+      [0, 1, 2].map(async () => new DatabaseJournal(await databases.open(where), 31_337)),
+    );
+    await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        record(journals[i % 3]!, { guards: [`deal ${i % 50}`] }).catch(() => undefined),
+      ),
+    );
+    const live = await journals[0]!.live(FROM);
+    expect(live.map(({ nonce }) => nonce)).to.deep.equal(Array.from({ length: 50 }, (_, i) => i));
+    expect(new Set(live.flatMap(({ guards }) => guards)).size).to.equal(50);
+  });
+
+  it("frees the account where the one that had its lock is gone", async function () {
+    if (!databases.isShared) this.skip();
+    const where = await databases.create();
+    const [dying, other] = [await databases.open(where), await databases.open(where)];
+    const [locked, letGo] = [gate(), gate()];
+    const hanging = new DatabaseJournal(dying, 1).record(
+      intent(),
+      () => 0,
+      async () => {
+        locked.resolve();
+        await letGo.promise;
+        return attempt();
+      },
+    );
+    await locked.promise;
+    const waiting = record(new DatabaseJournal(other, 1));
+    // As when the machine of the first one is cut off.
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'`.execute(
+      other,
+    );
+    expect((await waiting).nonce).to.equal(0);
+    letGo.resolve();
+    expect(await failure(hanging)).to.be.instanceOf(Error);
+    expect(await new DatabaseJournal(other, 1).live(FROM)).to.have.length(1);
+  });
+});

@@ -1,0 +1,60 @@
+/** The same tests against both databases, real ones. */
+import { sql } from "kysely";
+import { type Database, type DatabaseOptions, openDatabase } from "../../src/store/database/open-node.js";
+import { removeFolders, tempFolder } from "./pieces.js";
+import { postgresBin, startPostgres, type TestPostgres } from "./postgres.js";
+
+export interface TestDatabases {
+  /** Where a new, empty one is. */
+  create(): Promise<DatabaseOptions>;
+  /** An empty one, the same for all tests: to make one takes seconds. */
+  empty(): Promise<Database>;
+  /** Opens one; it is closed when the test is over. */
+  open(options: DatabaseOptions): Promise<Database>;
+  /** Whether several processes can have it open. */
+  readonly isShared: boolean;
+}
+
+/**
+ * Describes tests once for each database. Without a Postgres on the machine its tests are skipped, but not where the whole
+ * suite has to hold.
+ */
+export function describeDatabases(title: string, tests: (databases: TestDatabases) => void): void {
+  for (const isShared of [false, true]) {
+    describe(`${title}: ${isShared ? "Postgres" : "PGlite"}`, () => {
+      let postgres: TestPostgres | undefined;
+      const opened: Database[] = [];
+      let common: Database | undefined;
+
+      before(async function () {
+        if (!isShared) return;
+        if (postgresBin() === undefined && !process.env.CI) this.skip();
+        postgres = await startPostgres();
+      });
+      afterEach(async () => {
+        await Promise.all(opened.splice(0).map((database) => database.destroy()));
+      });
+      after(async () => {
+        await common?.destroy();
+        await postgres?.stop();
+        await removeFolders();
+      });
+
+      const create = async () => (postgres ? { url: await postgres.database() } : { dir: await tempFolder() });
+      tests({
+        isShared,
+        create,
+        async empty() {
+          common ??= await openDatabase(await create());
+          await sql`truncate accounts, transactions cascade`.execute(common);
+          return common;
+        },
+        async open(options) {
+          const database = await openDatabase(options);
+          opened.push(database);
+          return database;
+        },
+      });
+    });
+  }
+}
