@@ -31,6 +31,8 @@ export interface SignedAttempt {
 /** An intent with its nonce and the bytes that were signed for it: one transaction, or, replaced, several of one nonce. */
 export interface JournalEntry extends Intent {
   readonly id: string;
+  /** That it was mined in, as far as it is known. */
+  readonly block?: number;
   readonly nonce: number;
   /** The oldest first; at least one. */
   readonly attempts: readonly SignedAttempt[];
@@ -65,6 +67,8 @@ export interface Journal {
   drop(id: string): Promise<void>;
   /** Entries of an account that are live, by nonce. */
   live(from: string): Promise<JournalEntry[]>;
+  /** Entries that were mined after a block, by nonce. */
+  minedAfter(from: string, block: number): Promise<JournalEntry[]>;
   /** Makes those live again that were mined after a block, which are in none any more; gives them, by nonce. */
   reopen(from: string, ancestor: number): Promise<JournalEntry[]>;
   /** Forgets entries that were mined up to a block, and dropped ones: nothing will make them live again. */
@@ -114,6 +118,10 @@ export class MemoryJournal implements Journal {
     return this.#of(from, ({ block }) => block === undefined);
   }
 
+  async minedAfter(from: string, after: number): Promise<JournalEntry[]> {
+    return this.#of(from, ({ block }) => block !== undefined && block > after);
+  }
+
   async reopen(from: string, ancestor: number): Promise<JournalEntry[]> {
     const gone = this.#of(from, ({ block }) => block !== undefined && block > ancestor);
     for (const { id } of gone) (this.#kept.get(id) as Kept).block = undefined;
@@ -129,7 +137,7 @@ export class MemoryJournal implements Journal {
   #of(from: string, wanted: (kept: Kept) => boolean): JournalEntry[] {
     return [...this.#kept.values()]
       .filter((kept) => kept.entry.from === from && wanted(kept))
-      .map(({ entry }) => entry)
+      .map(({ entry, block }) => ({ ...entry, ...(block !== undefined && { block }) }))
       .sort((a, b) => a.nonce - b.nonce);
   }
 }

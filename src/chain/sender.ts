@@ -55,12 +55,14 @@ interface Flight {
 const NONCE_TRIES = 5;
 /** Nonces below one that is stuck that are filled at a time. */
 const MAX_FILLED = 16;
+/** Blocks back from the head in which what is mined is looked for again at the start. */
+const RECENT_BLOCKS = 64;
 /** Blocks after which what is mined is forgotten: deeper than any reorganisation that keepers live through. */
 const KEPT_BLOCKS = 256;
 
 /**
  * Sends the transactions of one key. Any number of `send` calls may run side by side. Each is signed and written into the
- * journal before it is sent; what a process that died has left on its way, {@link TransactionSender.resume} brings to its
+ * journal before it is sent; what a process that died has left on its way, {@link TransactionSender.goOn} brings to its
  * end by the same bytes.
  *
  * @example
@@ -129,12 +131,32 @@ export class TransactionSender {
   }
 
   /**
-   * Goes on with what is on its way of this account, left by a process that has ended or given up: the same bytes are
-   * sent again, and paid more for where they get into no block. It resolves when all of it has come to an end.
+   * Looks for what was mined lately, as the journal has it, and makes live again what is in no block any more: the chain may
+   * have been reorganised while nobody looked. Call it once, before {@link goOn}.
+   *
+   * @throws ChainError where the chain can't be asked; what the journal throws
+   */
+  async recover(): Promise<void> {
+    const from = await this.address();
+    try {
+      const head = await this.#provider.getBlockNumber();
+      for (const { block = 0, attempts } of await this.#journal.minedAfter(from, head - RECENT_BLOCKS)) {
+        const receipts = await Promise.all(attempts.map(({ hash }) => this.#provider.getTransactionReceipt(hash)));
+        if (receipts.every((receipt) => receipt === null)) await this.#journal.reopen(from, block - 1);
+      }
+    } catch (error) {
+      throw chainError(error, "look for sent transactions");
+    }
+  }
+
+  /**
+   * Goes on with what is on its way of this account and that nobody here waits for, left by a process that has ended or
+   * given up: the same bytes are sent again, and paid more for where they get into no block. It resolves when all of it has
+   * come to an end.
    *
    * @throws The reason of `signal`; what the journal throws. What becomes of the transactions is logged.
    */
-  async resume(signal?: AbortSignal): Promise<void> {
+  async goOn(signal?: AbortSignal): Promise<void> {
     await this.#goOn(await this.#journal.live(await this.address()), signal);
   }
 
@@ -142,7 +164,7 @@ export class TransactionSender {
    * Makes what was mined in blocks that are gone come to its end once more.
    *
    * @param ancestor - the last block that is still there
-   * @throws as {@link resume}
+   * @throws as {@link goOn}
    */
   async reorganised(ancestor: number, signal?: AbortSignal): Promise<void> {
     await this.#goOn(await this.#journal.reopen(await this.address(), ancestor), signal);

@@ -25,4 +25,5 @@ export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 export { RepairKeeper, type RepairKeeperOptions } from "./repairing.js";
 export { type KeptFile, ReplicasKeeper, type ReplicasKeeperOptions } from "./replicas.js";
+export { keepSending, type SendingOptions } from "./sending.js";
 export { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";

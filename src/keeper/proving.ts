@@ -50,6 +50,7 @@ interface Duty {
 
 interface Proof {
   readonly id: bigint;
+  readonly window: number;
   readonly duty: Duty;
   readonly proof: Uint8Array;
 }
@@ -210,7 +211,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       if (piece === undefined) throw missingPiece(id);
       const count = this.#tier(duty.deal).challenges;
       const input = { chainId, market, dealId: id, window: duty.window, seed, count, leafCount };
-      return { id, duty, proof: await prove(piece.layer, piece.read, challengeIndices(input)) };
+      return { id, window: duty.window, duty, proof: await prove(piece.layer, piece.read, challengeIndices(input)) };
     } catch (error) {
       this.#postpone([duty], error, signal);
       return undefined;
@@ -260,6 +261,8 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       const patience = Math.max(1, Math.floor(this.#tier(duty.deal).window / 8));
       const wait = passing ? 1 : Math.min(2 ** duty.tries++, patience);
       duty.retryAt = this.#head + wait;
+      // What it is waiting for was sent before the process was started, or by another one.
+      if (code === "IN_FLIGHT") continue;
       const { id } = duty.deal;
       const message = error instanceof Error ? error.message : String(error);
       if (duty.code === code) continue;

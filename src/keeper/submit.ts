@@ -8,6 +8,8 @@ import type { BatchEvent } from "./events.js";
 
 export interface Submission {
   readonly id: bigint;
+  /** The window that it proves. */
+  readonly window: number;
   readonly proof: Uint8Array;
 }
 
@@ -36,14 +38,16 @@ export class ProofSubmitter {
   /**
    * Sends proofs in one transaction, without those that the market would skip now.
    *
-   * @throws {ChainError} Where the transaction as a whole can't be sent or reverts.
+   * @throws {ChainError} Where the transaction as a whole can't be sent or reverts; `IN_FLIGHT` where another proves one of
+   *   these windows already.
    */
   async submit(items: readonly Submission[], signal: AbortSignal): Promise<Submitted> {
     const outcomes = await this.#refusedNow(items);
     const good = items.filter(({ id }) => !outcomes.has(id));
     if (good.length === 0) return { outcomes, batch: undefined };
     const call = this.#call(good);
-    const sent = await this.#sender.send(call, `prove ${good.length} deals`, signal);
+    const guards = good.map(({ id, window }) => `prove ${this.#chain.deployment.market} ${id} ${window}`);
+    const sent = await this.#sender.send(call, `prove ${good.length} deals`, signal, guards);
     if (sent.status === "done") {
       for (const { id } of good) outcomes.set(id, { kind: "already" });
       return { outcomes, batch: undefined };

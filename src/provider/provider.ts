@@ -8,9 +8,10 @@ import { getAddress, Wallet } from "ethers";
 import type { Logger } from "pino";
 import { type Chain, openChain } from "../chain/chain.js";
 import type { Deployment } from "../chain/deployment.js";
+import type { Journal } from "../chain/journal.js";
 import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
-import { ProvingKeeper } from "../keeper/index.js";
+import { keepSending, ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
@@ -37,6 +38,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly proving?: boolean;
   /** Fills requests of the open market, where it is set: what it takes, and how it fetches. */
   readonly filling?: FillingPolicy;
+  /** Where what it sends is written down before; in memory by default, where a crash loses it. */
+  readonly journal?: Journal;
   /** Milliseconds between looks at the chain; 1,000 by default. */
   readonly pollMs?: number;
   /** How pieces are fetched from elsewhere: for requests, and for deals that move here. */
@@ -112,7 +115,8 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
   const poll = pollMs === undefined ? {} : { pollMs };
-  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll });
+  const journal = options.journal === undefined ? {} : { journal: options.journal };
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll, ...journal });
   const shared = { chain, sender, provider, logger };
   const keeper = proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined;
   const freeBytes = () => freeBytesAt(dataDir);
@@ -122,9 +126,10 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const kept = [keeper, filler].map((service) =>
     service?.run(stop.signal).catch((error) => logger.error({ err: error }, "a keeper has stopped")),
   );
+  const sending = keepSending({ chain, sender, logger }, stop.signal);
   const close = async () => {
     stop.abort();
-    await Promise.all([node.close(), pulls.close(), ...kept]);
+    await Promise.all([node.close(), pulls.close(), sending, ...kept]);
     chain.provider.destroy();
   };
   return { url: node.url, keeper, filler, close };

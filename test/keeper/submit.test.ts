@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { TransactionSender } from "../../src/chain/sender.js";
-import { ProofSubmitter } from "../../src/keeper/submit.js";
+import { ProofSubmitter, type Submission } from "../../src/keeper/submit.js";
 import { type Commitment, prove } from "../../src/piece/index.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { bytesOf, Parties, serviceChain } from "../support/keeping.js";
@@ -26,7 +26,7 @@ describe("ProofSubmitter", () => {
   });
 
   /** Opens deals and proves their first window. */
-  async function proofs(count: number): Promise<{ id: bigint; proof: Uint8Array }[]> {
+  async function proofs(count: number): Promise<Submission[]> {
     const pieces: Commitment[] = [];
     for (let i = 0; i < count; i++) pieces.push(await parties.pieces.add(bytesOf(i, 4_000)));
     const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
@@ -36,7 +36,7 @@ describe("ProofSubmitter", () => {
     const proven = ids.map(async (id, i) => {
       const { leaves } = await dev.contracts.lens.challengeOf(id);
       const { layer, read } = (await parties.pieces.open(pieces[i]!.root, pieces[i]!.leafCount))!;
-      return { id, proof: await prove(layer, read, leaves) };
+      return { id, window: 1, proof: await prove(layer, read, leaves) };
     });
     return Promise.all(proven);
   }
@@ -45,7 +45,7 @@ describe("ProofSubmitter", () => {
     const [good, flipped, again] = await proofs(3);
     await submitter.submit([again!], signal);
     flipped!.proof[40]! ^= 1;
-    const unknown = { id: 12n, proof: good!.proof };
+    const unknown = { id: 12n, window: 1, proof: good!.proof };
     const { outcomes, batch } = await submitter.submit([good!, flipped!, again!, unknown], signal);
     expect(outcomes.get(good!.id)).to.include({ kind: "proven", hash: batch?.hash });
     expect(outcomes.get(flipped!.id)).to.include({ kind: "refused", reason: "InvalidProof" });

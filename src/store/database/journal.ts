@@ -18,7 +18,8 @@ type Statements = Database | Transaction<Schema>;
  * @example
  * const journal = new DatabaseJournal(await openDatabase({ dir: "data/index" }), deployment.chainId);
  * const sender = new TransactionSender({ provider, signer, logger, journal });
- * await sender.resume(signal);
+ * await sender.recover();
+ * await sender.goOn(signal);
  */
 export class DatabaseJournal implements Journal {
   readonly #db: Database;
@@ -66,6 +67,10 @@ export class DatabaseJournal implements Journal {
 
   live(from: string): Promise<JournalEntry[]> {
     return this.#of(this.#db, from, "live");
+  }
+
+  minedAfter(from: string, block: number): Promise<JournalEntry[]> {
+    return this.#of(this.#db, from, "mined", block);
   }
 
   reopen(from: string, ancestor: number): Promise<JournalEntry[]> {
@@ -193,6 +198,7 @@ async function withParts(db: Statements, rows: readonly Selectable<TransactionTa
     id: row.id,
     from: row.sender,
     nonce: row.nonce,
+    ...(row.block !== null && { block: row.block }),
     call: { to: row.recipient, data: row.data, value: BigInt(row.value) },
     doing: row.doing,
     gasLimit: BigInt(row.gas_limit),
