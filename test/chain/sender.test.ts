@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { id, toQuantity, type Wallet, ZeroAddress } from "ethers";
+import { id, keccak256, toQuantity, type Wallet, ZeroAddress } from "ethers";
 import { type ChainError, chainError, decodeRevert, errorName } from "../../src/chain/errors.js";
+import { type Journal, type JournalEntry, MemoryJournal } from "../../src/chain/journal.js";
 import { type SenderOptions, TransactionSender } from "../../src/chain/sender.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
@@ -164,6 +165,111 @@ describe("TransactionSender", () => {
     });
   }
 
+  describe("with a journal", () => {
+    const pay = { to: SINK, data: "0x", value: 1n };
+    const HASTY = { replaceAfterMs: 100, maxReplacements: 50 };
+    let journal: Journal;
+    beforeEach(() => {
+      journal = new MemoryJournal();
+    });
+
+    /** Leaves a signed payment in the journal, as a process does that dies before it has sent it. */
+    async function leave(nonce: number, value = 1n): Promise<JournalEntry> {
+      const recorded = await journal.record(
+        { from: wallet.address, call: { ...pay, value }, doing: "pay", gasLimit: 30_000n, guards: [] },
+        () => nonce,
+        async () => {
+          const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 9n };
+          const call = { ...pay, value, nonce, gasLimit: 30_000n, type: 2, chainId: chain.deployment.chainId, ...fees };
+          const raw = await wallet.signTransaction(call);
+          return { hash: keccak256(raw), raw, fees };
+        },
+      );
+      if (!("entry" in recorded)) throw new Error("guarded");
+      return recorded.entry;
+    }
+
+    it("sends the very bytes that a process before it has signed", async () => {
+      const { attempts } = await leave(0);
+      await senderOf({ journal }).goOn();
+      expect((await chain.provider.getTransactionReceipt(attempts[0]!.hash))?.status).to.equal(1);
+      expect(await journal.live(wallet.address)).to.deep.equal([]);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+    });
+
+    it("takes it for over where another transaction has the nonce", async () => {
+      await leave(0);
+      await wallet.sendTransaction({ to: SINK, value: 2n });
+      await senderOf({ journal }).goOn();
+      expect(await journal.live(wallet.address)).to.deep.equal([]);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+    });
+
+    it("uses a nonce that was skipped for nothing, so that what waits behind it gets into a block", async () => {
+      await leave(2, 5n);
+      const before = await chain.provider.getBalance(SINK);
+      await senderOf({ journal, ...HASTY }).goOn();
+      expect((await chain.provider.getBalance(SINK)) - before).to.equal(5n);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(3);
+      await until(async () => (await journal.live(wallet.address)).length === 0);
+    });
+
+    it("is not led astray by a node that counts wrong", async () => {
+      const wrong = [40, 0, 0, 7, 2];
+      const provider = behind(chain, {
+        getTransactionCount: async (account: string, tag: string) =>
+          tag === "pending" ? (wrong.shift() ?? 0) : chain.provider.getTransactionCount(account, tag),
+      });
+      const lied = senderOf({ provider, journal, ...HASTY });
+      const before = await chain.provider.getBalance(SINK);
+      const sent = await Promise.all([1, 2, 3].map(() => lied.send(pay, "pay")));
+      expect(sent.map(({ status }) => status)).to.deep.equal(["mined", "mined", "mined"]);
+      expect((await chain.provider.getBalance(SINK)) - before).to.equal(3n);
+    });
+
+    it("IN_FLIGHT where some of it is on its way, which it brings to its end", async () => {
+      await chain.automine(false);
+      const guarded = senderOf({ journal });
+      const first = guarded.send(pay, "prove 2 deals", undefined, ["deal 1", "deal 2"]);
+      await untilPending(1);
+      const second = await failure<ChainError>(guarded.send(pay, "prove a deal", undefined, ["deal 2"]));
+      expect(second).to.include({ code: "IN_FLIGHT", failure: "retry" });
+      expect(second.message).to.include("prove 2 deals").and.include("nonce 0");
+      await chain.mine();
+      expect((await first).status).to.equal("mined");
+      await chain.automine(true);
+      expect((await guarded.send(pay, "prove a deal", undefined, ["deal 2"])).status).to.equal("mined");
+    });
+
+    for (const [who, recovering] of [
+      ["it is told of", false],
+      ["nobody saw", true],
+    ] as const) {
+      it(`sends again what a reorganisation dropped that ${who}`, async () => {
+        const first = senderOf({ journal });
+        const sent = await first.send(pay, "pay");
+        if (sent.status !== "mined") throw new Error(sent.status);
+        const { hash, blockNumber } = sent.receipt;
+        await chain.mine(2);
+        await chain.provider.send("anvil_reorg", [3, []]);
+        expect(await chain.provider.getTransactionReceipt(hash)).to.equal(null);
+        if (recovering) {
+          const second = senderOf({ journal });
+          await second.recover();
+          await second.goOn();
+        } else await first.reorganised(blockNumber - 1);
+        expect((await chain.provider.getTransactionReceipt(hash))?.status).to.equal(1);
+        expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+      });
+    }
+
+    it("recovers nothing that is in its block", async () => {
+      await senderOf({ journal }).send(pay, "pay");
+      await senderOf({ journal }).recover();
+      expect(await journal.live(wallet.address)).to.deep.equal([]);
+    });
+  });
+
   it("says that the account is empty", async () => {
     await chain.provider.send("anvil_setBalance", [wallet.address, toQuantity(0)]);
     const error = await failure<ChainError>(sender.send({ to: SINK, data: "0x", value: 1n }, "pay"));
@@ -179,6 +285,13 @@ describe("TransactionSender", () => {
     expect((await sending).message).to.equal("enough");
     await chain.mine();
   });
+
+  async function until(isSo: () => Promise<boolean>): Promise<void> {
+    for (const end = Date.now() + 20_000; !(await isSo()); ) {
+      if (Date.now() > end) throw new Error("not so within 20 s");
+      await new Promise((go) => setTimeout(go, 10));
+    }
+  }
 
   interface Pending {
     readonly hash: string;
