@@ -28,6 +28,12 @@ export interface WatchingKeeperOptions {
    * settled at once.
    */
   readonly own?: { readonly provider: string; readonly everyBlocks: number };
+  /**
+   * Blocks on top of a window's last one before what it brings is settled, so that no slash follows from a block that a
+   * reorganisation takes away; `finalized`: as many as the chain itself waits. A settlement takes all windows at once, so a deal whose period is shorter than
+   * that is settled at its end. The deployment's challenge finality by default.
+   */
+  readonly depth?: number | "finalized";
   /** Deals in one transaction at most; 50 by default. */
   readonly batchSize?: number;
 }
@@ -58,6 +64,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   readonly #own = new Set<bigint>();
   #ownSettledAt = 0;
   #head = 0;
+  /** The block up to which windows count as closed. */
+  #final = 0;
 
   constructor(options: WatchingKeeperOptions) {
     super();
@@ -76,6 +84,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   async #look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
     const { head, ancestor } = update;
     this.#head = head.number;
+    this.#final = await this.#finalBlock(head.number);
     if (ancestor !== undefined) this.#lookAt.clear();
     await this.#book.sync(update, signal);
     const ownIsDue = this.#ownIsDue();
@@ -97,8 +106,17 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   async #candidates(deals: readonly Deal[], signal: AbortSignal): Promise<Candidate[]> {
     const due = deals.filter((deal) => {
       if (deal.provider === this.#options.own?.provider) this.#own.add(deal.id);
-      if (hasSomethingDue(deal)) return true;
-      this.#schedule(deal);
+      if (!hasSomethingDue(deal)) {
+        this.#schedule(deal);
+        return false;
+      }
+      const settleAt = this.#closedAt(deal) + 1;
+      if (settleAt <= this.#final) return true;
+      // Where the chain says what is final, that may come at any head.
+      this.#lookAt.set(
+        deal.id,
+        this.#head + Math.max(1, this.#options.depth === "finalized" ? 1 : settleAt - this.#final),
+      );
       return false;
     });
     const candidates: Candidate[] = [];
@@ -114,6 +132,19 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       }
     }
     return candidates;
+  }
+
+  /** The last block of the deal's last closed window. */
+  #closedAt(deal: Deal): number {
+    const { firstEpoch, standing } = deal;
+    return windowOf(firstEpoch, this.#tier(deal), Math.max(1, standing.closed)).lastBlock;
+  }
+
+  async #finalBlock(head: number): Promise<number> {
+    const { chain, depth = chain.deployment.challengeFinality } = this.#options;
+    if (depth !== "finalized") return head - depth;
+    const block = await chain.provider.getBlock("finalized");
+    return block?.number ?? 0;
   }
 
   /** Puts a deal off until its next window has closed. */

@@ -76,6 +76,24 @@ describe("WatchingKeeper", () => {
     expect(trouble).to.deep.equal([]);
   });
 
+  for (const depth of [0, 9, "finalized"] as const) {
+    it(`slashes for no window before its end is as deep as it should be: ${depth}`, async () => {
+      const [id] = await open(1);
+      const { keeper } = await watch({ depth });
+      const { firstEpoch } = await chain.contracts.lens.dealOf(id!);
+      // The chain waits for longer than a period here, so that the deal is settled when it is over.
+      const window = depth === "finalized" ? 6 : 1;
+      const last = windowOf(Number(firstEpoch), chain.deployment.tiers[0]!, window).lastBlock;
+      await stepUntil(chain, () => settled.length > 0, 250, keeper);
+      const [first] = settled;
+      const [latest, final] = await Promise.all(["latest", "finalized"].map((tag) => chain.provider.getBlock(tag)));
+      const behind = depth === "finalized" ? latest!.number - final!.number : depth;
+      // It is sent at the head before its block; two blocks are mined at once.
+      expect(first!.block).to.be.within(last + 2 + behind, last + 5 + behind);
+      expect(trouble).to.deep.equal([]);
+    });
+  }
+
   it("pays what a replaced piece has earned as soon as its last window has closed", async () => {
     const before = await parties.pieces.add(bytesOf(1));
     const [id] = await parties.open([parties.terms(before)]);
@@ -93,7 +111,7 @@ describe("WatchingKeeper", () => {
     const { from } = (await chain.contracts.lens.dealOf(id!)).revision;
     const watching = await watch();
     const last = windowOf(Number(firstEpoch), blocks, Number(from) - 1).lastBlock;
-    await stepTo(chain, last + 2, keeper, watching.keeper);
+    await stepTo(chain, last + 2 + chain.deployment.challengeFinality, keeper, watching.keeper);
     const { paid, fee } = await chain.contracts.lens.totalsOf(id!);
     expect(paid + fee).to.equal((from - 1n) * PRICE);
     expect(trouble).to.deep.equal([]);
