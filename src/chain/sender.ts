@@ -47,6 +47,7 @@ interface Flight {
   readonly doing: string;
   readonly nonce: number;
   readonly gasLimit: bigint;
+  readonly guards: readonly string[];
   readonly attempts: SignedAttempt[];
   /** Whether a node has taken the last attempt. */
   sent: boolean;
@@ -85,6 +86,8 @@ export class TransactionSender {
   readonly #launching = new Mutex();
   /** Entries that this process waits for. */
   readonly #watched = new Set<string>();
+  /** Guards of what has to hurry, until it is paid more for. */
+  readonly #hurried = new Set<string>();
 
   constructor(options: SenderOptions) {
     this.#provider = options.provider;
@@ -128,6 +131,19 @@ export class TransactionSender {
       throw inFlight(doing, launched.guardedBy);
     }
     return this.#land(launched.flight, signal);
+  }
+
+  /**
+   * Pays more, at once, for what is on its way under one of these guards, or for the next that is sent under one. Call it
+   * again for another raise.
+   */
+  hurry(guards: readonly string[]): void {
+    for (const guard of guards) this.#hurried.add(guard);
+  }
+
+  /** Whether something has to hurry; what it is raised for, it is raised for once. */
+  #takeHurry(guards: readonly string[]): boolean {
+    return guards.filter((guard) => this.#hurried.delete(guard)).length > 0;
   }
 
   /**
@@ -225,7 +241,9 @@ export class TransactionSender {
     try {
       // With nothing live the chain's count is right, also where it dropped one of ours; otherwise it may lag behind.
       const counted = await this.#provider.getTransactionCount(from, "pending");
-      const fees = await marketFees(this.#provider, this.#maxFeePerGas);
+      const market = await marketFees(this.#provider, this.#maxFeePerGas);
+      const hurries = this.#takeHurry(intent.guards);
+      const fees = hurries ? bumpedFees(market, market, this.#maxFeePerGas) : market;
       return await this.#journal.record(
         { from, ...intent },
         (next = 0) => Math.max(least, counted, next),
@@ -256,14 +274,16 @@ export class TransactionSender {
   async #land(flight: Flight, signal: AbortSignal | undefined): Promise<Sent> {
     this.#watched.add(flight.id);
     try {
-      for (let replacements = 0; ; replacements++) {
+      for (let replacements = 0, hurries = 0; ; replacements++) {
         const receipt = await this.#awaitReceipt(flight, signal);
         if (receipt !== undefined) {
           await this.#keepMined(flight, receipt);
           if (receipt.status === 1) return { status: "mined", receipt, replacements };
           return doneOrThrow(await this.#whyReverted(flight, receipt));
         }
-        if (replacements === this.#maxReplacements) throw stuck(flight);
+        // To hurry is no sign of being stuck.
+        if (this.#takeHurry(flight.guards)) hurries++;
+        if (replacements - hurries === this.#maxReplacements) throw stuck(flight);
         await this.#fillGap(flight, signal);
         await this.#replace(flight, signal);
       }
@@ -277,7 +297,7 @@ export class TransactionSender {
     await this.#journal.forget(await this.address(), blockNumber - KEPT_BLOCKS);
   }
 
-  /** The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long. */
+  /** The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long, or has to hurry. */
   async #awaitReceipt(flight: Flight, signal: AbortSignal | undefined): Promise<TransactionReceipt | undefined> {
     const until = this.#clock.now() + this.#replaceAfterMs;
     let used = false;
@@ -295,6 +315,7 @@ export class TransactionSender {
         }
         used = mined > flight.nonce;
         if (!flight.sent && !used) await this.#broadcast(flight);
+        if (flight.guards.some((guard) => this.#hurried.has(guard))) return undefined;
       } catch (error) {
         if (error instanceof ChainError) throw error;
         this.#logger.warn({ err: error, hash: flight.attempts.at(-1)?.hash }, "looking for a receipt failed");
@@ -380,8 +401,8 @@ export class TransactionSender {
   }
 }
 
-function flightOf({ id, call, doing, nonce, gasLimit, attempts }: JournalEntry): Flight {
-  return { id, call, doing, nonce, gasLimit, attempts: [...attempts], sent: false };
+function flightOf({ id, call, doing, nonce, gasLimit, guards, attempts }: JournalEntry): Flight {
+  return { id, call, doing, nonce, gasLimit, guards, attempts: [...attempts], sent: false };
 }
 
 function doneOrThrow(failed: ChainError): Sent {

@@ -48,6 +48,11 @@ export interface ProvingEvents {
   proven: [ProvenEvent];
   /** The alarm: once for each duty and code. */
   trouble: [Trouble];
+  /**
+   * A window has run for so great a share without a proof in a block: a half, then three quarters and each
+   * twentieth after, at which more is paid for it. Blocks are left in which it can be proven.
+   */
+  late: [DutyRef & { readonly share: number; readonly blocksLeft: number }];
   /** A window closed without a proof. */
   missed: [DutyRef];
   checkpointed: [{ readonly epoch: number; readonly hash: string }];

@@ -46,7 +46,15 @@ interface Duty {
   retryAt: number;
   /** The trouble that was reported last. */
   code: string | undefined;
+  /** Steps of {@link LADDER} that it has come to. */
+  late: number;
 }
+
+/** Share of a window after which somebody is told that its proof is not in a block. */
+const WARN_SHARE = 0.5;
+/** Shares after which more is paid for it, a quarter each time: three times as much at the end, and no more. */
+const HURRY_SHARES = [0.75, 0.8, 0.85, 0.9, 0.95];
+const LADDER = [WARN_SHARE, ...HURRY_SHARES];
 
 interface Proof {
   readonly id: bigint;
@@ -111,6 +119,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     await this.#book.sync(update, signal);
     const unsure = [...this.#book.ids].filter((id) => this.#hasToBeRead(id));
     for (const deal of await this.#book.read(unsure, signal)) this.#take(deal);
+    for (const duty of this.#duties.values()) this.#climb(duty);
     const due = [...this.#duties.values()].filter((duty) => this.#isDue(duty));
     for (const [epoch, duties] of Map.groupBy(due, (duty) => duty.epoch)) this.#begin(epoch, duties, head, signal);
     this.emit("head", { number: head.number });
@@ -139,6 +148,20 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     return !busy && confirmed && retryAt <= this.#head && this.#head < lastBlock;
   }
 
+  /** Tells of a proof that is late, and pays more for it. */
+  #climb(duty: Duty): void {
+    const { deal, window, epoch, lastBlock } = duty;
+    const share = (this.#head - epoch) / this.#tier(deal).window;
+    const steps = LADDER.filter((step) => share >= step).length;
+    if (steps <= duty.late) return;
+    duty.late = steps;
+    const { id } = deal;
+    if (share >= HURRY_SHARES[0]!) this.#submitter.hurry([{ id, window }]);
+    const blocksLeft = lastBlock - this.#head;
+    this.#logger.warn({ deal: idText(id), window, blocksLeft, code: duty.code }, "proof is late");
+    this.emit("late", { id, window, share: LADDER[steps - 1]!, blocksLeft });
+  }
+
   /** Learns where a deal stands. */
   #take(deal: Deal): void {
     const { id, firstEpoch, periods, lastProven } = deal;
@@ -161,7 +184,17 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     const window = openAt(firstEpoch, this.#tier(deal), periods, this.#head + 1);
     if (window === 0 || window === lastProven || this.#duties.has(id)) return;
     const { epoch, lastBlock } = windowOf(firstEpoch, this.#tier(deal), window);
-    this.#duties.set(id, { deal, window, epoch, lastBlock, busy: false, tries: 0, retryAt: 0, code: undefined });
+    this.#duties.set(id, {
+      deal,
+      window,
+      epoch,
+      lastBlock,
+      busy: false,
+      tries: 0,
+      retryAt: 0,
+      code: undefined,
+      late: 0,
+    });
   }
 
   #begin(epoch: number, duties: readonly Duty[], head: Head, signal: AbortSignal): void {

@@ -46,7 +46,7 @@ export class ProofSubmitter {
     const good = items.filter(({ id }) => !outcomes.has(id));
     if (good.length === 0) return { outcomes, batch: undefined };
     const call = this.#call(good);
-    const guards = good.map(({ id, window }) => `prove ${this.#chain.deployment.market} ${id} ${window}`);
+    const guards = good.map((item) => this.#guardOf(item));
     const sent = await this.#sender.send(call, `prove ${good.length} deals`, signal, guards);
     if (sent.status === "done") {
       for (const { id } of good) outcomes.set(id, { kind: "already" });
@@ -57,6 +57,16 @@ export class ProofSubmitter {
     const { hash, blockNumber: block, gasUsed } = receipt;
     const calldataBytes = (call.data.length - 2) / 2;
     return { outcomes, batch: { hash, block, size: good.length, proven: accepted, calldataBytes, gasUsed } };
+  }
+
+  /** Pays more for proofs that are on their way, or for the next ones of the same windows. */
+  hurry(items: readonly Omit<Submission, "proof">[]): void {
+    this.#sender.hurry(items.map((item) => this.#guardOf(item)));
+  }
+
+  /** Names a window of a deal: of no two proofs of it, two are on their way. */
+  #guardOf({ id, window }: Omit<Submission, "proof">): string {
+    return `prove ${this.#chain.deployment.market} ${id} ${window}`;
   }
 
   #call(items: readonly Submission[]): Call {

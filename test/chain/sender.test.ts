@@ -109,6 +109,27 @@ describe("TransactionSender", () => {
     expect(sent.replacements).to.be.greaterThan(0);
   });
 
+  it("pays more at once for what has to hurry, and for what is sent later under the same guard", async () => {
+    await chain.automine(false);
+    const sending = sender.send(settle([1n]), "settle", undefined, ["deal 1"]);
+    const [first] = await untilPending(1);
+    sender.hurry(["deal 2", "deal 1"]);
+    let second = first!;
+    while (second.hash === first!.hash) second = (await untilPending(1))[0]!;
+    expect(second.nonce).to.equal(first!.nonce);
+    expect(BigInt(second.maxFeePerGas) * 4n).to.be.at.least(BigInt(first!.maxFeePerGas) * 5n);
+    await new Promise((go) => setTimeout(go, 100));
+    expect((await untilPending(1))[0]?.hash, "raised once").to.equal(second.hash);
+    await chain.mine();
+    expect((await sending).status).to.equal("mined");
+    const later = sender.send(settle([2n]), "settle", undefined, ["deal 2"]);
+    const [third] = await untilPending(1);
+    const usual = (await chain.provider.getFeeData()).maxPriorityFeePerGas!;
+    expect(BigInt(third!.maxPriorityFeePerGas) * 4n >= usual * 5n).to.equal(true);
+    await chain.mine();
+    await later;
+  });
+
   it("sends again what the node has dropped", async () => {
     await chain.automine(false);
     const sending = senderOf({ replaceAfterMs: 150 }).send(settle([1n]), "settle");
@@ -297,6 +318,7 @@ describe("TransactionSender", () => {
     readonly hash: string;
     readonly nonce: string;
     readonly maxFeePerGas: string;
+    readonly maxPriorityFeePerGas: string;
   }
 
   /** Waits until the pool holds so many transactions of the wallet. */

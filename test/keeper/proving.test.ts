@@ -124,6 +124,33 @@ describe("ProvingKeeper", () => {
     expect(told.trouble.length).to.equal(2);
   });
 
+  it("warns at half of a window, and pays more in its last quarter", async () => {
+    await begin();
+    const piece = await parties.pieces.add(bytesOf(1));
+    const restore = parties.pieces.lose(piece);
+    const [id] = await parties.open([parties.terms(piece, { tier: 2 })]);
+    const keeper = await keep();
+    const late: { window: number; share: number; blocksLeft: number }[] = [];
+    keeper.on("late", ({ window, share, blocksLeft }) => late.push({ window, share, blocksLeft }));
+    const first = await firstEpochOf(id!);
+    // A window of 32 blocks.
+    await stepTo(chain, first + 15, keeper);
+    expect(late).to.deep.equal([]);
+    await stepTo(chain, first + 27, keeper);
+    expect(late.map(({ share }) => share)).to.deep.equal([0.5, 0.75, 0.8]);
+    expect(late[0]).to.deep.equal({ window: 1, share: 0.5, blocksLeft: 16 });
+    restore();
+    await stepUntil(chain, () => told.proven.length === 1, 8, keeper);
+    const [own] = told.proven;
+    const hurried = await chain.provider.getTransaction(own!.hash!);
+    await stepTo(chain, first + 66, keeper);
+    await stepUntil(chain, () => told.proven.length === 2, 8, keeper);
+    const usual = await chain.provider.getTransaction(told.proven[1]!.hash!);
+    expect(hurried!.maxPriorityFeePerGas! * 4n).to.be.at.least(usual!.maxPriorityFeePerGas! * 5n);
+    expect(late.filter(({ window }) => window === 2)).to.deep.equal([]);
+    expect(told.missed).to.deep.equal([]);
+  });
+
   it("finds deals that are opened while it runs, and windows that were added", async () => {
     await begin();
     const keeper = await keep();

@@ -1,14 +1,17 @@
 import { expect } from "chai";
+import type { ChainError } from "../../src/chain/errors.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { ProofSubmitter, type Submission } from "../../src/keeper/submit.js";
 import { type Commitment, prove } from "../../src/piece/index.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
+import { failure } from "../support/failure.js";
 import { bytesOf, Parties, serviceChain } from "../support/keeping.js";
 
 describe("ProofSubmitter", () => {
   let dev: DevChain;
   let parties: Parties;
   let submitter: ProofSubmitter;
+  let rival: ProofSubmitter;
   let close: () => void;
   const signal = new AbortController().signal;
 
@@ -17,8 +20,11 @@ describe("ProofSubmitter", () => {
     parties = await Parties.on(dev);
     const chain = await serviceChain(dev);
     close = () => chain.provider.destroy();
-    const signer = (await dev.account()).connect(chain.provider);
-    submitter = new ProofSubmitter(chain, new TransactionSender({ ...chain, signer, logger: testLogger(), pollMs: 5 }));
+    const newSubmitter = async () => {
+      const signer = (await dev.account()).connect(chain.provider);
+      return new ProofSubmitter(chain, new TransactionSender({ ...chain, signer, logger: testLogger(), pollMs: 5 }));
+    };
+    [submitter, rival] = [await newSubmitter(), await newSubmitter()];
   });
   afterEach(async () => {
     close();
@@ -68,17 +74,34 @@ describe("ProofSubmitter", () => {
     const items = await proofs(2);
     await dev.automine(false);
     const first = submitter.submit(items, signal);
-    const rival = submitter.submit(items, signal);
+    const second = rival.submit(items, signal);
     for (;;) {
       const { pending } = await dev.provider.send("txpool_status", []);
       if (BigInt(pending) === 2n) break;
     }
     await dev.mine();
-    const kinds = [await first, await rival].map(({ outcomes }) => items.map(({ id }) => outcomes.get(id)?.kind));
+    const kinds = [await first, await second].map(({ outcomes }) => items.map(({ id }) => outcomes.get(id)?.kind));
     expect(kinds.sort()).to.deep.equal([
       ["already", "already"],
       ["proven", "proven"],
     ]);
+  });
+
+  it("has no two proofs of a window on their way, and sends the others", async () => {
+    const items = await proofs(2);
+    await dev.automine(false);
+    const first = submitter.submit(items.slice(0, 1), signal);
+    while (BigInt((await dev.provider.send("txpool_status", [])).pending) === 0n);
+    // The chain it is simulated on does not have it yet.
+    const both = await failure<ChainError>(submitter.submit(items, signal));
+    expect(both).to.include({ code: "IN_FLIGHT", failure: "retry" });
+    const other = submitter.submit(items.slice(1), signal);
+    while (BigInt((await dev.provider.send("txpool_status", [])).pending) < 2n);
+    await dev.mine();
+    for (const { outcomes, batch } of [await first, await other]) {
+      expect([...outcomes.values()].map(({ kind }) => kind)).to.deep.equal(["proven"]);
+      expect(batch).to.include({ size: 1, proven: 1 });
+    }
   });
 
   it("reads other reasons from the receipt too: a window that closed while the batch waited", async () => {
