@@ -1,0 +1,7 @@
+/**
+ * What a node and its keepers remember, in a folder or in Postgres. For Node.
+ *
+ * @packageDocumentation
+ */
+export { DatabaseJournal } from "./journal.js";
+export { type Database, type DatabaseOptions, openDatabase } from "./open-node.js";
