@@ -82,6 +82,29 @@ export interface WatchingEvents {
   trouble: [{ readonly ids: readonly bigint[]; readonly code: string; readonly message: string }];
 }
 
+/** Events of a `RestoringKeeper`. */
+export interface RestoringEvents {
+  /** A head was looked at, and what was due at it is done. */
+  head: [{ readonly number: number }];
+  /** A window was missed: how many there are now, and how many more the deal bears before it defaults. */
+  alarm: [{ readonly id: bigint; readonly missed: number; readonly left: number }];
+  /** Stake was bonded anew, in base units of the deal's token. */
+  restored: [
+    {
+      readonly id: bigint;
+      readonly misses: number;
+      readonly bonded: bigint;
+      readonly hash: string;
+      readonly block: number;
+    },
+  ];
+  /**
+   * Misses that are not made good, and why, once for each reason: `RESTORE_LIMIT`, `MISSING_PIECE`, `NO_STAKE`, or the code of
+   * what stood in the way. It is tried again when a window closes.
+   */
+  trouble: [{ readonly id: bigint; readonly code: string; readonly message: string }];
+}
+
 export interface ExtendedEvent {
   readonly id: bigint;
   /** How many periods were paid for, and what they cost in base units. */

@@ -16,6 +16,7 @@ export type {
   ReplicaEnd,
   ReplicaEvents,
   RequestEvent,
+  RestoringEvents,
   SettledEvent,
   Trouble,
   WatchingEvents,
@@ -25,5 +26,6 @@ export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 export { RepairKeeper, type RepairKeeperOptions } from "./repairing.js";
 export { type KeptFile, ReplicasKeeper, type ReplicasKeeperOptions } from "./replicas.js";
+export { type RestoreLimits, RestoringKeeper, type RestoringKeeperOptions } from "./restoring.js";
 export { keepSending, type SendingOptions } from "./sending.js";
 export { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";

@@ -8,6 +8,8 @@ import {
   type FundingKeeperOptions,
   ProvingKeeper,
   type ProvingKeeperOptions,
+  type RestoreLimits,
+  RestoringKeeper,
   WatchingKeeper,
   type WatchingKeeperOptions,
 } from "../../src/keeper/index.js";
@@ -193,6 +195,21 @@ export async function startWatching(
   return started(keeper, account, chain);
 }
 
+/** Starts a keeper that bonds stake anew for the provider of `parties`. */
+export async function startRestoring(
+  parties: Parties,
+  limits: RestoreLimits,
+  listen: (keeper: RestoringKeeper) => void,
+): Promise<Running<RestoringKeeper>> {
+  const chain = await serviceChain(parties.chain);
+  const signer = parties.provider.connect(chain.provider);
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 5 });
+  const { pieces } = parties;
+  const keeper = new RestoringKeeper({ chain, sender, provider: signer.address, pieces, limits, logger: testLogger() });
+  listen(keeper);
+  return started(keeper, signer, chain);
+}
+
 /** Starts a keeper that keeps deals alive, for an account of its own or `payer`. */
 export async function startFunding(
   dev: DevChain,
@@ -213,7 +230,7 @@ export async function startFunding(
   return started(keeper, signer, chain);
 }
 
-type AnyKeeper = ProvingKeeper | WatchingKeeper | FundingKeeper;
+type AnyKeeper = ProvingKeeper | WatchingKeeper | FundingKeeper | RestoringKeeper;
 
 /**
  * Mines blocks, and waits until every keeper has looked at the last of them and none is busy but with waiting for the
