@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { getAddress, Wallet } from "ethers";
 import type { Logger } from "pino";
 import { type Chain, openChain } from "../chain/chain.js";
@@ -12,6 +13,7 @@ import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
+import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
@@ -21,6 +23,7 @@ import type { Policy } from "./offers.js";
 import { PromisedPieces } from "./promised.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
+import { UnpaidKeeper, UnpaidPieces } from "./unpaid/index.js";
 
 export interface ProviderOptions extends ListenOptions {
   /** Where pieces live. One process a folder. */
@@ -41,6 +44,10 @@ export interface ProviderOptions extends ListenOptions {
   readonly pollMs?: number;
   /** How pieces are fetched from elsewhere: for requests, and for deals that move here. */
   readonly fetching?: FetchOptions;
+  /** What strangers may leave here before anybody pays. */
+  readonly peers?: PeerLimits;
+  /** Milliseconds that a piece may be here without a deal; an hour by default. */
+  readonly graceMs?: number;
   readonly logger: Logger;
   /** Closes the provider when aborted, or stops its start. */
   readonly signal?: AbortSignal;
@@ -102,24 +109,28 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   };
   const desk = new DealDesk(counter);
   const { maxPieceBytes } = policy;
-  const pulls = new PullDesk({ provider, contracts: chain.contracts, store, maxPieceBytes, fetching, logger });
+  const unpaid = await UnpaidPieces.open({ dir: join(dataDir, "unpaid"), store });
+  const pulls = new PullDesk({ provider, contracts: chain.contracts, store, maxPieceBytes, fetching, unpaid, logger });
   const head = () => chain.provider.getBlockNumber();
   const amendments = new AmendmentDesk({ ...counter, head });
   const migrations = new MigrationDesk({ ...counter, desk, head });
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const node = await startNode({ store, desk, changes, logger, maxPieceBytes, ...listen });
+  const freeBytes = () => freeBytesAt(dataDir);
+  const serving = { store, desk, changes, unpaid, fetching, freeBytes, logger, maxPieceBytes };
+  const node = await startNode({ ...options.peers, ...serving, ...listen });
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
   const poll = pollMs === undefined ? {} : { pollMs };
   const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll });
   const shared = { chain, sender, provider, logger };
   const keeper = proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined;
-  const freeBytes = () => freeBytesAt(dataDir);
   const filler =
     filling &&
     new FillingKeeper({ ...shared, ...filling, signer, store, policy: offered, promised, freeBytes, fetching });
-  const kept = [keeper, filler].map((service) =>
+  const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
+  const clearing = new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace });
+  const kept = [keeper, filler, clearing].map((service) =>
     service?.run(stop.signal).catch((error) => logger.error({ err: error }, "a keeper has stopped")),
   );
   const close = async () => {

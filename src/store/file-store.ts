@@ -81,6 +81,10 @@ export class FilePieceStore implements PieceStore {
     return this.#uploads.list();
   }
 
+  settled(): Promise<void> {
+    return this.#uploads.settled();
+  }
+
   expireUploads(): Promise<void> {
     return this.#uploads.expire();
   }

@@ -69,6 +69,8 @@ export interface PieceStore extends PieceSource {
   arrived(id: string): Commitment;
   /** All uploads under way. */
   uploads(): UploadInfo[];
+  /** Resolves when the uploads that are being fed have come to their end: what can be gone on with is kept by then. */
+  settled(): Promise<void>;
   /** Ends uploads that nobody went on with. */
   expireUploads(): Promise<void>;
   /**

@@ -47,6 +47,8 @@ export class Uploads {
   readonly #now: () => number;
   /** Ids come from here alone, so a name that a peer makes up is in no path. */
   readonly #uploads = new Map<string, Upload>();
+  /** What is being taken at this moment. */
+  readonly #taking = new Set<Promise<unknown>>();
 
   private constructor(dir: string, options: UploadsOptions) {
     this.#dir = dir;
@@ -77,19 +79,22 @@ export class Uploads {
 
   /** @throws HoldfastError `TOO_MANY_UPLOADS` */
   async begin(owner?: string): Promise<string> {
-    await this.expire();
+    // What has expired is not in the map any more, though its files may be: whoever counts and begins at once, counts right.
+    const expired = this.expire();
     if (this.#uploads.size >= this.#maxUploads) {
+      await expired;
       throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#uploads.size} uploads are under way`, "try again later");
     }
     const id = randomUUID();
     const paths = this.#paths(id);
     this.#uploads.set(id, this.#fresh(new PartialPiece(paths, owner), paths));
+    await expired;
     return id;
   }
 
   /** @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_WRITTEN`, `PIECE_TOO_LARGE`, `EMPTY_PIECE`, `DISK_FULL` */
   async write(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment> {
-    const commitment = await this.#receive(id, body, { maxBytes, last: true }, false);
+    const commitment = await this.#track(this.#receive(id, body, { maxBytes, last: true }, false));
     return commitment as Commitment;
   }
 
@@ -101,7 +106,7 @@ export class Uploads {
       const message = `upload ${id} has ${upload.piece.size} bytes, not ${offset}`;
       throw new HoldfastError("WRONG_OFFSET", message, "ask with HEAD where to go on");
     }
-    return this.#receive(id, body, options, true);
+    return this.#track(this.#receive(id, body, options, true));
   }
 
   /** How far an upload is. @throws HoldfastError `UNKNOWN_UPLOAD` */
@@ -134,7 +139,21 @@ export class Uploads {
   async expire(): Promise<void> {
     const oldest = this.#now() - this.#expireMs;
     const old = [...this.#uploads].filter(([, { writing, since }]) => !writing && since <= oldest);
-    for (const [id] of old) await this.discard(id);
+    await Promise.all(old.map(([id]) => this.discard(id)));
+  }
+
+  /** Resolves when what is being taken has ended, well or not. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#taking);
+  }
+
+  async #track<T>(taking: Promise<T>): Promise<T> {
+    this.#taking.add(taking);
+    try {
+      return await taking;
+    } finally {
+      this.#taking.delete(taking);
+    }
   }
 
   async #receive(
