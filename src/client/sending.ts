@@ -7,8 +7,9 @@ import { HoldfastError } from "../errors.js";
 import { type Payload, readStream, streamOf } from "../piece/index.js";
 import { refused, request } from "./http.js";
 
-/** Breaks after which an upload is given up. */
+/** Breaks after which an upload is given up, not counting those before which so many bytes got across. */
 const MAX_BREAKS = 8;
+const PROGRESS_BYTES = 1 << 20;
 /** Milliseconds before a node is asked how far it got, doubled each time that it does not answer. */
 const PAUSE_MS = 250;
 /** Times that it is asked. */
@@ -34,6 +35,7 @@ export async function sendPayload(url: string, place: string, payload: Payload, 
       // A node that can't say goes on with nothing.
       if (next === undefined) throw error;
       if (next === "all") return;
+      if (next >= from + PROGRESS_BYTES) breaks = 0;
       from = next;
     }
   }

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { readdir, stat } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 import { expect } from "chai";
 import { upload } from "../../src/client/index.js";
 import { streamOf } from "../../src/piece/index.js";
@@ -105,6 +107,12 @@ describe("client: uploads over a line that breaks", () => {
     cuts = [6 * MIB];
     onCut = async () => {
       const { port } = new URL(node.url);
+      const sizes = async () => {
+        const names = (await readdir(join(dir, "uploads"))).filter((name) => name.endsWith(".piece"));
+        return Promise.all(names.map(async (name) => (await stat(join(dir, "uploads", name))).size));
+      };
+      // What is still on the line when a node ends is lost with it.
+      while (Math.max(0, ...(await sizes())) < 5 * MIB) await new Promise((go) => setTimeout(go, 10));
       await node.close();
       node = await start(Number(port));
     };
