@@ -15,8 +15,8 @@ interface Notes {
   readonly complete: boolean;
 }
 
-/** Bytes after which a process that dies costs no more than these: they are synced, and the state of hashing with them. */
-const CHECKPOINT_BYTES = 256 << 20;
+/** Bytes between two checkpoints, by default. */
+export const CHECKPOINT_BYTES = 256 << 20;
 const NEWLINE = 0x0a;
 
 /**
@@ -26,13 +26,16 @@ const NEWLINE = 0x0a;
 export class PartialPiece {
   readonly #paths: UploadPaths;
   readonly #owner: string | undefined;
+  readonly #checkpointBytes: number;
   #hasher = new PieceHasher({ level: DEFAULT_LAYER_LEVEL });
   #size = 0;
   #saved = 0;
 
-  constructor(paths: UploadPaths, owner: string | undefined) {
+  /** @param checkpointBytes - a process that dies costs the sender no more than so many bytes */
+  constructor(paths: UploadPaths, owner: string | undefined, checkpointBytes: number) {
     this.#paths = paths;
     this.#owner = owner;
+    this.#checkpointBytes = checkpointBytes;
   }
 
   /**
@@ -40,11 +43,14 @@ export class PartialPiece {
    *
    * @throws what the file system throws, and HoldfastError `CORRUPT_STATE`
    */
-  static async recover(paths: UploadPaths): Promise<{ piece: PartialPiece; complete: boolean }> {
+  static async recover(
+    paths: UploadPaths,
+    checkpointBytes: number,
+  ): Promise<{ piece: PartialPiece; complete: boolean }> {
     const file = await readFile(paths.state);
     const end = file.indexOf(NEWLINE);
     const { owner, size, complete } = parseNotes(file.subarray(0, end).toString());
-    const piece = new PartialPiece(paths, owner);
+    const piece = new PartialPiece(paths, owner, checkpointBytes);
     piece.#hasher = PieceHasher.restore(file.subarray(end + 1));
     piece.#size = size;
     piece.#saved = size;
@@ -82,7 +88,7 @@ export class PartialPiece {
         this.#hasher.update(chunk);
         await written;
         this.#size += chunk.length;
-        if (lasting && this.#size - this.#saved >= CHECKPOINT_BYTES) await this.#checkpoint(file, false);
+        if (lasting && this.#size - this.#saved >= this.#checkpointBytes) await this.#checkpoint(file, false);
       }
       await file.sync();
     } finally {

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "../errors.js";
 import type { Commitment } from "../piece/index.js";
-import { PartialPiece, removeUpload, type UploadPaths } from "./partial.js";
+import { CHECKPOINT_BYTES, PartialPiece, removeUpload, type UploadPaths } from "./partial.js";
 import type { AppendOptions, UploadInfo } from "./types.js";
 
 /** Bytes of a finished upload, on disk and not in the store yet. */
@@ -30,6 +30,8 @@ export interface UploadsOptions {
   readonly maxUploads?: number;
   /** Milliseconds after which one that nobody goes on with is forgotten; an hour by default. */
   readonly expireMs?: number;
+  /** Bytes after which an upload is synced, so that a later process can go on there; 256 MiB by default. */
+  readonly checkpointBytes?: number;
   /** Milliseconds, as of any clock that only goes forward. */
   readonly now?: () => number;
 }
@@ -44,6 +46,7 @@ export class Uploads {
   readonly #dir: string;
   readonly #maxUploads: number;
   readonly #expireMs: number;
+  readonly #checkpointBytes: number;
   readonly #now: () => number;
   /** Ids come from here alone, so a name that a peer makes up is in no path. */
   readonly #uploads = new Map<string, Upload>();
@@ -54,6 +57,7 @@ export class Uploads {
     this.#dir = dir;
     this.#maxUploads = options.maxUploads ?? DEFAULT_MAX_UPLOADS;
     this.#expireMs = options.expireMs ?? DEFAULT_EXPIRE_MS;
+    this.#checkpointBytes = options.checkpointBytes ?? CHECKPOINT_BYTES;
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -87,7 +91,7 @@ export class Uploads {
     }
     const id = randomUUID();
     const paths = this.#paths(id);
-    this.#uploads.set(id, this.#fresh(new PartialPiece(paths, owner), paths));
+    this.#uploads.set(id, this.#begun(paths, owner));
     await expired;
     return id;
   }
@@ -168,7 +172,7 @@ export class Uploads {
     }
     // Without an offset it is begun anew, whatever came before.
     const again = offset === undefined && known.piece.size > 0;
-    const upload = again ? this.#fresh(new PartialPiece(known.paths, known.piece.owner), known.paths) : known;
+    const upload = again ? this.#begun(known.paths, known.piece.owner) : known;
     this.#uploads.set(id, Object.assign(upload, { writing: true, announced: upload.piece.size + announced }));
     try {
       await upload.piece.append(body, maxBytes, lasting);
@@ -205,7 +209,7 @@ export class Uploads {
   async #recover(id: string): Promise<void> {
     const paths = this.#paths(id);
     try {
-      const { piece, complete } = await PartialPiece.recover(paths);
+      const { piece, complete } = await PartialPiece.recover(paths, this.#checkpointBytes);
       const upload = this.#fresh(piece, paths);
       if (complete) upload.commitment = await piece.finish();
       this.#uploads.set(id, upload);
@@ -213,6 +217,10 @@ export class Uploads {
       // Nothing can be made of it, and the sender has the bytes.
       await removeUpload(paths);
     }
+  }
+
+  #begun(paths: UploadPaths, owner: string | undefined): Upload {
+    return this.#fresh(new PartialPiece(paths, owner, this.#checkpointBytes), paths);
   }
 
   #fresh(piece: PartialPiece, paths: UploadPaths): Upload {

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
@@ -200,6 +200,44 @@ describe("store: pieces in a folder", () => {
     };
     await small.writeUpload(id, slow(), MOST);
     await small.finishUpload(id, piece.cid);
+  });
+
+  it("goes on, after a process that died, from the last checkpoint", async () => {
+    const checkpointBytes = MIB;
+    const dying = await FilePieceStore.open(dir, { checkpointBytes });
+    const id = await dying.beginUpload("somebody");
+    let left: Promise<void> | undefined;
+    const copy = await tempFolder();
+    const dies = async function* () {
+      for await (const chunk of inChunks(piece.payload.subarray(0, 2 * MIB + 70_000))) yield chunk;
+      // What a process leaves that is killed now: no break was noticed, and nothing was closed.
+      left = cp(dir, copy, { recursive: true });
+      await left;
+      throw new Error("killed");
+    };
+    await dying.appendUpload(id, dies(), { maxBytes: MOST, last: true }).catch(() => undefined);
+    const next = await FilePieceStore.open(copy, { checkpointBytes });
+    expect(next.uploads()).to.deep.equal([{ id, owner: "somebody", bytes: 2 * MIB }]);
+    const rest = inChunks(piece.payload.subarray(2 * MIB));
+    await expectError("WRONG_OFFSET", () => next.appendUpload(id, rest, { offset: MIB, maxBytes: MOST, last: true }));
+    await next.appendUpload(id, rest, { offset: 2 * MIB, maxBytes: MOST, last: true });
+    await next.finishUpload(id, piece.cid);
+    expect(await bytesOf(await next.read(piece.cid, 0, piece.payload.length))).to.deep.equal(piece.payload);
+    const opened = await next.open(piece.commitment.root, piece.commitment.leafCount);
+    expect(opened?.layer.commitment).to.deep.equal(piece.commitment);
+    expect(await readdir(join(copy, "uploads"))).to.deep.equal([]);
+  });
+
+  it("has a piece that comes again while it is deleted, or has not", async () => {
+    await put(store, piece);
+    for (let round = 0; round < 10; round++) {
+      const id = await store.beginUpload();
+      await store.writeUpload(id, inChunks(piece.payload), MOST);
+      await Promise.all([store.remove(piece.cid), store.finishUpload(id, piece.cid)]);
+      // In the order of asking: the deletion first.
+      expect(await store.findTree(piece.commitment.root, piece.commitment.leafCount)).to.deep.equal(piece.commitment);
+      expect(await files("pieces")).to.have.length(2);
+    }
   });
 
   it("does not have a piece whose file is gone or cut", async () => {

@@ -4,7 +4,14 @@ import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
-import { type RunningNode, type StartOptions, startNode, UnpaidPieces } from "../../../src/provider/index.js";
+import {
+  PieceFetches,
+  type PieceFetchesOptions,
+  type RunningNode,
+  type StartOptions,
+  startNode,
+  UnpaidPieces,
+} from "../../../src/provider/index.js";
 import { FilePieceStore } from "../../../src/store/index.js";
 import { testLogger } from "../../support/dev-chain.js";
 import { tempFolder } from "../../support/pieces.js";
@@ -39,14 +46,25 @@ export interface Answer {
   readonly bytes: Uint8Array;
 }
 
-export async function startLoneNode(options: Partial<StartOptions> = {}, folder?: string): Promise<LoneNode> {
+export interface LoneOptions extends Partial<StartOptions> {
+  /** How pieces are pulled, where it is not as by default. */
+  readonly pulling?: Partial<PieceFetchesOptions>;
+}
+
+export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, folder?: string): Promise<LoneNode> {
   const dir = folder ?? (await tempFolder());
   const store = await FilePieceStore.open(dir);
   const unpaid = await UnpaidPieces.open({ dir: join(dir, "unpaid"), store });
   const desk = { info: refuse, offers: refuse, accept: refuse };
-  const node = await startNode({ store, unpaid, desk, logger: testLogger(), maxPieceBytes: 8 * MIB, ...options });
+  const logger = testLogger();
+  const fetches = pulling && new PieceFetches({ store, unpaid, logger, ...pulling });
+  const own = fetches && { fetches };
+  const node = await startNode({ store, unpaid, desk, logger, maxPieceBytes: 8 * MIB, ...own, ...options });
   return {
-    ...node,
+    url: node.url,
+    async close() {
+      await Promise.all([node.close(), fetches?.close()]);
+    },
     dir,
     store,
     unpaid,

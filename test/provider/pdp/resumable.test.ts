@@ -1,4 +1,4 @@
-import { open, readFile, stat, writeFile } from "node:fs/promises";
+import { open, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { inChunks, removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
@@ -95,7 +95,7 @@ describe("provider: uploads that are gone on with", () => {
     await writeFile(fileOf(kept), "more than was synced", { flag: "a" });
     const state = await readFile(fileOf(damaged, ".state"));
     await writeFile(fileOf(damaged, ".state"), state.subarray(0, -1));
-    await (await open(fileOf(short), "r+")).truncate(MIB - 1);
+    await truncate(fileOf(short), MIB - 1);
     await writeFile(fileOf(strange, ".state"), '{"size":-1}\nx');
     await writeFile(join(node.dir, "uploads", "notes.state"), "not ours");
     node = await startLoneNode({}, node.dir);
