@@ -35,6 +35,8 @@ export class UnpaidPieces {
   readonly #store: PieceStore;
   readonly #now: () => number;
   readonly #pieces = new Map<string, UnpaidPiece>();
+  /** Notes that are being written. */
+  readonly #noting = new Map<string, Promise<void>>();
   /** How many are bringing a piece at this moment. */
   readonly #coming = new Map<string, number>();
 
@@ -69,7 +71,7 @@ export class UnpaidPieces {
   async during(pieceCid: string, owner: string, bring: () => Promise<unknown>): Promise<void> {
     this.#coming.set(pieceCid, (this.#coming.get(pieceCid) ?? 0) + 1);
     try {
-      if (!this.#pieces.has(pieceCid) && !(await this.#store.find(pieceCid))) await this.#note(pieceCid, owner);
+      if (!(await this.#store.find(pieceCid))) await this.add(pieceCid, owner);
       await bring();
     } finally {
       const others = (this.#coming.get(pieceCid) ?? 1) - 1;
@@ -80,9 +82,14 @@ export class UnpaidPieces {
     }
   }
 
-  /** Notes a piece that has just come, of which only its tree was known before. */
+  /** Notes a piece, once, for whoever is first. Resolves when that is on disk. */
   async add(pieceCid: string, owner: string): Promise<void> {
-    if (!this.#pieces.has(pieceCid)) await this.#note(pieceCid, owner);
+    if (!this.#pieces.has(pieceCid)) {
+      this.#pieces.set(pieceCid, this.#piece(pieceCid, owner, false));
+      const noting = this.#note(pieceCid, owner).finally(() => this.#noting.delete(pieceCid));
+      this.#noting.set(pieceCid, noting);
+    }
+    await this.#noting.get(pieceCid);
   }
 
   /** Whether somebody is bringing the piece at this moment. */
@@ -102,8 +109,6 @@ export class UnpaidPieces {
   }
 
   async #note(pieceCid: string, owner: string): Promise<void> {
-    // In the map first: two that bring one piece note it once.
-    this.#pieces.set(pieceCid, this.#piece(pieceCid, owner, false));
     const path = join(this.#dir, pieceCid);
     await writeFile(path + PART, owner, { flush: true });
     await rename(path + PART, path);

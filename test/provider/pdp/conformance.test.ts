@@ -20,8 +20,8 @@ describe("provider: PDP clients", function () {
   let other: TestProvider;
 
   const base = (provider = node) => `${provider.url}/`;
-  const download = async (provider: TestProvider, cid: { toString(): string }) =>
-    new Uint8Array(await (await fetch(new URL(`piece/${cid}`, base(provider)))).arrayBuffer());
+  const download = (provider: TestProvider, cid: Piece.PieceCID) =>
+    Piece.downloadAndValidate({ url: new URL(`piece/${cid}`, base(provider)).href, expectedPieceCid: cid });
   const statusOf = async (cid: { toString(): string }) =>
     (await fetch(new URL(`pdp/piece/${cid}/status`, base()))).json() as Promise<Record<string, unknown>>;
   const failureOf = (promise: Promise<unknown>) =>
