@@ -25,7 +25,7 @@ describe("provider: uploads whose CID is named first", () => {
     piece = await testPiece(SIZE);
   });
   beforeEach(async () => {
-    node = await startLoneNode({ stallMs: 400 });
+    node = await startLoneNode({ stallMs: 1_500 });
   });
   afterEach(() => node.close());
   after(removeFolders);

@@ -135,7 +135,7 @@ describe("provider: what strangers may leave", () => {
   });
 
   it("outlives many that send a byte now and then", async () => {
-    await start({ stallMs: 300, jsonMs: 300 });
+    await start({ stallMs: 1_500 });
     const sockets = await Promise.all(
       Array.from({ length: 16 }, async () => {
         const at = (await begin("203.0.113.9")).headers.location as string;
@@ -143,9 +143,14 @@ describe("provider: what strangers may leave", () => {
       }),
     );
     const closed = sockets.map((socket) => once(socket.resume(), "close"));
-    const drip = setInterval(() => sockets.forEach((socket) => void socket.write("x")), 20);
-    expect((await put(pieces[0]!, "203.0.113.10")).status).to.equal(204);
-    await Promise.all(closed);
-    clearInterval(drip);
+    const drip = setInterval(() => {
+      for (const socket of sockets) socket.write("x");
+    }, 20);
+    try {
+      expect((await put(pieces[0]!, "203.0.113.10")).status).to.equal(204);
+      await Promise.all(closed);
+    } finally {
+      clearInterval(drip);
+    }
   });
 });
