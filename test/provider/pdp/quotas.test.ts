@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { expect } from "chai";
 import { inChunks, removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
 import { expectText, type LoneNode, MIB, startLoneNode, until } from "./node.js";
@@ -142,7 +141,8 @@ describe("provider: what strangers may leave", () => {
         return node.begin(`PUT ${at} HTTP/1.1\nHost: x\nContent-Length: 1000000\n\n`);
       }),
     );
-    const closed = sockets.map((socket) => once(socket.resume(), "close"));
+    // Not `once` of node:events, which would take a reset for a failure: that is how they are cut off.
+    const closed = sockets.map((socket) => new Promise((go) => socket.resume().once("close", go)));
     const drip = setInterval(() => {
       for (const socket of sockets) socket.write("x");
     }, 20);
