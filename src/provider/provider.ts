@@ -90,55 +90,75 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   }
 }
 
+/** What the parts of a node share. */
+interface Parts {
+  readonly chain: Chain;
+  readonly signer: Wallet;
+  readonly provider: string;
+  readonly store: FilePieceStore;
+  readonly policy: Policy;
+  readonly promised: PromisedPieces;
+  readonly unpaid: UnpaidPieces;
+  readonly freeBytes: () => Promise<number>;
+}
+
 async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
-  const { dataDir, policy, logger, host, port, deployment, proving = true, filling, fetching = {}, pollMs } = options;
+  const { dataDir, policy, logger, proving = true } = options;
   const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
   const store = await FilePieceStore.open(dataDir);
-  const offered = { ...policy, token: getAddress(policy.token) };
-  const promised = new PromisedPieces();
-  const counter = {
-    provider,
-    signer,
-    deployment,
-    contracts: chain.contracts,
-    store,
-    policy: offered,
-    promised,
-    now: () => chainTime(chain.provider),
-  };
-  const desk = new DealDesk(counter);
-  const { maxPieceBytes } = policy;
   const unpaid = await UnpaidPieces.open({ dir: join(dataDir, "unpaid"), store });
-  const pulls = new PullDesk({ provider, contracts: chain.contracts, store, maxPieceBytes, fetching, unpaid, logger });
-  const head = () => chain.provider.getBlockNumber();
-  const amendments = new AmendmentDesk({ ...counter, head });
-  const migrations = new MigrationDesk({ ...counter, desk, head });
-  const changes = { amendments, migrations, pulls };
-  const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
+  const offered = { ...policy, token: getAddress(policy.token) };
   const freeBytes = () => freeBytesAt(dataDir);
-  const serving = { store, desk, changes, unpaid, fetching, freeBytes, logger, maxPieceBytes };
-  const node = await startNode({ ...options.peers, ...serving, ...listen });
-  logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
+  const promised = new PromisedPieces();
+  const parts = { chain, signer, provider, store, policy: offered, promised, unpaid, freeBytes };
+  const serving = await serve(parts, options);
+  logger.info({ url: serving.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
-  const poll = pollMs === undefined ? {} : { pollMs };
-  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll });
-  const shared = { chain, sender, provider, logger };
-  const keeper = proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined;
-  const filler =
-    filling &&
-    new FillingKeeper({ ...shared, ...filling, signer, store, policy: offered, promised, freeBytes, fetching });
-  const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
-  const clearing = new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace });
+  const { keeper, filler, clearing } = keepersOf(parts, options);
   const kept = [keeper, filler, clearing].map((service) =>
     service?.run(stop.signal).catch((error) => logger.error({ err: error }, "a keeper has stopped")),
   );
   const close = async () => {
     stop.abort();
-    await Promise.all([node.close(), pulls.close(), ...kept]);
+    await Promise.all([serving.close(), ...kept]);
     chain.provider.destroy();
   };
-  return { url: node.url, keeper, filler, close };
+  return { url: serving.url, keeper, filler, close };
+}
+
+/** The desks, and the routes to them. */
+async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNode> {
+  const { chain, provider, store, unpaid, freeBytes } = parts;
+  const { deployment, logger, fetching = {}, host, port } = options;
+  const { maxPieceBytes } = parts.policy;
+  const { contracts } = chain;
+  const counter = { ...parts, deployment, contracts, now: () => chainTime(chain.provider) };
+  const head = () => chain.provider.getBlockNumber();
+  const desk = new DealDesk(counter);
+  const pulls = new PullDesk({ provider, contracts, store, maxPieceBytes, fetching, unpaid, logger });
+  const amendments = new AmendmentDesk({ ...counter, head });
+  const migrations = new MigrationDesk({ ...counter, desk, head });
+  const changes = { amendments, migrations, pulls };
+  const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
+  const serving = { store, desk, changes, unpaid, fetching, freeBytes, logger, maxPieceBytes };
+  const node = await startNode({ ...options.peers, ...serving, ...listen });
+  const close = async () => void (await Promise.all([node.close(), pulls.close()]));
+  return { url: node.url, close };
+}
+
+function keepersOf(parts: Parts, options: ProviderOptions) {
+  const { chain, signer, provider, store, unpaid, promised } = parts;
+  const { logger, filling, fetching = {}, proving = true, pollMs, graceMs } = options;
+  const poll = pollMs === undefined ? {} : { pollMs };
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll });
+  const shared = { chain, sender, provider, logger };
+  const grace = graceMs === undefined ? {} : { graceMs };
+  return {
+    keeper: proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined,
+    filler: filling && new FillingKeeper({ ...parts, ...shared, ...filling, fetching }),
+    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace }),
+  };
 }
 
 async function freeBytesAt(dir: string): Promise<number> {

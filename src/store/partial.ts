@@ -27,7 +27,8 @@ export class PartialPiece {
   readonly #paths: UploadPaths;
   readonly #owner: string | undefined;
   readonly #checkpointBytes: number;
-  #hasher = new PieceHasher({ level: DEFAULT_LAYER_LEVEL });
+  /** Made with the first byte: it takes 400 KB, and an upload that is begun costs whoever begins it nothing. */
+  #hasher: PieceHasher | undefined;
   #size = 0;
   #saved = 0;
 
@@ -77,6 +78,7 @@ export class PartialPiece {
    * @throws HoldfastError `PIECE_TOO_LARGE`; what `body` and the file system throw
    */
   async append(body: AsyncIterable<Uint8Array>, maxBytes: number, lasting: boolean): Promise<void> {
+    const hasher = this.#begunHasher();
     const file = await open(this.#paths.payload, this.#size === 0 ? "w" : "a");
     try {
       for await (const chunk of body) {
@@ -85,7 +87,7 @@ export class PartialPiece {
         }
         // The disk works while the bytes are hashed.
         const written = writeAll(file, chunk);
-        this.#hasher.update(chunk);
+        hasher.update(chunk);
         await written;
         this.#size += chunk.length;
         if (lasting && this.#size - this.#saved >= this.#checkpointBytes) await this.#checkpoint(file, false);
@@ -108,9 +110,14 @@ export class PartialPiece {
 
   /** Commits to the bytes and writes the layer beside them; nothing can be appended any more. */
   async finish(): Promise<Commitment> {
-    const { commitment, layer }: { commitment: Commitment; layer: TreeLayer } = this.#hasher.finishWithLayer();
+    const { commitment, layer }: { commitment: Commitment; layer: TreeLayer } = this.#begunHasher().finishWithLayer();
     await writeFile(this.#paths.layer, layer.encode(), { flush: true });
     return commitment;
+  }
+
+  #begunHasher(): PieceHasher {
+    this.#hasher ??= new PieceHasher({ level: DEFAULT_LAYER_LEVEL });
+    return this.#hasher;
   }
 
   /** The bytes first: a state never speaks of what a power cut could still take away. */
@@ -118,7 +125,7 @@ export class PartialPiece {
     await file.sync();
     const notes = JSON.stringify({ owner: this.#owner, size: this.#size, complete });
     const part = `${this.#paths.state}.part`;
-    await writeFile(part, Buffer.concat([Buffer.from(`${notes}\n`), this.#hasher.save()]), { flush: true });
+    await writeFile(part, Buffer.concat([Buffer.from(`${notes}\n`), this.#begunHasher().save()]), { flush: true });
     await rename(part, this.#paths.state);
     this.#saved = this.#size;
   }

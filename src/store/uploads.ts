@@ -38,6 +38,8 @@ export interface UploadsOptions {
 
 const DEFAULT_MAX_UPLOADS = 64;
 const DEFAULT_EXPIRE_MS = 3_600_000;
+/** Milliseconds in which the first byte should have come. */
+const IDLE_MS = 60_000;
 const STATE = ".state";
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -84,7 +86,7 @@ export class Uploads {
   /** @throws HoldfastError `TOO_MANY_UPLOADS` */
   async begin(owner?: string): Promise<string> {
     // What has expired is not in the map any more, though its files may be: whoever counts and begins at once, counts right.
-    const expired = this.expire();
+    const expired = Promise.all([this.expire(), this.#uploads.size < this.#maxUploads ? undefined : this.#makeRoom()]);
     if (this.#uploads.size >= this.#maxUploads) {
       await expired;
       throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#uploads.size} uploads are under way`, "try again later");
@@ -158,6 +160,13 @@ export class Uploads {
     } finally {
       this.#taking.delete(taking);
     }
+  }
+
+  /** Where there is no room, one that was begun some time ago and has not got a byte is no upload. */
+  async #makeRoom(): Promise<void> {
+    const oldest = this.#now() - IDLE_MS;
+    const idle = [...this.#uploads].find(([, one]) => !one.writing && one.piece.size === 0 && one.since <= oldest);
+    if (idle) await this.discard(idle[0]);
   }
 
   async #receive(
