@@ -211,6 +211,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
   },
   {
+    path: ["bench", "upload"],
+    summary: "measure how fast a node takes uploads",
+    load: async () => (await import("./bench-upload.js")).benchUploadCommand(),
+  },
+  {
     path: ["bench", "folder"],
     summary: "measure storing a folder of small files",
     load: async () => (await import("./bench-folder.js")).benchFolderCommand(),

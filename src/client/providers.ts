@@ -21,6 +21,7 @@ import {
   termsToJson,
 } from "../protocol/index.js";
 import { readAtMost, readJson, refused, request } from "./http.js";
+import { sendPayload } from "./sending.js";
 
 const DEAL_TIMEOUT_MS = 30_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -28,7 +29,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const SLOWEST_UPLOAD = 128;
 
 /**
- * Hands a piece to a node, unless it has it.
+ * Hands a piece to a node, unless it has it. Where the connection breaks it goes on from the last byte that arrived.
  *
  * @param payload - read as it is sent, in Node; browsers can't send a stream, and gather one that is no Blob first
  * @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED`
@@ -40,9 +41,7 @@ export async function upload(url: string, pieceCid: string, payload: Payload): P
   const place = begun.headers.get("location");
   if (!place) throw refused(url, "it named no place for the upload");
   const deadline = Math.min(MAX_TIMER_MS, DEAL_TIMEOUT_MS + Math.ceil(payload.size / SLOWEST_UPLOAD));
-  const signal = AbortSignal.timeout(deadline);
-  const sent = await request(url, place, { method: "PUT", ...(await bodyOf(payload)), signal });
-  await sent.body?.cancel();
+  await sendPayload(url, place, payload, AbortSignal.timeout(deadline));
   const finished = await call(url, place, { method: "POST", ...json({ pieceCid }) });
   await finished.body?.cancel();
 }
@@ -91,18 +90,6 @@ export async function askPieceCid(url: string, root: Uint8Array, leafCount: bigi
     throw refused(url, `it says that the piece has ${size || "no"} bytes, which can't be`);
   }
   return encodePieceCid({ root, payloadSize: BigInt(size) }).toString();
-}
-
-/** `duplex` is what fetch wants of a stream. The length lets a provider refuse what is too large at once. */
-async function bodyOf(payload: Payload): Promise<RequestInit & { duplex?: "half" }> {
-  if (payload instanceof Blob) return { body: payload };
-  if (!sendsStreams()) return { body: await new Response(payload.stream()).blob() };
-  return { body: payload.stream(), duplex: "half", headers: { "content-length": String(payload.size) } };
-}
-
-/** Browsers that can send a stream at all do so over HTTP/2 only, which a node does not speak. */
-function sendsStreams(): boolean {
-  return typeof process === "object" && process.versions?.node !== undefined;
 }
 
 /**

@@ -20,6 +20,8 @@ export interface Deal {
   readonly provider: string;
   readonly root: Uint8Array;
   readonly leafCount: bigint;
+  /** The piece of an amendment that waits, where there is one. */
+  readonly next?: { readonly root: Uint8Array; readonly leafCount: bigint };
   readonly tier: number;
   readonly token: string;
   readonly price: bigint;
@@ -138,6 +140,7 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
     provider: view.provider,
     root: getBytes(view.root),
     leafCount: view.leafCount,
+    ...(revision.from > 0n ? { next: { root: getBytes(revision.root), leafCount: revision.leafCount } } : {}),
     tier: Number(view.tier),
     token: view.token,
     price: view.price,

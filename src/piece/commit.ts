@@ -1,5 +1,6 @@
 import { HoldfastError } from "../errors.js";
-import { type Commitment, commitmentOf, MIN_HEIGHT, NODE_SIZE } from "./geometry.js";
+import { sameBytes } from "./bytes.js";
+import { type Commitment, commitmentOf, MAX_PAYLOAD_SIZE, MIN_HEIGHT, NODE_SIZE } from "./geometry.js";
 import { TreeLayer } from "./layer.js";
 import { readStream } from "./stream.js";
 import { hashNodes, Subtree, zeroNode, zeroSubtree } from "./tree.js";
@@ -11,6 +12,10 @@ export type PieceSource = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint
 export const DEFAULT_LAYER_LEVEL = 12;
 
 const MAX_LAYER_LEVEL = 20;
+
+/** Head of a saved state: the magic, the layer's level (0 without one), seven zeros, the size as a little-endian uint64. */
+const STATE_MAGIC = new TextEncoder().encode("HFSTATE1");
+const STATE_HEADER = 24;
 
 /**
  * Height of the subtree that is hashed at once: 128 KiB of leaves, which stay in a core's second-level cache. Levels
@@ -107,6 +112,57 @@ export class PieceHasher {
     return { commitment, layer: new TreeLayer(commitment, level, nodes) };
   }
 
+  /**
+   * All that {@link PieceHasher.restore} needs to go on after the bytes so far: a kilobyte, the layer, and up to 127 KiB of
+   * payload that no full subtree holds yet. Of no use after `finish`.
+   *
+   * @example
+   * await writeFile("upload.state", hasher.save());
+   */
+  save(): Uint8Array {
+    const header = new Uint8Array(STATE_HEADER);
+    header.set(STATE_MAGIC);
+    header[STATE_MAGIC.length] = this.#layer ? this.#layerLevel : 0;
+    new DataView(header.buffer).setBigUint64(16, BigInt(this.#size), true);
+    const nodes = this.#pending.filter((node) => node !== undefined);
+    const rest = this.#chunk.payload.subarray(0, this.#filled);
+    return joined([header, ...nodes, this.#layer?.take() ?? new Uint8Array(0), rest]);
+  }
+
+  /**
+   * A hasher that has taken what the saved one had.
+   *
+   * @throws HoldfastError `CORRUPT_STATE` for bytes that `save` did not write
+   * @example
+   * const hasher = PieceHasher.restore(await readFile("upload.state"));
+   */
+  static restore(state: Uint8Array): PieceHasher {
+    const level = state[STATE_MAGIC.length] ?? 0;
+    const known = state.length >= STATE_HEADER && sameBytes(state.subarray(0, STATE_MAGIC.length), STATE_MAGIC);
+    if (!known || level === 1 || level > MAX_LAYER_LEVEL) throw corruptState("it has no header");
+    const size = new DataView(state.buffer, state.byteOffset, state.length).getBigUint64(16, true);
+    if (size > MAX_PAYLOAD_SIZE) throw corruptState(`no piece has ${size} bytes`);
+    const hasher = new PieceHasher(level === 0 ? undefined : { level });
+    hasher.#take(state.subarray(STATE_HEADER), Number(size));
+    return hasher;
+  }
+
+  /** The size says which nodes wait, as the digits of a binary counter, and how many the layer has. */
+  #take(body: Uint8Array, size: number): void {
+    const { payload } = this.#chunk;
+    const chunks = Math.floor(size / payload.length);
+    const kept = this.#layer ? Math.floor(chunks * 2 ** (CHUNK_LEVEL - this.#layerLevel)) : 0;
+    const levels = [...chunks.toString(2)].reverse().flatMap((digit, i) => (digit === "1" ? [CHUNK_LEVEL + i] : []));
+    const layerAt = levels.length * NODE_SIZE;
+    const restAt = layerAt + kept * NODE_SIZE;
+    this.#filled = size % payload.length;
+    if (body.length !== restAt + this.#filled) throw corruptState(`${body.length} bytes are not those of ${size}`);
+    for (const [i, level] of levels.entries()) this.#pending[level] = body.slice(i * NODE_SIZE, (i + 1) * NODE_SIZE);
+    this.#layer?.push(body.subarray(layerAt, restAt));
+    payload.set(body.subarray(restAt));
+    this.#size = size;
+  }
+
   #flush(): void {
     this.#chunk.build(this.#filled);
     this.#filled = 0;
@@ -137,6 +193,24 @@ export class PieceHasher {
   #keep(node: Uint8Array, level: number): void {
     if (level === this.#layerLevel) this.#layer?.push(node);
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function corruptState(reason: string): HoldfastError {
+  return new HoldfastError(
+    "CORRUPT_STATE",
+    `the saved state is damaged: ${reason}`,
+    "hash the bytes from the beginning",
+  );
 }
 
 /** A list of nodes in one growing buffer. */

@@ -13,7 +13,7 @@ import {
   startedAt,
 } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
-import { checkSigner, MAX_VALIDITY_SECONDS, openDeal, refusal } from "./checks.js";
+import { checkSigner, MAX_VALIDITY_SECONDS, openDeal, promise, refusal } from "./checks.js";
 import type { Policy } from "./offers.js";
 import type { PromisedPieces } from "./promised.js";
 
@@ -52,7 +52,7 @@ export class AmendmentDesk {
    * @throws what the chain's provider throws where it can't be asked
    */
   async accept(amendment: Amendment, owner: string): Promise<AmendmentAnswer> {
-    const { contracts, deployment, promised, provider, signer } = this.#o;
+    const { contracts, deployment, provider, signer } = this.#o;
     const deal = await openDeal(contracts, amendment.dealId);
     if (deal.provider !== provider) throw refusal(`that deal is with another provider, ${deal.provider}`);
     if (deal.owner !== owner) throw refusal(`that deal is owned by ${deal.owner}`);
@@ -60,7 +60,7 @@ export class AmendmentDesk {
     await this.#checkTime(deal);
     await this.#checkPrice(amendment, deal);
     await checkSigner(contracts, provider, signer);
-    promised?.promise({ root: getBytes(amendment.root), leafCount: amendment.leafCount });
+    await promise(this.#o, { root: getBytes(amendment.root), leafCount: amendment.leafCount }, amendment.validUntil);
     const domain = dealDomain(deployment.chainId, deployment.market);
     return { providerSignature: await signAmendment(signer, domain, amendment) };
   }

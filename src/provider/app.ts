@@ -24,12 +24,23 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   UNKNOWN_UPLOAD: 404,
   UNKNOWN_PIECE: 404,
   UPLOAD_WRITTEN: 409,
+  WRONG_OFFSET: 409,
   PIECE_TOO_LARGE: 413,
   DEAL_REFUSED: 422,
+  QUOTA_EXCEEDED: 429,
+  NOT_SERVED: 501,
   TOO_MANY_UPLOADS: 503,
   SEED_UNAVAILABLE: 503,
   DISK_FULL: 507,
 };
+
+/** Seconds after which it is worth asking again, where there was too much of something. */
+const RETRY_AFTER: Readonly<Record<number, string>> = { 429: "30", 503: "10" };
+
+const EXPOSED = [
+  ...["Location", "ETag", "Content-Length", "Content-Range", "Accept-Ranges", "Retry-After"],
+  ...["Upload-Offset", "Upload-Complete", "Upload-Limit"],
+];
 
 const MAX_JSON_BYTES = 64 * 1024;
 /** Milliseconds for a body that small. */
@@ -38,9 +49,7 @@ const MAX_JSON_MS = 30_000;
 /** An app without routes. Errors are plain text, as PDP clients show them; any page may call it. */
 export function emptyApp(logger: Logger): App {
   const app: App = new Hono();
-  app.use(
-    cors({ origin: "*", exposeHeaders: ["Location", "ETag", "Content-Length", "Content-Range", "Accept-Ranges"] }),
-  );
+  app.use(cors({ origin: "*", exposeHeaders: EXPOSED }));
   app.onError((error, c) => fail(c, error, logger));
   app.notFound((c) => c.text("no such route", 404));
   return app;
@@ -81,5 +90,6 @@ function fail(c: Context, error: unknown, logger: Logger): Response {
   }
   logger.debug({ code: error.code, message: error.message, path: c.req.path }, "request refused");
   if (status >= 500) logger.warn({ code: error.code, path: c.req.path }, "request could not be served");
-  return c.text(`${error.message}; ${error.hint}`, status);
+  const after = RETRY_AFTER[status];
+  return c.text(`${error.message}; ${error.hint}`, status, after === undefined ? {} : { "Retry-After": after });
 }

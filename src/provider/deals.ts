@@ -16,7 +16,7 @@ import {
   signTerms,
 } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
-import { checkSigner, MAX_VALIDITY_SECONDS, refusal } from "./checks.js";
+import { checkSigner, MAX_VALIDITY_SECONDS, promise, refusal } from "./checks.js";
 import { OfferBook, type Policy, type StandingOffer } from "./offers.js";
 import type { PromisedPieces } from "./promised.js";
 
@@ -83,9 +83,9 @@ export class DealDesk {
     await this.#checkValidity(terms);
     await this.#checkPiece(terms, offer);
     await this.#checkStake(terms);
-    const { contracts, deployment, promised, provider, signer } = this.#o;
+    const { contracts, deployment, provider, signer } = this.#o;
     await checkSigner(contracts, provider, signer);
-    promised?.promise({ root: getBytes(terms.root), leafCount: terms.leafCount });
+    await promise(this.#o, { root: getBytes(terms.root), leafCount: terms.leafCount }, terms.validUntil);
     const domain = dealDomain(deployment.chainId, deployment.market);
     return {
       dealId: toBeHex(dealIdOf(domain, terms), 32),

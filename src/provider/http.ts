@@ -4,29 +4,45 @@
  *
  * @packageDocumentation
  */
+import type { HttpBindings } from "@hono/node-server";
+import type { Context } from "hono";
 import type { Logger } from "pino";
 import { dealRequestFromJson, termsFromJson } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
+import { Admission, type PeerLimits } from "./admission.js";
 import { type App, emptyApp, jsonOf, smallBody } from "./app.js";
 import { addChanges, type Changes } from "./change-routes.js";
 import type { DealDesk } from "./deals.js";
-import { addRetrieval } from "./retrieval.js";
-import { addUploads, type UploadLimits } from "./uploads.js";
+import { addPdp, type PieceFetches, type UploadLimits } from "./pdp/index.js";
+import { type Origin, peerOf } from "./peers.js";
+import { addRetrieval, Served } from "./retrieval.js";
+import type { UnpaidPieces } from "./unpaid/index.js";
 
-export interface NodeOptions extends UploadLimits {
+export interface NodeOptions extends UploadLimits, PeerLimits {
   readonly store: PieceStore;
   readonly desk: Pick<DealDesk, "info" | "offers" | "accept">;
   readonly logger: Logger;
   /** Answers for changes of deals; without it, they have no routes. */
   readonly changes?: Changes;
+  /** Fetches for `POST /pdp/piece/pull`; without it, that route is not served. */
+  readonly fetches?: PieceFetches;
+  /** Counts what no deal has. Whoever passes it runs an `UnpaidKeeper` as well; without it, nothing is ever deleted. */
+  readonly unpaid?: UnpaidPieces;
+  /** Bytes that are free where the store is; without it, the disk is not looked at. */
+  readonly freeBytes?: () => Promise<number>;
 }
 
 /** The routes, as a Hono app for `@hono/node-server`. */
-export function createNode({ store, desk, logger, changes, ...limits }: NodeOptions): App {
+export function createNode(options: NodeOptions): App {
+  const { store, desk, logger, changes, unpaid, fetches, trustedProxies, ...limits } = options;
   const app = emptyApp(logger);
-  app.get("/pdp/ping", (c) => c.body(null, 200));
-  addUploads(app, store, limits);
-  addRetrieval(app, store, logger);
+  const served = new Served();
+  const underWay = () => [...store.uploads(), ...(fetches?.holdings() ?? [])];
+  const unpaidNow = unpaid && { unpaid: () => unpaid.holdings() };
+  const admission = new Admission({ ...limits, underWay, ...unpaidNow });
+  const peer = (c: Context) => peerOf(originOf(c), trustedProxies);
+  addPdp(app, { store, limits, admission, unpaid, fetches, peerOf: peer }, served);
+  addRetrieval(app, store, logger, served);
   app.get("/info", (c) => c.json(desk.info()));
   app.get("/offers", async (c) => c.json(await desk.offers()));
   app.post("/deals", smallBody(limits.jsonMs), async (c) => {
@@ -35,4 +51,9 @@ export function createNode({ store, desk, logger, changes, ...limits }: NodeOpti
   });
   if (changes) addChanges(app, changes, limits.jsonMs);
   return app;
+}
+
+function originOf(c: Context): Origin {
+  const { incoming } = c.env as HttpBindings;
+  return { address: incoming.socket.remoteAddress, forwarded: c.req.header("x-forwarded-for") };
 }

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export { Admission, type AdmissionOptions, type Holding, type PeerLimits } from "./admission.js";
 export { AmendmentDesk, type AmendmentDeskOptions } from "./amendments.js";
 export type { Changes } from "./change-routes.js";
 export { DealDesk, type DealDeskOptions } from "./deals.js";
@@ -11,9 +12,11 @@ export * from "./filling/index.js";
 export { createNode, type NodeOptions } from "./http.js";
 export { MigrationDesk, type MigrationDeskOptions } from "./migrations.js";
 export { OfferBook, type OfferBookOptions, type Policy, type StandingOffer } from "./offers.js";
+export { PieceFetches, type PieceFetchesOptions, type UploadLimits } from "./pdp/index.js";
+export { PromisedPieces } from "./promised.js";
 export { type ProviderOptions, type RunningProvider, startProvider } from "./provider.js";
 export { PullDesk, type PullDeskOptions } from "./pulls.js";
 export { type ByteRange, parseRange } from "./range.js";
-export { type ListenOptions, type RunningNode, startNode } from "./server.js";
+export { type ListenOptions, type RunningNode, type StartOptions, startNode } from "./server.js";
 export { startSource } from "./source.js";
-export type { UploadLimits } from "./uploads.js";
+export * from "./unpaid/index.js";

@@ -1,5 +1,6 @@
 /** Which pieces this node has given its word on, so that none is deleted that a deal may still open for. */
 import { hexlify } from "ethers";
+import { HoldfastError } from "../errors.js";
 
 /** What deals, requests and promises know a piece by. */
 export interface PieceIdentity {
@@ -19,10 +20,20 @@ export function pieceKey({ root, leafCount }: PieceIdentity): string {
  */
 export class PromisedPieces {
   readonly #until = new Map<string, bigint>();
+  /** Pieces that are being deleted. */
+  readonly #condemned = new Set<string>();
 
-  /** @param until - unix seconds, the last one included; without it, as long as this process lives */
+  /**
+   * Look afterwards whether the piece is (still) here: from this call on, it stays.
+   *
+   * @param until - unix seconds, the last one included; without it, as long as this process lives
+   * @throws HoldfastError `DEAL_REFUSED` while the piece is being deleted
+   */
   promise(piece: PieceIdentity, until?: bigint): void {
     const key = pieceKey(piece);
+    if (this.#condemned.has(key)) {
+      throw new HoldfastError("DEAL_REFUSED", "nobody wanted the piece, and it is being deleted", "upload it again");
+    }
     const known = this.#until.get(key) ?? 0n;
     const asked = until ?? FOR_EVER;
     this.#until.set(key, asked > known ? asked : known);
@@ -31,6 +42,24 @@ export class PromisedPieces {
   /** Whether a deal can still open for this piece at `now`, in unix seconds of the chain. */
   isPromised(piece: PieceIdentity, now: number): boolean {
     return (this.#until.get(pieceKey(piece)) ?? -1n) >= BigInt(now);
+  }
+
+  /**
+   * Begins a deletion: from here on nothing is promised of the piece, until {@link PromisedPieces.pardon}.
+   *
+   * @param now - unix seconds of the chain
+   * @returns whether it may be deleted: not where something is promised
+   */
+  condemn(piece: PieceIdentity, now: number): boolean {
+    if (this.isPromised(piece, now)) return false;
+    this.#until.delete(pieceKey(piece));
+    this.#condemned.add(pieceKey(piece));
+    return true;
+  }
+
+  /** The deletion is over. */
+  pardon(piece: PieceIdentity): void {
+    this.#condemned.delete(pieceKey(piece));
   }
 }
 

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { getAddress, Wallet } from "ethers";
 import type { Logger } from "pino";
 import { type Chain, openChain } from "../chain/chain.js";
@@ -13,6 +14,7 @@ import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { keepSending, ProvingKeeper } from "../keeper/index.js";
 import { FilePieceStore } from "../store/index.js";
+import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
@@ -22,6 +24,7 @@ import type { Policy } from "./offers.js";
 import { PromisedPieces } from "./promised.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
+import { UnpaidKeeper, UnpaidPieces } from "./unpaid/index.js";
 
 export interface ProviderOptions extends ListenOptions {
   /** Where pieces live. One process a folder. */
@@ -44,6 +47,10 @@ export interface ProviderOptions extends ListenOptions {
   readonly pollMs?: number;
   /** How pieces are fetched from elsewhere: for requests, and for deals that move here. */
   readonly fetching?: FetchOptions;
+  /** What strangers may leave here before anybody pays. */
+  readonly peers?: PeerLimits;
+  /** Milliseconds that a piece may be here without a deal; an hour by default. */
+  readonly graceMs?: number;
   readonly logger: Logger;
   /** Closes the provider when aborted, or stops its start. */
   readonly signal?: AbortSignal;
@@ -86,53 +93,78 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   }
 }
 
+/** What the parts of a node share. */
+interface Parts {
+  readonly chain: Chain;
+  readonly signer: Wallet;
+  readonly provider: string;
+  readonly store: FilePieceStore;
+  readonly policy: Policy;
+  readonly promised: PromisedPieces;
+  readonly unpaid: UnpaidPieces;
+  readonly freeBytes: () => Promise<number>;
+}
+
 async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
-  const { dataDir, policy, logger, host, port, deployment, proving = true, filling, fetching = {}, pollMs } = options;
+  const { dataDir, policy, logger, proving = true } = options;
   const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
   const store = await FilePieceStore.open(dataDir);
+  const unpaid = await UnpaidPieces.open({ dir: join(dataDir, "unpaid"), store });
   const offered = { ...policy, token: getAddress(policy.token) };
-  const promised = new PromisedPieces();
-  const counter = {
-    provider,
-    signer,
-    deployment,
-    contracts: chain.contracts,
-    store,
-    policy: offered,
-    promised,
-    now: () => chainTime(chain.provider),
-  };
-  const desk = new DealDesk(counter);
-  const { maxPieceBytes } = policy;
-  const pulls = new PullDesk({ provider, contracts: chain.contracts, store, maxPieceBytes, fetching, logger });
-  const head = () => chain.provider.getBlockNumber();
-  const amendments = new AmendmentDesk({ ...counter, head });
-  const migrations = new MigrationDesk({ ...counter, desk, head });
-  const changes = { amendments, migrations, pulls };
-  const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const node = await startNode({ store, desk, changes, logger, maxPieceBytes, ...listen });
-  logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
-  const stop = new AbortController();
-  const poll = pollMs === undefined ? {} : { pollMs };
-  const journal = options.journal === undefined ? {} : { journal: options.journal };
-  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll, ...journal });
-  const shared = { chain, sender, provider, logger };
-  const keeper = proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined;
   const freeBytes = () => freeBytesAt(dataDir);
-  const filler =
-    filling &&
-    new FillingKeeper({ ...shared, ...filling, signer, store, policy: offered, promised, freeBytes, fetching });
-  const kept = [keeper, filler].map((service) =>
+  const promised = new PromisedPieces();
+  const parts = { chain, signer, provider, store, policy: offered, promised, unpaid, freeBytes };
+  const serving = await serve(parts, options);
+  logger.info({ url: serving.url, provider, dataDir, proving }, "provider listens");
+  const stop = new AbortController();
+  const { sender, keeper, filler, clearing } = keepersOf(parts, options);
+  const kept = [keeper, filler, clearing].map((service) =>
     service?.run(stop.signal).catch((error) => logger.error({ err: error }, "a keeper has stopped")),
   );
   const sending = keepSending({ chain, sender, logger }, stop.signal);
   const close = async () => {
     stop.abort();
-    await Promise.all([node.close(), pulls.close(), sending, ...kept]);
+    await Promise.all([serving.close(), sending, ...kept]);
     chain.provider.destroy();
   };
-  return { url: node.url, keeper, filler, close };
+  return { url: serving.url, keeper, filler, close };
+}
+
+/** The desks, and the routes to them. */
+async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNode> {
+  const { chain, provider, store, unpaid, freeBytes } = parts;
+  const { deployment, logger, fetching = {}, host, port } = options;
+  const { maxPieceBytes } = parts.policy;
+  const { contracts } = chain;
+  const counter = { ...parts, deployment, contracts, now: () => chainTime(chain.provider) };
+  const head = () => chain.provider.getBlockNumber();
+  const desk = new DealDesk(counter);
+  const pulls = new PullDesk({ provider, contracts, store, maxPieceBytes, fetching, unpaid, logger });
+  const amendments = new AmendmentDesk({ ...counter, head });
+  const migrations = new MigrationDesk({ ...counter, desk, head });
+  const changes = { amendments, migrations, pulls };
+  const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
+  const serving = { store, desk, changes, unpaid, fetching, freeBytes, logger, maxPieceBytes };
+  const node = await startNode({ ...options.peers, ...serving, ...listen });
+  const close = async () => void (await Promise.all([node.close(), pulls.close()]));
+  return { url: node.url, close };
+}
+
+function keepersOf(parts: Parts, options: ProviderOptions) {
+  const { chain, signer, provider, store, unpaid, promised } = parts;
+  const { logger, filling, fetching = {}, proving = true, pollMs, graceMs } = options;
+  const poll = pollMs === undefined ? {} : { pollMs };
+  const journal = options.journal === undefined ? {} : { journal: options.journal };
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll, ...journal });
+  const shared = { chain, sender, provider, logger };
+  const grace = graceMs === undefined ? {} : { graceMs };
+  return {
+    sender,
+    keeper: proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined,
+    filler: filling && new FillingKeeper({ ...parts, ...shared, ...filling, fetching }),
+    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace }),
+  };
 }
 
 async function freeBytesAt(dir: string): Promise<number> {

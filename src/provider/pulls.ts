@@ -7,6 +7,7 @@ import type { PullAnswer } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
 import { openDeal, refusal } from "./checks.js";
 import { type FetchOptions, fetchPiece, type PieceIdentity, payloadBounds, sourcesOf } from "./fetching/index.js";
+import type { UnpaidPieces } from "./unpaid/index.js";
 
 export interface PullDeskOptions {
   /** The provider that pieces are pulled for. */
@@ -17,6 +18,8 @@ export interface PullDeskOptions {
   /** Largest piece, in bytes. */
   readonly maxPieceBytes: number;
   readonly fetching: FetchOptions;
+  /** Told of what came, for it may never get its deal. */
+  readonly unpaid?: UnpaidPieces;
   readonly logger: Logger;
   /** Pieces that are fetched at the same time, at most; 4 by default. */
   readonly maxPulls?: number;
@@ -91,10 +94,11 @@ export class PullDesk {
   }
 
   async #fetch(piece: PieceIdentity, url: string, key: string): Promise<void> {
-    const { store, fetching, logger } = this.#o;
+    const { store, fetching, unpaid, logger } = this.#o;
     const options = { ...fetching, signal: this.#stopping.signal };
     try {
       const { pieceCid, source } = await fetchPiece(store, piece, sourcesOf(piece, "", [url]), options);
+      if (source !== undefined) await unpaid?.add(pieceCid, "pulls");
       logger.info({ pieceCid, source }, "piece fetched from another provider");
       this.#pulls.delete(key);
     } catch (error) {

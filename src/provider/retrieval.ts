@@ -4,15 +4,35 @@
  * @packageDocumentation
  */
 import type { Logger } from "pino";
-import { type Commitment, decodePieceCidV1, encodePieceCid } from "../piece/index.js";
+import { type Commitment, decodePieceCidV1, encodePieceCid, readStream } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
 import { type App, invalid } from "./app.js";
 import { sendBytes } from "./send-bytes.js";
+import { SNIFFED_BYTES, sniff } from "./sniff.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
+/** Pieces whose last retrieval is remembered. */
+const MAX_SERVED = 10_000;
+
+/** When pieces were handed out last, as far as this process remembers. */
+export class Served {
+  readonly #at = new Map<string, Date>();
+
+  note(pieceCid: string): void {
+    this.#at.delete(pieceCid);
+    this.#at.set(pieceCid, new Date());
+    const [oldest] = this.#at.keys();
+    if (this.#at.size > MAX_SERVED && oldest !== undefined) this.#at.delete(oldest);
+  }
+
+  lastOf(pieceCid: string): Date | undefined {
+    return this.#at.get(pieceCid);
+  }
+}
+
 /** Adds the route. Hono answers HEAD by it as well and drops the body. */
-export function addRetrieval(app: App, store: PieceStore, logger: Logger): void {
+export function addRetrieval(app: App, store: PieceStore, logger: Logger, served = new Served()): void {
   app.get("/piece/:cid", async (c) => {
     const piece = await find(store, c.req.param("cid"), c.req.query("leafCount"));
     if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
@@ -21,9 +41,25 @@ export function addRetrieval(app: App, store: PieceStore, logger: Logger): void 
       logger.error({ err: error, cid }, "piece can't be served");
       c.env.outgoing.destroy();
     };
-    const read = async (start: number, end: number) => guarded(await store.read(cid, start, end), cut);
-    return sendBytes(c, { etag: `"${cid}"`, size: Number(piece.payloadSize), cacheControl: IMMUTABLE, read });
+    const read = async (start: number, end: number) => {
+      served.note(cid);
+      return guarded(await store.read(cid, start, end), cut);
+    };
+    const size = Number(piece.payloadSize);
+    const type = sniff(await headOf(store, cid, size));
+    return sendBytes(c, { etag: `"${cid}"`, size, cacheControl: IMMUTABLE, type, fileName: cid, read });
   });
+}
+
+/** Empty where the disk has lost them: then the answer breaks off where it is read. */
+async function headOf(store: PieceStore, cid: string, size: number): Promise<Uint8Array> {
+  const head: Uint8Array[] = [];
+  try {
+    for await (const chunk of readStream(await store.read(cid, 0, Math.min(SNIFFED_BYTES, size)))) head.push(chunk);
+  } catch {
+    return new Uint8Array(0);
+  }
+  return Buffer.concat(head);
 }
 
 /**

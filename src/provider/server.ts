@@ -3,7 +3,9 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { HoldfastError } from "../errors.js";
 import type { App } from "./app.js";
+import type { FetchOptions } from "./fetching/index.js";
 import { createNode, type NodeOptions } from "./http.js";
+import { PieceFetches } from "./pdp/index.js";
 
 export interface RunningNode {
   /** Base URL, without a slash at the end. */
@@ -19,6 +21,11 @@ export interface ListenOptions {
   readonly port?: number;
 }
 
+export interface StartOptions extends NodeOptions, ListenOptions {
+  /** How `POST /pdp/piece/pull` fetches; from public addresses only by default. */
+  readonly fetching?: FetchOptions;
+}
+
 /** A connection on which nothing moves for this long is closed. */
 const IDLE_MS = 120_000;
 
@@ -31,8 +38,15 @@ const IDLE_MS = 120_000;
  * console.log(node.url);
  * await node.close();
  */
-export function startNode(options: NodeOptions & ListenOptions): Promise<RunningNode> {
-  return startServer(createNode(options), options);
+export async function startNode({ fetching, ...options }: StartOptions): Promise<RunningNode> {
+  const { store, logger, unpaid } = options;
+  const fetches = new PieceFetches({ store, logger, unpaid, ...(fetching === undefined ? {} : { fetching }) });
+  const server = await startServer(createNode({ fetches, ...options }), options);
+  const close = async () => {
+    await Promise.all([server.close(), fetches.close()]);
+    await store.settled();
+  };
+  return { url: server.url, close };
 }
 
 /** Serves routes over HTTP. @throws HoldfastError `LISTEN_FAILED` */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ReadableStream as WebStream } from "node:stream/web";
+import { Mutex } from "../chain/mutex.js";
 import { HoldfastError } from "../errors.js";
 import { readFileChunks, readFileRange } from "../piece/file-node.js";
 import {
@@ -12,8 +13,9 @@ import {
   type ReadPayloadRange,
   TreeLayer,
 } from "../piece/index.js";
+import { removeUpload, type UploadPaths } from "./partial.js";
 import { syncFolder } from "./sync-folder.js";
-import type { PieceStore } from "./types.js";
+import type { AppendOptions, PieceStore, UploadInfo } from "./types.js";
 import { Uploads, type UploadsOptions } from "./uploads.js";
 
 const PAYLOAD = ".piece";
@@ -36,6 +38,8 @@ export class FilePieceStore implements PieceStore {
   readonly #uploads: Uploads;
   /** CIDs by the identity that deals know a piece by. Payloads that differ in zeros at their end can share one. */
   readonly #names = new Map<string, Set<string>>();
+  /** A piece that is being deleted and comes again meanwhile is here in the end. */
+  readonly #moves = new Mutex();
 
   private constructor(pieces: string, uploads: Uploads) {
     this.#pieces = pieces;
@@ -57,8 +61,32 @@ export class FilePieceStore implements PieceStore {
     return store;
   }
 
-  beginUpload(): Promise<string> {
-    return this.#uploads.begin();
+  beginUpload(owner?: string): Promise<string> {
+    return this.#uploads.begin(owner);
+  }
+
+  appendUpload(id: string, body: AsyncIterable<Uint8Array>, options: AppendOptions): Promise<Commitment | undefined> {
+    return this.#uploads.append(id, body, options);
+  }
+
+  uploadProgress(id: string): { size: number; complete: boolean } {
+    return this.#uploads.progressOf(id);
+  }
+
+  arrived(id: string): Commitment {
+    return this.#uploads.arrivalOf(id).commitment;
+  }
+
+  uploads(): UploadInfo[] {
+    return this.#uploads.list();
+  }
+
+  settled(): Promise<void> {
+    return this.#uploads.settled();
+  }
+
+  expireUploads(): Promise<void> {
+    return this.#uploads.expire();
   }
 
   writeUpload(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment> {
@@ -67,7 +95,7 @@ export class FilePieceStore implements PieceStore {
 
   async finishUpload(id: string, pieceCid: string): Promise<void> {
     const expected = nameOf(decodePieceCid(pieceCid));
-    const { commitment, payloadPath, layerPath } = this.#uploads.arrivalOf(id);
+    const { commitment, paths } = this.#uploads.arrivalOf(id);
     const name = nameOf(commitment);
     if (name !== expected) {
       await this.#uploads.discard(id);
@@ -79,14 +107,17 @@ export class FilePieceStore implements PieceStore {
     }
     this.#uploads.take(id);
     try {
-      // The layer first: a piece that can be seen can be proven. Where it was here already, it is replaced by itself.
-      await rename(layerPath, this.#path(name, LAYER));
-      await rename(payloadPath, this.#path(name, PAYLOAD));
-      await syncFolder(this.#pieces);
-    } catch (error) {
-      await Promise.all([layerPath, payloadPath].map((path) => rm(path, { force: true })));
-      throw error;
+      await this.#moves.run(() => this.#moveIn(name, paths));
+    } finally {
+      await removeUpload(paths);
     }
+  }
+
+  /** The layer first: a piece that can be seen can be proven. Where it was here already, it is replaced by itself. */
+  async #moveIn(name: string, { payload, layer }: UploadPaths): Promise<void> {
+    await rename(layer, this.#path(name, LAYER));
+    await rename(payload, this.#path(name, PAYLOAD));
+    await syncFolder(this.#pieces);
     this.#index(name);
   }
 
@@ -97,9 +128,11 @@ export class FilePieceStore implements PieceStore {
   async remove(pieceCid: string): Promise<void> {
     const commitment = decodePieceCid(pieceCid);
     const name = nameOf(commitment);
-    this.#names.get(keyOf(commitment.root, commitment.leafCount))?.delete(name);
-    // The payload first: a layer alone is no piece.
-    for (const suffix of [PAYLOAD, LAYER]) await rm(this.#path(name, suffix), { force: true });
+    await this.#moves.run(async () => {
+      this.#names.get(keyOf(commitment.root, commitment.leafCount))?.delete(name);
+      // The payload first: a layer alone is no piece.
+      for (const suffix of [PAYLOAD, LAYER]) await rm(this.#path(name, suffix), { force: true });
+    });
   }
 
   async find(pieceCid: string): Promise<Commitment | undefined> {

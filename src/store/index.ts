@@ -4,5 +4,5 @@
  * @packageDocumentation
  */
 export { FilePieceStore } from "./file-store.js";
-export type { PieceSource, PieceStore } from "./types.js";
+export type { AppendOptions, PieceSource, PieceStore, UploadInfo } from "./types.js";
 export type { UploadsOptions } from "./uploads.js";

@@ -17,14 +17,36 @@ export interface PieceSource {
   open(root: Uint8Array, leafCount: bigint): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined>;
 }
 
+/** An upload under way. */
+export interface UploadInfo {
+  readonly id: string;
+  /** Whoever it was begun for. */
+  readonly owner: string | undefined;
+  /** Bytes that are here, or announced. */
+  readonly bytes: number;
+}
+
+/** One part of an upload. */
+export interface AppendOptions {
+  /** Where the part begins, in bytes. Without it the upload begins anew, and what came before is replaced. */
+  readonly offset?: number | undefined;
+  /** More than this in all is refused. */
+  readonly maxBytes: number;
+  /** Bytes that this part is said to have, for {@link UploadInfo}. */
+  readonly announced?: number | undefined;
+  /** Whether nothing follows. */
+  readonly last: boolean;
+}
+
 /** A store of pieces: takes them in, serves them, proves them. */
 export interface PieceStore extends PieceSource {
   /**
    * Starts an upload and gives its id, a UUID.
    *
+   * @param owner - a name that {@link PieceStore.uploads} tells, for whoever counts
    * @throws HoldfastError `TOO_MANY_UPLOADS` where as many as may be are under way
    */
-  beginUpload(): Promise<string>;
+  beginUpload(owner?: string): Promise<string>;
   /**
    * Takes the bytes of an upload as they come and commits to them on the way. Whatever fails leaves nothing behind.
    *
@@ -33,6 +55,24 @@ export interface PieceStore extends PieceSource {
    * @throws what `body` throws
    */
   writeUpload(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment>;
+  /**
+   * Takes the bytes of an upload in one or more parts. A part whose `body` throws `UPLOAD_BROKEN` can be gone on with, by a
+   * later process too; whatever else fails leaves nothing behind.
+   *
+   * @returns the commitment, after the last part
+   * @throws HoldfastError as `writeUpload`; `WRONG_OFFSET` where a part does not follow on what is here
+   */
+  appendUpload(id: string, body: AsyncIterable<Uint8Array>, options: AppendOptions): Promise<Commitment | undefined>;
+  /** How many bytes of an upload are here, and whether these are all. @throws HoldfastError `UNKNOWN_UPLOAD` */
+  uploadProgress(id: string): { readonly size: number; readonly complete: boolean };
+  /** The commitment of an upload that is here whole. @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_INCOMPLETE` */
+  arrived(id: string): Commitment;
+  /** All uploads under way. */
+  uploads(): UploadInfo[];
+  /** Resolves when the uploads that are being fed have come to their end: what can be gone on with is kept by then. */
+  settled(): Promise<void>;
+  /** Ends uploads that nobody went on with. */
+  expireUploads(): Promise<void>;
   /**
    * Takes an upload into the store if its bytes are the piece that `pieceCid` names; otherwise they are deleted.
    *

@@ -1,148 +1,255 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "../errors.js";
-import { type Commitment, DEFAULT_LAYER_LEVEL, PieceHasher, type TreeLayer } from "../piece/index.js";
+import type { Commitment } from "../piece/index.js";
+import { CHECKPOINT_BYTES, PartialPiece, removeUpload, type UploadPaths } from "./partial.js";
+import type { AppendOptions, UploadInfo } from "./types.js";
 
 /** Bytes of a finished upload, on disk and not in the store yet. */
 export interface Arrival {
   readonly commitment: Commitment;
-  readonly payloadPath: string;
-  readonly layerPath: string;
+  readonly paths: UploadPaths;
 }
 
-type State =
-  | { readonly step: "begun"; readonly since: number }
-  | { readonly step: "writing" }
-  | { readonly step: "written"; readonly since: number; readonly arrival: Arrival };
+interface Upload {
+  readonly piece: PartialPiece;
+  readonly paths: UploadPaths;
+  /** Whether bytes are coming in at this moment. */
+  writing: boolean;
+  /** Bytes that were announced and have not all come. */
+  announced: number;
+  /** When something happened last. */
+  since: number;
+  /** Set once all bytes are here. */
+  commitment: Commitment | undefined;
+}
 
 export interface UploadsOptions {
   /** Uploads at once, begun ones included; 64 by default. */
   readonly maxUploads?: number;
   /** Milliseconds after which one that nobody goes on with is forgotten; an hour by default. */
   readonly expireMs?: number;
+  /** Bytes after which an upload is synced, so that a later process can go on there; 256 MiB by default. */
+  readonly checkpointBytes?: number;
   /** Milliseconds, as of any clock that only goes forward. */
   readonly now?: () => number;
 }
 
 const DEFAULT_MAX_UPLOADS = 64;
 const DEFAULT_EXPIRE_MS = 3_600_000;
+/** Milliseconds in which the first byte should have come. */
+const IDLE_MS = 60_000;
+const STATE = ".state";
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Uploads under way, in a folder of their own. They do not outlive the process. */
+/** Uploads under way, in a folder of their own. Those that can be gone on with outlive the process. */
 export class Uploads {
   readonly #dir: string;
   readonly #maxUploads: number;
   readonly #expireMs: number;
+  readonly #checkpointBytes: number;
   readonly #now: () => number;
   /** Ids come from here alone, so a name that a peer makes up is in no path. */
-  readonly #states = new Map<string, State>();
+  readonly #uploads = new Map<string, Upload>();
+  /** What is being taken at this moment. */
+  readonly #taking = new Set<Promise<unknown>>();
 
   private constructor(dir: string, options: UploadsOptions) {
     this.#dir = dir;
     this.#maxUploads = options.maxUploads ?? DEFAULT_MAX_UPLOADS;
     this.#expireMs = options.expireMs ?? DEFAULT_EXPIRE_MS;
+    this.#checkpointBytes = options.checkpointBytes ?? CHECKPOINT_BYTES;
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Makes the folder, and deletes what an earlier process left in it. */
+  /** Makes the folder, takes up what an earlier process left to be gone on with, and deletes the rest. */
   static async open(dir: string, options: UploadsOptions = {}): Promise<Uploads> {
-    await rm(dir, { recursive: true, force: true });
     await mkdir(dir, { recursive: true });
-    return new Uploads(dir, options);
+    const uploads = new Uploads(dir, options);
+    const files = await readdir(dir);
+    const ids = files.filter((file) => file.endsWith(STATE)).map((file) => file.slice(0, -STATE.length));
+    for (const id of ids.filter((name) => UUID.test(name))) await uploads.#recover(id);
+    const known = new Set([...uploads.#uploads.values()].flatMap(({ paths }) => Object.values(paths)));
+    const rest = files.map((file) => join(dir, file)).filter((path) => !known.has(path));
+    await Promise.all(rest.map((path) => rm(path, { recursive: true, force: true })));
+    return uploads;
+  }
+
+  /** All that are under way. */
+  list(): UploadInfo[] {
+    return [...this.#uploads].map(([id, { piece, announced }]) => {
+      return { id, owner: piece.owner, bytes: Math.max(piece.size, announced) };
+    });
   }
 
   /** @throws HoldfastError `TOO_MANY_UPLOADS` */
-  async begin(): Promise<string> {
-    await this.#expire();
-    if (this.#states.size >= this.#maxUploads) {
-      throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#states.size} uploads are under way`, "try again later");
+  async begin(owner?: string): Promise<string> {
+    // What has expired is not in the map any more, though its files may be: whoever counts and begins at once, counts right.
+    const expired = Promise.all([this.expire(), this.#uploads.size < this.#maxUploads ? undefined : this.#makeRoom()]);
+    if (this.#uploads.size >= this.#maxUploads) {
+      await expired;
+      throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#uploads.size} uploads are under way`, "try again later");
     }
     const id = randomUUID();
-    this.#states.set(id, { step: "begun", since: this.#now() });
+    const paths = this.#paths(id);
+    this.#uploads.set(id, this.#begun(paths, owner));
+    await expired;
     return id;
   }
 
   /** @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_WRITTEN`, `PIECE_TOO_LARGE`, `EMPTY_PIECE`, `DISK_FULL` */
   async write(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment> {
-    if (this.#state(id).step !== "begun") {
-      throw new HoldfastError("UPLOAD_WRITTEN", `upload ${id} has its bytes already`, "begin another upload");
+    const commitment = await this.#track(this.#receive(id, body, { maxBytes, last: true }, false));
+    return commitment as Commitment;
+  }
+
+  /** As {@link PieceStore.appendUpload} has it. */
+  async append(id: string, body: AsyncIterable<Uint8Array>, options: AppendOptions): Promise<Commitment | undefined> {
+    const upload = this.#get(id);
+    const { offset } = options;
+    if (offset !== undefined && !upload.writing && offset !== upload.piece.size) {
+      const message = `upload ${id} has ${upload.piece.size} bytes, not ${offset}`;
+      throw new HoldfastError("WRONG_OFFSET", message, "ask with HEAD where to go on");
     }
-    this.#states.set(id, { step: "writing" });
-    const [payloadPath, layerPath] = this.#paths(id);
-    try {
-      const { commitment, layer } = await receive(payloadPath, body, maxBytes);
-      await writeFile(layerPath, layer.encode(), { flush: true });
-      const arrival = { commitment, payloadPath, layerPath };
-      this.#states.set(id, { step: "written", since: this.#now(), arrival });
-      return commitment;
-    } catch (error) {
-      await this.discard(id);
-      throw explained(error);
-    }
+    return this.#track(this.#receive(id, body, options, true));
+  }
+
+  /** How far an upload is. @throws HoldfastError `UNKNOWN_UPLOAD` */
+  progressOf(id: string): { size: number; complete: boolean } {
+    const { piece, commitment } = this.#get(id);
+    return { size: piece.size, complete: commitment !== undefined };
   }
 
   /** What arrived. @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_INCOMPLETE` */
   arrivalOf(id: string): Arrival {
-    const state = this.#state(id);
-    if (state.step === "written") return state.arrival;
+    const { commitment, paths } = this.#get(id);
+    if (commitment) return { commitment, paths };
     throw new HoldfastError("UPLOAD_INCOMPLETE", `upload ${id} has not got all its bytes`, "send them with PUT first");
   }
 
   /** Gives an upload away: from now on its id is unknown here, its files are the caller's. */
   take(id: string): void {
-    this.#states.delete(id);
+    this.#uploads.delete(id);
   }
 
   /** Forgets an upload and deletes what it has. Ids that did not come from here are in no path. */
   async discard(id: string): Promise<void> {
-    if (!this.#states.delete(id)) return;
-    await Promise.all(this.#paths(id).map((path) => rm(path, { force: true })));
-  }
-
-  #state(id: string): State {
-    const state = this.#states.get(id);
-    if (!state) throw new HoldfastError("UNKNOWN_UPLOAD", `there is no upload ${id}`, "begin another upload");
-    return state;
-  }
-
-  #paths(id: string): [payload: string, layer: string] {
-    return [join(this.#dir, `${id}.piece`), join(this.#dir, `${id}.layer`)];
+    const upload = this.#uploads.get(id);
+    if (!upload) return;
+    this.#uploads.delete(id);
+    await removeUpload(upload.paths);
   }
 
   /** Those being written end by themselves: whoever feeds them gives up on slow peers. */
-  async #expire(): Promise<void> {
+  async expire(): Promise<void> {
     const oldest = this.#now() - this.#expireMs;
-    const old = [...this.#states].filter(([, state]) => state.step !== "writing" && state.since <= oldest);
-    for (const [id] of old) await this.discard(id);
+    const old = [...this.#uploads].filter(([, { writing, since }]) => !writing && since <= oldest);
+    await Promise.all(old.map(([id]) => this.discard(id)));
   }
-}
 
-async function receive(
-  path: string,
-  body: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-): Promise<{ commitment: Commitment; layer: TreeLayer }> {
-  const hasher = new PieceHasher({ level: DEFAULT_LAYER_LEVEL });
-  const file = await open(path, "wx");
-  let size = 0;
-  try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        throw new HoldfastError("PIECE_TOO_LARGE", `more than ${maxBytes} bytes were sent`, "send a smaller piece");
-      }
-      hasher.update(chunk);
-      await writeAll(file, chunk);
+  /** Resolves when what is being taken has ended, well or not. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#taking);
+  }
+
+  async #track<T>(taking: Promise<T>): Promise<T> {
+    this.#taking.add(taking);
+    try {
+      return await taking;
+    } finally {
+      this.#taking.delete(taking);
     }
-    await file.sync();
-  } finally {
-    await file.close();
   }
-  return hasher.finishWithLayer();
+
+  /** Where there is no room, one that was begun some time ago and has not got a byte is no upload. */
+  async #makeRoom(): Promise<void> {
+    const oldest = this.#now() - IDLE_MS;
+    const idle = [...this.#uploads].find(([, one]) => !one.writing && one.piece.size === 0 && one.since <= oldest);
+    if (idle) await this.discard(idle[0]);
+  }
+
+  async #receive(
+    id: string,
+    body: AsyncIterable<Uint8Array>,
+    { offset, maxBytes, announced = 0, last }: AppendOptions,
+    lasting: boolean,
+  ): Promise<Commitment | undefined> {
+    const known = this.#get(id);
+    if (known.writing || known.commitment) {
+      throw new HoldfastError("UPLOAD_WRITTEN", `upload ${id} has its bytes already`, "begin another upload");
+    }
+    // Without an offset it is begun anew, whatever came before.
+    const again = offset === undefined && known.piece.size > 0;
+    const upload = again ? this.#begun(known.paths, known.piece.owner) : known;
+    this.#uploads.set(id, Object.assign(upload, { writing: true, announced: upload.piece.size + announced }));
+    try {
+      await upload.piece.append(body, maxBytes, lasting);
+      await this.#arrived(upload, last, lasting);
+    } catch (error) {
+      await this.#failed(id, upload, lasting, error);
+      throw explained(error);
+    } finally {
+      Object.assign(upload, { writing: false, announced: 0, since: this.#now() });
+    }
+    if (this.#uploads.get(id) === upload) return upload.commitment;
+    // It was discarded on the way, and what came since is nobody's.
+    await removeUpload(upload.paths);
+    throw unknown(id);
+  }
+
+  async #arrived(upload: Upload, last: boolean, lasting: boolean): Promise<void> {
+    if (lasting) await upload.piece.save(last);
+    if (last) upload.commitment = await upload.piece.finish();
+  }
+
+  /** A peer that was lost can go on; whatever else fails leaves nothing. */
+  async #failed(id: string, upload: Upload, lasting: boolean, error: unknown): Promise<void> {
+    const broken = error instanceof HoldfastError && error.code === "UPLOAD_BROKEN";
+    if (!broken || !lasting || this.#uploads.get(id) !== upload) {
+      await this.discard(id);
+      await removeUpload(upload.paths);
+      return;
+    }
+    if (upload.piece.size === 0) await removeUpload(upload.paths);
+    else await upload.piece.save(false).catch(() => this.discard(id));
+  }
+
+  async #recover(id: string): Promise<void> {
+    const paths = this.#paths(id);
+    try {
+      const { piece, complete } = await PartialPiece.recover(paths, this.#checkpointBytes);
+      const upload = this.#fresh(piece, paths);
+      if (complete) upload.commitment = await piece.finish();
+      this.#uploads.set(id, upload);
+    } catch {
+      // Nothing can be made of it, and the sender has the bytes.
+      await removeUpload(paths);
+    }
+  }
+
+  #begun(paths: UploadPaths, owner: string | undefined): Upload {
+    return this.#fresh(new PartialPiece(paths, owner, this.#checkpointBytes), paths);
+  }
+
+  #fresh(piece: PartialPiece, paths: UploadPaths): Upload {
+    return { piece, paths, writing: false, announced: 0, since: this.#now(), commitment: undefined };
+  }
+
+  #get(id: string): Upload {
+    const upload = this.#uploads.get(id);
+    if (!upload) throw unknown(id);
+    return upload;
+  }
+
+  #paths(id: string): UploadPaths {
+    const at = (suffix: string) => join(this.#dir, id + suffix);
+    return { payload: at(".piece"), layer: at(".layer"), state: at(STATE) };
+  }
 }
 
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+function unknown(id: string): HoldfastError {
+  return new HoldfastError("UNKNOWN_UPLOAD", `there is no upload ${id}`, "begin another upload");
 }
 
 /** No space, no quota, or a limit on the size of files. */

@@ -165,4 +165,39 @@ describe("piece: commitment", () => {
     await expectError("INVALID_LEAF_COUNT", () => treeHeight(-1n));
     await expectError("INVALID_LEAF_COUNT", () => treeHeight((1n << 40n) + 1n));
   });
+
+  it("goes on from a saved state as if nothing had been", async () => {
+    const level = fc.constantFrom(2, 5, 11, 12, 13, 15, 20);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(900 * KIB), fc.nat(900 * KIB), level, async (before, after, at) => {
+        const payload = pseudoRandom(before + after + 1, before);
+        const { commitment, layer } = await commitWithLayer(payload, { level: at });
+        const first = new PieceHasher({ level: at });
+        first.update(payload.subarray(0, before));
+        const second = PieceHasher.restore(PieceHasher.restore(first.save()).save());
+        second.update(payload.subarray(before));
+        const again = second.finishWithLayer();
+        expect(again.commitment).to.deep.equal(commitment);
+        expect(again.layer.encode()).to.deep.equal(layer.encode());
+        const bare = new PieceHasher();
+        bare.update(payload.subarray(0, before));
+        const rest = PieceHasher.restore(bare.save());
+        rest.update(payload.subarray(before));
+        expect(rest.finish()).to.deep.equal(commitment);
+      }),
+      { numRuns: 12 },
+    );
+  }).timeout(120_000);
+
+  it("refuses a saved state that is damaged", async () => {
+    const hasher = new PieceHasher({ level: 12 });
+    hasher.update(pseudoRandom(400 * KIB));
+    const state = hasher.save();
+    const wrong = (at: number, byte: number) => state.map((old, i) => (i === at ? byte : old));
+    const damaged = [state.subarray(1), state.subarray(0, -1), new Uint8Array(0), new Uint8Array(24), wrong(0, 0)];
+    for (const bytes of [...damaged, wrong(8, 1), wrong(8, 21), wrong(8, 2), wrong(16, 1), wrong(23, 255)]) {
+      await expectError("CORRUPT_STATE", () => PieceHasher.restore(bytes));
+    }
+    expect(PieceHasher.restore(state).save()).to.deep.equal(state);
+  });
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdir, readlink, truncate } from "node:fs/promises";
+import { readdir, readlink, stat, truncate } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -121,7 +121,7 @@ describe("provider: HTTP", () => {
       await expectEmpty();
     });
 
-    it("forgets an upload whose peer hangs up half-way", async () => {
+    it("keeps what came of an upload whose peer hangs up half-way, until it is ended", async () => {
       for (const framing of [`Content-Length: ${piece.payload.length}`, "Transfer-Encoding: chunked"]) {
         const place = await begin();
         const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
@@ -129,7 +129,12 @@ describe("provider: HTTP", () => {
         if (framing.startsWith("T")) socket.write(`${MIB.toString(16)}\r\n`);
         socket.write(piece.payload.subarray(0, MIB));
         await until(async () => (await files("uploads")).length > 0);
+        await until(async () => (await stat(join(dir, "uploads", `${place.split("/").at(-1)}.piece`))).size === MIB);
         socket.destroy();
+        const kept = await fetch(at(place), { method: "HEAD" });
+        expect(kept.status).to.equal(204);
+        expect(kept.headers.get("upload-offset")).to.equal(String(MIB));
+        expect((await fetch(at(place), { method: "DELETE" })).status).to.equal(204);
         await expectEmpty();
         await expectText(await send(place, piece.payload), 404, /no upload/);
       }
@@ -146,8 +151,10 @@ describe("provider: HTTP", () => {
       await once(socket.resume(), "close");
       clearInterval(drip);
       expect(Date.now() - started).to.be.within(STALL_MS - 50, STALL_MS * 8);
-      await expectEmpty();
-      await expectText(await send(place, piece.payload), 404, /no upload/);
+      // What dripped in is a part of an upload like any other; sent without an offset, the upload begins anew.
+      expect((await send(place, piece.payload)).status).to.equal(204);
+      expect((await finish(place, { pieceCid: piece.cid })).status).to.equal(200);
+      expect(await files("uploads")).to.deep.equal([]);
     });
 
     for (const framing of ["Content-Length: 1000", "Transfer-Encoding: chunked"]) {
@@ -313,7 +320,7 @@ describe("provider: HTTP", () => {
       for (const path of ["..%2f..%2fetc%2fpasswd", "x", `${piece.cid}x`, "%00", "bafkqaaa"]) {
         await expectText(await fetch(at(`/piece/${path}`)), 400, /not the CID of a piece/);
       }
-      for (const path of ["/", "/piece", "/piece/", `/piece/${piece.cid}/x`, "/pdp/piece/x/status", "/pdp/data-sets"]) {
+      for (const path of ["/", "/piece", "/piece/", `/piece/${piece.cid}/x`, "/pdp/piece/x/y", "/pdp"]) {
         await expectText(await fetch(at(path)), 404, /no such route/);
       }
       await expectText(await fetch(at("/pdp/piece?pieceCid=x")), 400, /not the CID of a piece/);

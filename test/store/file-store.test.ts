@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
@@ -188,6 +188,21 @@ describe("store: pieces in a folder", () => {
     await small.writeUpload(next, inChunks(piece.payload), MOST);
   });
 
+  it("makes room for another upload where one was begun a minute ago and got no byte", async () => {
+    let now = 0;
+    const small = await FilePieceStore.open(dir, { maxUploads: 2, now: () => now });
+    const partial = await small.beginUpload();
+    await small.appendUpload(partial, inChunks(piece.payload.subarray(0, MIB)), { maxBytes: MOST, last: false });
+    const idle = await small.beginUpload();
+    now = 59_999;
+    await expectError("TOO_MANY_UPLOADS", () => small.beginUpload());
+    now = 60_000;
+    await small.beginUpload();
+    await expectError("UNKNOWN_UPLOAD", () => small.writeUpload(idle, inChunks(piece.payload), MOST));
+    expect(small.uploadProgress(partial)).to.deep.equal({ size: MIB, complete: false });
+    await expectError("TOO_MANY_UPLOADS", () => small.beginUpload());
+  });
+
   it("does not expire an upload that is being written", async () => {
     let now = 0;
     const small = await FilePieceStore.open(dir, { expireMs: 1_000, now: () => now });
@@ -200,6 +215,44 @@ describe("store: pieces in a folder", () => {
     };
     await small.writeUpload(id, slow(), MOST);
     await small.finishUpload(id, piece.cid);
+  });
+
+  it("goes on, after a process that died, from the last checkpoint", async () => {
+    const checkpointBytes = MIB;
+    const dying = await FilePieceStore.open(dir, { checkpointBytes });
+    const id = await dying.beginUpload("somebody");
+    let left: Promise<void> | undefined;
+    const copy = await tempFolder();
+    const dies = async function* () {
+      for await (const chunk of inChunks(piece.payload.subarray(0, 2 * MIB + 70_000))) yield chunk;
+      // What a process leaves that is killed now: no break was noticed, and nothing was closed.
+      left = cp(dir, copy, { recursive: true });
+      await left;
+      throw new Error("killed");
+    };
+    await dying.appendUpload(id, dies(), { maxBytes: MOST, last: true }).catch(() => undefined);
+    const next = await FilePieceStore.open(copy, { checkpointBytes });
+    expect(next.uploads()).to.deep.equal([{ id, owner: "somebody", bytes: 2 * MIB }]);
+    const rest = inChunks(piece.payload.subarray(2 * MIB));
+    await expectError("WRONG_OFFSET", () => next.appendUpload(id, rest, { offset: MIB, maxBytes: MOST, last: true }));
+    await next.appendUpload(id, rest, { offset: 2 * MIB, maxBytes: MOST, last: true });
+    await next.finishUpload(id, piece.cid);
+    expect(await bytesOf(await next.read(piece.cid, 0, piece.payload.length))).to.deep.equal(piece.payload);
+    const opened = await next.open(piece.commitment.root, piece.commitment.leafCount);
+    expect(opened?.layer.commitment).to.deep.equal(piece.commitment);
+    expect(await readdir(join(copy, "uploads"))).to.deep.equal([]);
+  });
+
+  it("has a piece that comes again while it is deleted, or has not", async () => {
+    await put(store, piece);
+    for (let round = 0; round < 10; round++) {
+      const id = await store.beginUpload();
+      await store.writeUpload(id, inChunks(piece.payload), MOST);
+      await Promise.all([store.remove(piece.cid), store.finishUpload(id, piece.cid)]);
+      // In the order of asking: the deletion first.
+      expect(await store.findTree(piece.commitment.root, piece.commitment.leafCount)).to.deep.equal(piece.commitment);
+      expect(await files("pieces")).to.have.length(2);
+    }
   });
 
   it("does not have a piece whose file is gone or cut", async () => {

@@ -32,10 +32,11 @@ export function testLogger(): Logger {
 /** Starts a chain, deploys with automine on, and leaves it on. */
 export async function startDevChain({
   anvilArgs = [],
+  chainId = CHAIN_ID,
   ...options
-}: Partial<DeployOptions> & { anvilArgs?: readonly string[] } = {}): Promise<DevChain> {
-  const anvil = await startAnvil({ chainId: CHAIN_ID, args: anvilArgs });
-  const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: 20 });
+}: Partial<DeployOptions> & { anvilArgs?: readonly string[]; chainId?: number } = {}): Promise<DevChain> {
+  const anvil = await startAnvil({ chainId, args: anvilArgs });
+  const provider = await connectChain(anvil.url, chainId, { pollingMs: 20 });
   const account = async () => {
     const wallet = new Wallet(`0x${randomBytes(32).toString("hex")}`, provider);
     await provider.send("anvil_setBalance", [wallet.address, toQuantity(parseEther("1000"))]);

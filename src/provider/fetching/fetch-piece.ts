@@ -61,18 +61,19 @@ export async function fetchPiece(
 ): Promise<FetchedPiece> {
   const here = await store.findTree(piece.root, piece.leafCount);
   if (here) return { ...named(here), source: undefined };
-  const failures: string[] = [];
+  const failures: HoldfastError[] = [];
   for (const source of sources) {
     try {
       return { ...named(await receive(store, piece, source, options)), source };
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!(error instanceof HoldfastError) || !isSourcesFault(error)) throw error;
-      failures.push(error.message);
+      failures.push(error);
     }
   }
-  const reasons = failures.join("; ") || "none is named";
-  throw new HoldfastError("PIECE_UNAVAILABLE", `no source served the piece: ${reasons}`, "name other sources");
+  const reasons = failures.map(({ message }) => message).join("; ") || "none is named";
+  const message = `no source served the piece: ${reasons}`;
+  throw new HoldfastError("PIECE_UNAVAILABLE", message, "name other sources", { cause: failures.at(-1) });
 }
 
 async function receive(

@@ -72,13 +72,14 @@ export class Filler {
    * @throws HoldfastError `MISSING_PIECE`, and what stands in the way of seed or proof
    */
   async fill(vacancy: Vacancy, head: Head, signal: AbortSignal): Promise<FilledEvent> {
-    const { chain, sender, signer, promised } = this.#options;
+    const { chain, sender, signer, pieces, promised } = this.#options;
     const { id, slot, request } = vacancy;
     const { chainId, market, requests } = chain.deployment;
     const proof = await this.#prove(vacancy, head, signal);
     const terms = this.#terms(vacancy, head);
     // From here on others may come by the signature, and open a deal with it.
     promised.promise({ root: getBytes(terms.root), leafCount: terms.leafCount }, terms.validUntil);
+    if (!(await pieces.open(getBytes(terms.root), terms.leafCount))) throw missing();
     const signature = await signTerms(signer, dealDomain(chainId, market), terms);
     const args = [request, slot, terms, signature, proof] as const;
     const data = chain.contracts.requests.interface.encodeFunctionData("fill", [...args]);
@@ -107,9 +108,7 @@ export class Filler {
     const { chainId, requests, tiers } = chain.deployment;
     const { root, leafCount, tier } = request;
     const piece = await pieces.open(getBytes(root), leafCount);
-    if (piece === undefined) {
-      throw new HoldfastError("MISSING_PIECE", "the store does not hold the piece any more", "it is fetched again");
-    }
+    if (piece === undefined) throw missing();
     const seed = await seeds.seed(possessionEpoch(head.number + 1), signal);
     const dealId = fillQuestionId(id, slot, provider);
     const count = tiers[tier]!.challenges;
@@ -128,4 +127,8 @@ export class Filler {
     }
     throw new HoldfastError("NO_EVENT", `${hash} filled nothing`, "check that the deployment is this chain's");
   }
+}
+
+function missing(): HoldfastError {
+  return new HoldfastError("MISSING_PIECE", "the store does not hold the piece any more", "it is fetched again");
 }

@@ -280,7 +280,8 @@ export class FillingKeeper extends EventEmitter<FillingEvents> {
     if (this.#options.promised.isPromised(piece, update.head.timestamp)) return true;
     await this.#deals.sync(update, signal);
     const deals = await this.#deals.read([...this.#deals.ids], signal);
-    return deals.some((deal) => !hasEnded(deal) && pieceKey(deal) === pieceKey(piece));
+    const live = deals.filter((deal) => !hasEnded(deal));
+    return live.some((deal) => [deal, deal.next].some((one) => one && pieceKey(one) === pieceKey(piece)));
   }
 
   #want(prospect: Prospect, floor: bigint): void {

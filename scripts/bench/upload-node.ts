@@ -1,0 +1,20 @@
+/** Run by the bench in a process of its own: a node that takes uploads. Prints its URL, and ends with its standard input. */
+import { pino } from "pino";
+import { startNode } from "../../src/provider/server.js";
+import { FilePieceStore } from "../../src/store/index.js";
+
+const refuse = () => {
+  throw new Error("no deals here");
+};
+const node = await startNode({
+  store: await FilePieceStore.open(process.argv[2] as string),
+  desk: { info: refuse, offers: refuse, accept: refuse },
+  logger: pino({ level: "silent" }),
+  maxPieceBytes: 2 ** 36,
+});
+console.log(node.url);
+process.stdin.resume().once("end", async () => {
+  const { user, system } = process.cpuUsage();
+  await node.close();
+  console.log(JSON.stringify({ cpuSeconds: (user + system) / 1e6, peakMiB: process.resourceUsage().maxRSS / 1024 }));
+});

@@ -1,0 +1,118 @@
+/**
+ * What strangers may leave with a node before anybody pays: how many uploads, how many bytes, how much of the disk.
+ *
+ * @packageDocumentation
+ */
+import { HoldfastError } from "../errors.js";
+
+/** Bytes that a peer has here, or on their way, that no deal pays for. */
+export interface Holding {
+  readonly owner: string | undefined;
+  readonly bytes: number;
+}
+
+/** What a peer, and all of them together, may have here unpaid. */
+export interface PeerLimits {
+  /** Uploads and pulls under way for one peer; 16 by default. */
+  readonly maxPeerUploads?: number;
+  /** Bytes of one peer that are under way or that no deal has; four of the largest pieces, at least 1 GiB, by default. */
+  readonly maxPeerBytes?: number;
+  /** The same of all peers together; 16 of the largest pieces, at least 16 GiB, by default. */
+  readonly maxUnpaidBytes?: number;
+  /** Bytes of disk that are left alone; 1 GiB by default. */
+  readonly minFreeBytes?: number;
+  /** Addresses of proxies of one's own, whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustedProxies?: readonly string[];
+}
+
+export interface AdmissionOptions extends PeerLimits {
+  /** Largest piece that is taken, in bytes. */
+  readonly maxPieceBytes: number;
+  /** What is under way. */
+  readonly underWay: () => Iterable<Holding>;
+  /** What is here whole, and no deal has. */
+  readonly unpaid?: () => Iterable<Holding>;
+  /** Bytes that are free where the store is; without it, the disk is not looked at. */
+  readonly freeBytes?: () => Promise<number>;
+}
+
+const GIB = 2 ** 30;
+/** Bytes of an upload without a length between two looks at the limits. */
+const STRIDE = 16 << 20;
+
+/**
+ * Decides whether one more upload, or more bytes, may come. It keeps no books of its own: what is under way and what is
+ * unpaid is asked for each time, so that nothing that was forgotten elsewhere stays booked here.
+ */
+export class Admission {
+  readonly #o: AdmissionOptions;
+  readonly #maxUploads: number;
+  readonly #maxPeerBytes: number;
+  readonly #maxBytes: number;
+  readonly #minFree: number;
+
+  constructor(options: AdmissionOptions) {
+    const { maxPieceBytes } = options;
+    this.#o = options;
+    this.#maxUploads = options.maxPeerUploads ?? 16;
+    this.#maxPeerBytes = options.maxPeerBytes ?? Math.max(GIB, 4 * maxPieceBytes);
+    this.#maxBytes = options.maxUnpaidBytes ?? 16 * Math.max(GIB, maxPieceBytes);
+    this.#minFree = options.minFreeBytes ?? GIB;
+  }
+
+  /** Whether another upload of this peer may begin. @throws HoldfastError `QUOTA_EXCEEDED`, `DISK_FULL` */
+  async checkUpload(peer: string, bytes = 0): Promise<void> {
+    await this.checkDisk(bytes);
+    const count = [...this.#o.underWay()].filter(({ owner }) => owner === peer).length;
+    if (count >= this.#maxUploads) throw exceeded(`${count} uploads from your network are under way`);
+    this.checkBytes(peer, bytes);
+  }
+
+  /** Whether so many more bytes of this peer may come. @throws HoldfastError `QUOTA_EXCEEDED` */
+  checkBytes(peer: string, bytes: number): void {
+    const all = [...this.#o.underWay(), ...(this.#o.unpaid?.() ?? [])];
+    const own = sum(all.filter(({ owner }) => owner === peer));
+    if (own + bytes > this.#maxPeerBytes) {
+      throw exceeded(`${own} bytes from your network are here without a deal, and ${this.#maxPeerBytes} may be`);
+    }
+    const total = sum(all.filter(({ owner }) => owner !== undefined));
+    if (total + bytes > this.#maxBytes) throw exceeded(`${total} bytes are here without a deal`);
+  }
+
+  /** Whether the disk has room for so many more bytes. @throws HoldfastError `DISK_FULL` */
+  async checkDisk(bytes: number): Promise<void> {
+    const free = (await this.#o.freeBytes?.()) ?? Number.POSITIVE_INFINITY;
+    if (free - bytes >= this.#minFree) return;
+    throw new HoldfastError("DISK_FULL", "there is no space for this piece", "try later, or another provider");
+  }
+
+  /**
+   * The same bytes, looked at on the way: an upload without a length ends where it would go beyond what its peer may have.
+   *
+   * @param announced - bytes that were checked before the first one came
+   */
+  async *metered(
+    peer: string,
+    body: AsyncIterable<Uint8Array>,
+    announced = 0,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let since = -announced;
+    for await (const chunk of body) {
+      since += chunk.length;
+      if (since >= STRIDE) {
+        since = 0;
+        this.checkBytes(peer, chunk.length);
+        await this.checkDisk(chunk.length);
+      }
+      yield chunk;
+    }
+  }
+}
+
+function sum(holdings: readonly Holding[]): number {
+  return holdings.reduce((bytes, holding) => bytes + holding.bytes, 0);
+}
+
+function exceeded(what: string): HoldfastError {
+  return new HoldfastError("QUOTA_EXCEEDED", what, "open deals for what is here, or come back later");
+}

@@ -1,0 +1,125 @@
+/** Deletes what strangers left here and nobody pays for. */
+import { EventEmitter } from "node:events";
+import type { Logger } from "pino";
+import type { Chain } from "../../chain/chain.js";
+import type { HeadUpdate } from "../../chain/follower.js";
+import { type Deal, DealBook, hasEnded } from "../../keeper/deals.js";
+import { watchHeads } from "../../keeper/heads.js";
+import type { PieceStore } from "../../store/index.js";
+import { MAX_VALIDITY_SECONDS } from "../checks.js";
+import { type PromisedPieces, pieceKey } from "../promised.js";
+import type { UnpaidPiece, UnpaidPieces } from "./pieces.js";
+
+export interface UnpaidKeeperOptions {
+  readonly chain: Chain;
+  /** The provider whose deals count. */
+  readonly provider: string;
+  readonly store: PieceStore;
+  readonly unpaid: UnpaidPieces;
+  readonly promised: PromisedPieces;
+  readonly logger: Logger;
+  /** Milliseconds that a piece may wait for its deal; an hour by default. */
+  readonly graceMs?: number;
+  /** Milliseconds, by the clock of `unpaid`. */
+  readonly now?: () => number;
+}
+
+export interface UnpaidEvents {
+  /** A piece was deleted. */
+  deleted: [{ readonly pieceCid: string }];
+  /** A piece has a deal: it stays from now on, whatever becomes of that. */
+  paid: [{ readonly pieceCid: string }];
+}
+
+const GRACE_MS = 3_600_000;
+/** What a reorganisation can take back, in seconds: a signature that has just run out may be in time on another branch. */
+const REORG_SECONDS = 900;
+
+/**
+ * Looks at each head which of the unpaid pieces have a deal by now, and deletes those whose time is over: no deal of this
+ * provider that is not over has them, nor is about to by an amendment, and nobody holds a signature that could open one.
+ *
+ * @example
+ * const keeper = new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger });
+ * await keeper.run(signal);
+ */
+export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
+  readonly #o: UnpaidKeeperOptions;
+  readonly #book: DealBook;
+  /** Deals whose pieces are known to be paid for. */
+  readonly #read = new Set<bigint>();
+  readonly #graceMs: number;
+  readonly #now: () => number;
+  /** Chain time of the first head, in unix seconds: what an earlier process signed may be used for an hour from then. */
+  #startedAt: number | undefined;
+
+  constructor(options: UnpaidKeeperOptions) {
+    super();
+    this.#o = options;
+    this.#book = new DealBook(options.chain, options.provider);
+    this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Works until the signal is aborted. Only listeners can make it fail. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { chain, logger } = this.#o;
+    await watchHeads(chain.follower, logger.child({ keeper: "unpaid" }), signal, (update) =>
+      this.#look(update, signal),
+    );
+  }
+
+  async #look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
+    const { store, unpaid } = this.#o;
+    this.#startedAt ??= update.head.timestamp;
+    await store.expireUploads();
+    if (unpaid.list().length === 0) return;
+    await this.#book.sync(update, signal);
+    const fresh = [...this.#book.ids].filter((id) => !this.#read.has(id));
+    await this.#markPaid(await this.#book.read(fresh, signal));
+    const due = unpaid.list().filter((piece) => this.#isDue(piece, update.head.timestamp));
+    if (due.length === 0) return;
+    // Deals change: this time all of them are read.
+    await this.#markPaid(await this.#book.read([...this.#book.ids], signal));
+    const known = new Set(unpaid.list());
+    for (const piece of due.filter((one) => known.has(one))) await this.#clear(piece, update.head.timestamp);
+  }
+
+  #isDue({ since, recovered }: UnpaidPiece, time: number): boolean {
+    if (this.#now() - since < this.#graceMs) return false;
+    return !recovered || time > (this.#startedAt as number) + Number(MAX_VALIDITY_SECONDS) + REORG_SECONDS;
+  }
+
+  async #markPaid(deals: readonly Deal[]): Promise<void> {
+    const { unpaid, logger } = this.#o;
+    const paid = new Set<string>();
+    for (const deal of deals) {
+      this.#read.add(deal.id);
+      if (hasEnded(deal)) continue;
+      paid.add(pieceKey(deal));
+      if (deal.next) paid.add(pieceKey(deal.next));
+    }
+    for (const { pieceCid, commitment } of unpaid.list()) {
+      if (!paid.has(pieceKey(commitment))) continue;
+      await unpaid.forget(pieceCid);
+      logger.debug({ pieceCid }, "piece has a deal");
+      this.emit("paid", { pieceCid });
+    }
+  }
+
+  async #clear(piece: UnpaidPiece, time: number): Promise<void> {
+    const { store, unpaid, promised, logger } = this.#o;
+    const { pieceCid, commitment } = piece;
+    // From here to the next await nothing else runs: whoever asks for a signature after this is told that it is going.
+    if (unpaid.isComing(pieceCid) || !this.#isDue(piece, time) || !promised.condemn(commitment, time - REORG_SECONDS))
+      return;
+    try {
+      await store.remove(pieceCid);
+      if (!(await store.find(pieceCid))) await unpaid.forget(pieceCid);
+    } finally {
+      promised.pardon(commitment);
+    }
+    logger.info({ pieceCid, bytes: commitment.payloadSize.toString() }, "piece without a deal deleted");
+    this.emit("deleted", { pieceCid });
+  }
+}

@@ -1,0 +1,16 @@
+import { expect } from "chai";
+import type { UploadBench } from "../../scripts/bench/upload.js";
+import { holdfast } from "../support/cli.js";
+
+describe("cli: bench upload", () => {
+  it("measures uploads into a real node, which checks every one", async () => {
+    const { status, stdout, stderr } = await holdfast(["bench", "upload", "--size", "16", "--json"]);
+    expect(status, stderr).to.equal(0);
+    const result = JSON.parse(stdout) as UploadBench;
+    expect(result.sizeMiB).to.equal(16);
+    expect(result.medianMbPerSecond).to.be.within(1, result.bestMbPerSecond);
+    expect(result.mbPerCpuSecond).to.be.greaterThan(1);
+    expect(result.peakMiB).to.be.within(20, 600);
+    expect((await holdfast(["bench", "upload", "--size", "0"])).stderr).to.match(/--size <mib>.+invalid/);
+  });
+});

@@ -1,0 +1,156 @@
+import { expect } from "chai";
+import { inChunks, removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
+import { expectText, type LoneNode, MIB, startLoneNode, until } from "./node.js";
+
+/** So that one machine can be many peers. */
+const PROXIES = ["127.0.0.1"];
+
+describe("provider: what strangers may leave", () => {
+  let node: LoneNode;
+  let pieces: TestPiece[];
+
+  const as = (peer: string) => ({ "x-forwarded-for": peer });
+  const begin = (peer: string) => node.ask("POST", "/pdp/piece/uploads", { headers: as(peer) });
+  const name = (piece: TestPiece, peer: string) =>
+    node.ask("POST", "/pdp/piece", { body: JSON.stringify({ pieceCid: piece.cid }), headers: as(peer) });
+  const put = async (piece: TestPiece, peer: string) => {
+    const begun = await name(piece, peer);
+    expect(begun.status, begun.text).to.equal(201);
+    return node.ask("PUT", begun.headers.location as string, { body: piece.payload, headers: as(peer) });
+  };
+  const start = async (options: Parameters<typeof startLoneNode>[0], dir?: string) => {
+    await node?.close();
+    node = await startLoneNode({ trustedProxies: PROXIES, ...options }, dir);
+  };
+
+  before(async () => {
+    pieces = await Promise.all([1, 2, 3, 4].map((seed) => testPiece(MIB, seed)));
+  });
+  afterEach(() => node.close());
+  after(removeFolders);
+
+  it("bounds the uploads of one network, of both kinds, and leaves the others alone", async () => {
+    await start({ maxPeerUploads: 3 });
+    expect((await begin("203.0.113.9")).status).to.equal(201);
+    expect((await name(pieces[0]!, "203.0.113.9")).status).to.equal(201);
+    const third = (await begin("203.0.113.9")).headers.location as string;
+    for (const refused of [await begin("203.0.113.9"), await name(pieces[1]!, "203.0.113.9")]) {
+      expectText(refused, 429, /3 uploads from your network are under way/);
+      expect(refused.headers["retry-after"]).to.match(/^[1-9]\d*$/);
+    }
+    expect((await begin("203.0.113.10")).status).to.equal(201);
+    await node.ask("DELETE", third);
+    expect((await begin("203.0.113.9")).status).to.equal(201);
+  });
+
+  it("counts addresses of one /64 as one, and begins that come at once one by one", async () => {
+    await start({ maxPeerUploads: 3 });
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => begin(`2001:db8:1:2::${i.toString(16)}`)));
+    expect(all.filter(({ status }) => status === 201)).to.have.length(3);
+    expect(all.filter(({ status }) => status === 429)).to.have.length(17);
+    expect((await begin("2001:db8:1:3::1")).status).to.equal(201);
+  });
+
+  it("bounds the bytes that a network has here without a deal, and frees them with the piece", async () => {
+    await start({ maxPeerBytes: 2 * MIB + 10 });
+    expect((await put(pieces[0]!, "203.0.113.9")).status).to.equal(204);
+    expect((await put(pieces[1]!, "203.0.113.9")).status).to.equal(204);
+    expectText(await name(pieces[2]!, "203.0.113.9"), 429, /2097152 bytes from your network are here without a deal/);
+    expect((await put(pieces[2]!, "203.0.113.10")).status).to.equal(204);
+    // The same bytes again are no more bytes.
+    expect((await name(pieces[0]!, "203.0.113.9")).status).to.equal(200);
+    await node.unpaid.forget(pieces[0]!.cid);
+    expect((await put(pieces[3]!, "203.0.113.9")).status).to.equal(204);
+  });
+
+  it("remembers after a restart whose bytes they are", async () => {
+    await start({ maxPeerBytes: 2 * MIB + 10 });
+    expect((await put(pieces[0]!, "203.0.113.9")).status).to.equal(204);
+    const at = (await begin("203.0.113.9")).headers.location as string;
+    await node.ask("PUT", at, { body: pieces[1]!.payload, headers: { "upload-complete": "?0" } });
+    await start({ maxPeerBytes: 2 * MIB + 10 }, node.dir);
+    expectText(await name(pieces[2]!, "203.0.113.9"), 429, /2097152 bytes/);
+    expect((await name(pieces[2]!, "203.0.113.10")).status).to.equal(201);
+  });
+
+  it("bounds all of them together", async () => {
+    await start({ maxUnpaidBytes: 2 * MIB + 10 });
+    for (const i of [0, 1]) expect((await put(pieces[i]!, `203.0.113.${i}`)).status).to.equal(204);
+    expectText(await name(pieces[2]!, "203.0.113.9"), 429, /bytes are here without a deal/);
+  });
+
+  it("ends an upload without a length where it goes beyond, whoever sends the bytes", async () => {
+    await start({ maxPeerBytes: 20 * MIB, maxPieceBytes: 64 * MIB });
+    const at = (await begin("203.0.113.9")).headers.location as string;
+    const body = inChunks(new Uint8Array(40 * MIB));
+    // The node answers before it has read everything; some clients see the answer, some a closed connection.
+    const answer = await node.ask("PUT", at, { body, headers: as("203.0.113.77") }).catch(() => undefined);
+    if (answer) expectText(answer, 429, /from your network/);
+    await until(async () => (await node.files("uploads")).length === 0);
+    expect((await node.ask("HEAD", at)).status).to.equal(404);
+  });
+
+  it("counts what is announced before it comes", async () => {
+    await start({ maxPeerBytes: 5 * MIB });
+    const [first, second] = [
+      (await begin("203.0.113.9")).headers.location,
+      (await begin("203.0.113.9")).headers.location,
+    ];
+    const socket = node.begin(`PUT ${first} HTTP/1.1\nHost: x\nContent-Length: ${4 * MIB}\n\n`, new Uint8Array(10));
+    await until(() => node.store.uploads().some(({ bytes }) => bytes === 4 * MIB));
+    const more = await node.ask("PUT", second as string, { body: new Uint8Array(2 * MIB) });
+    expectText(more, 429, /4194304 bytes from your network/);
+    socket.destroy();
+  });
+
+  it("leaves so much of the disk alone, at the beginning and on the way", async () => {
+    let free = 64 * MIB;
+    await start({ minFreeBytes: 40 * MIB, maxPieceBytes: 64 * MIB, freeBytes: async () => free });
+    const large = await testPiece(24 * MIB + 1, 5);
+    expectText(await name(large, "203.0.113.9"), 507, /no space/);
+    const at = (await begin("203.0.113.9")).headers.location as string;
+    const body = async function* () {
+      for await (const chunk of inChunks(new Uint8Array(60 * MIB))) {
+        free -= chunk.length;
+        yield chunk;
+      }
+    };
+    const answer = await node.ask("PUT", at, { body: body() }).catch(() => undefined);
+    if (answer) expectText(answer, 507, /no space/);
+    await until(async () => (await node.files("uploads")).length === 0);
+    expectText(await node.ask("GET", "/pdp/ping"), 503, /not well/);
+    expectText(await begin("203.0.113.9"), 507, /no space/);
+    expectText(
+      await node.ask("POST", "/pdp/piece/pull", {
+        body: JSON.stringify({
+          extraData: "0x",
+          recordKeeper: `0x${"11".repeat(20)}`,
+          pieces: [{ pieceCid: pieces[0]!.cid, sourceUrl: `http://192.0.2.1/piece/${pieces[0]!.cid}` }],
+        }),
+      }),
+      507,
+      /no space/,
+    );
+  });
+
+  it("outlives many that send a byte now and then", async () => {
+    await start({ stallMs: 1_500 });
+    const sockets = await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        const at = (await begin("203.0.113.9")).headers.location as string;
+        return node.begin(`PUT ${at} HTTP/1.1\nHost: x\nContent-Length: 1000000\n\n`);
+      }),
+    );
+    // Not `once` of node:events, which would take a reset for a failure: that is how they are cut off.
+    const closed = sockets.map((socket) => new Promise((go) => socket.resume().once("close", go)));
+    const drip = setInterval(() => {
+      for (const socket of sockets) socket.write("x");
+    }, 20);
+    try {
+      expect((await put(pieces[0]!, "203.0.113.10")).status).to.equal(204);
+      await Promise.all(closed);
+    } finally {
+      clearInterval(drip);
+    }
+  });
+});
