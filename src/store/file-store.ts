@@ -13,7 +13,7 @@ import {
   TreeLayer,
 } from "../piece/index.js";
 import { syncFolder } from "./sync-folder.js";
-import type { PieceStore } from "./types.js";
+import type { PieceWatcher, WatchedStore } from "./types.js";
 import { Uploads, type UploadsOptions } from "./uploads.js";
 
 const PAYLOAD = ".piece";
@@ -31,11 +31,12 @@ const READ_SIZE = 256 * 1024;
  * await store.writeUpload(id, createReadStream("video.mp4"), 1 << 30);
  * await store.finishUpload(id, pieceCid);
  */
-export class FilePieceStore implements PieceStore {
+export class FilePieceStore implements WatchedStore {
   readonly #pieces: string;
   readonly #uploads: Uploads;
   /** CIDs by the identity that deals know a piece by. Payloads that differ in zeros at their end can share one. */
   readonly #names = new Map<string, Set<string>>();
+  #watcher: PieceWatcher | undefined;
 
   private constructor(pieces: string, uploads: Uploads) {
     this.#pieces = pieces;
@@ -55,6 +56,10 @@ export class FilePieceStore implements PieceStore {
     await Promise.all(files.filter((file) => file.endsWith(PART)).map((file) => rm(join(pieces, file))));
     for (const name of await store.list()) store.#index(name);
     return store;
+  }
+
+  watch(watcher: PieceWatcher): void {
+    this.#watcher = watcher;
   }
 
   beginUpload(): Promise<string> {
@@ -88,6 +93,7 @@ export class FilePieceStore implements PieceStore {
       throw error;
     }
     this.#index(name);
+    this.#watcher?.taken(name);
   }
 
   discardUpload(id: string): Promise<void> {
@@ -100,6 +106,7 @@ export class FilePieceStore implements PieceStore {
     this.#names.get(keyOf(commitment.root, commitment.leafCount))?.delete(name);
     // The payload first: a layer alone is no piece.
     for (const suffix of [PAYLOAD, LAYER]) await rm(this.#path(name, suffix), { force: true });
+    await this.#watcher?.removed(name);
   }
 
   async find(pieceCid: string): Promise<Commitment | undefined> {

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from "./blocks/index.js";
 export { FilePieceStore } from "./file-store.js";
-export type { PieceSource, PieceStore } from "./types.js";
+export type { PieceSource, PieceStore, PieceWatcher, WatchedStore } from "./types.js";
 export type { UploadsOptions } from "./uploads.js";
