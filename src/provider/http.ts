@@ -10,6 +10,7 @@ import type { PieceStore } from "../store/index.js";
 import { type App, emptyApp, jsonOf, smallBody } from "./app.js";
 import { addChanges, type Changes } from "./change-routes.js";
 import type { DealDesk } from "./deals.js";
+import { addGateway, type GatewayOptions } from "./gateway/index.js";
 import { addRetrieval } from "./retrieval.js";
 import { addUploads, type UploadLimits } from "./uploads.js";
 
@@ -19,10 +20,12 @@ export interface NodeOptions extends UploadLimits {
   readonly logger: Logger;
   /** Answers for changes of deals; without it, they have no routes. */
   readonly changes?: Changes;
+  /** Serves the blocks of stored CARs to IPFS clients; without it, there is no gateway. */
+  readonly gateway?: GatewayOptions;
 }
 
 /** The routes, as a Hono app for `@hono/node-server`. */
-export function createNode({ store, desk, logger, changes, ...limits }: NodeOptions): App {
+export function createNode({ store, desk, logger, changes, gateway, ...limits }: NodeOptions): App {
   const app = emptyApp(logger);
   app.get("/pdp/ping", (c) => c.body(null, 200));
   addUploads(app, store, limits);
@@ -34,5 +37,6 @@ export function createNode({ store, desk, logger, changes, ...limits }: NodeOpti
     return c.json(await desk.accept(termsFromJson(terms)));
   });
   if (changes) addChanges(app, changes, limits.jsonMs);
+  if (gateway) addGateway(app, store, logger, gateway);
   return app;
 }

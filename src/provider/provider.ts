@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { getAddress, Wallet } from "ethers";
 import type { Logger } from "pino";
 import { type Chain, openChain } from "../chain/chain.js";
@@ -11,11 +12,12 @@ import type { Deployment } from "../chain/deployment.js";
 import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { ProvingKeeper } from "../keeper/index.js";
-import { FilePieceStore } from "../store/index.js";
+import { FileBlockIndex, FilePieceStore } from "../store/index.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
+import { peerIdOf } from "./gateway/index.js";
 import { MigrationDesk } from "./migrations.js";
 import type { Policy } from "./offers.js";
 import { PromisedPieces } from "./promised.js";
@@ -41,6 +43,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly pollMs?: number;
   /** How pieces are fetched from elsewhere: for requests, and for deals that move here. */
   readonly fetching?: FetchOptions;
+  /** Origin that IPFS clients are told to reach this node at; the address that their request came to by default. */
+  readonly publicUrl?: string;
   readonly logger: Logger;
   /** Closes the provider when aborted, or stops its start. */
   readonly signal?: AbortSignal;
@@ -85,9 +89,11 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
 
 async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
   const { dataDir, policy, logger, host, port, deployment, proving = true, filling, fetching = {}, pollMs } = options;
+  const { publicUrl } = options;
   const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
   const store = await FilePieceStore.open(dataDir);
+  const index = await FileBlockIndex.open(join(dataDir, "blocks"), { store, logger });
   const offered = { ...policy, token: getAddress(policy.token) };
   const promised = new PromisedPieces();
   const counter = {
@@ -108,7 +114,13 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const migrations = new MigrationDesk({ ...counter, desk, head });
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const node = await startNode({ store, desk, changes, logger, maxPieceBytes, ...listen });
+  const gateway = { index, peerId: peerIdOf(signer.signingKey.publicKey), ...(publicUrl && { publicUrl }) };
+  const node = await startNode({ store, desk, changes, gateway, logger, maxPieceBytes, ...listen }).catch(
+    async (error) => {
+      await index.close();
+      throw error;
+    },
+  );
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
   const poll = pollMs === undefined ? {} : { pollMs };
@@ -124,7 +136,7 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   );
   const close = async () => {
     stop.abort();
-    await Promise.all([node.close(), pulls.close(), ...kept]);
+    await Promise.all([node.close(), pulls.close(), index.close(), ...kept]);
     chain.provider.destroy();
   };
   return { url: node.url, keeper, filler, close };

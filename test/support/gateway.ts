@@ -1,7 +1,10 @@
 /** A node with a gateway, for tests. */
+import { CarReader } from "@ipld/car";
+import { SigningKey } from "ethers";
+import { sha256 } from "multiformats/hashes/sha2";
 import { pino } from "pino";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
-import { type GatewayOptions, type RunningNode, startNode } from "../../src/provider/index.js";
+import { type GatewayOptions, peerIdOf, type RunningNode, startNode } from "../../src/provider/index.js";
 import { FileBlockIndex, FilePieceStore } from "../../src/store/index.js";
 import { inChunks, tempFolder } from "./pieces.js";
 
@@ -22,7 +25,8 @@ const refuse = () => {
   throw new Error("no deals here");
 };
 
-export const PEER_ID = "16Uiu2HAmLEeV2MZiFxhBzxE5hiQvtFs5sBc4eUUc5X1ZJHGbHcYr";
+/** Of the key that is 1. */
+export const PEER_ID = peerIdOf(new SigningKey(`0x${"1".padStart(64, "0")}`).publicKey);
 
 export async function startGateway(options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
   const dir = await tempFolder();
@@ -63,4 +67,16 @@ export async function storePiece(store: FilePieceStore, payload: Blob | Uint8Arr
   await store.writeUpload(id, inChunks(bytes), bytes.length);
   await store.finishUpload(id, cid);
   return cid;
+}
+
+/** What a CAR holds: its roots and its blocks' CIDs, each block hashed by whoever looks. */
+export async function carContent(response: Response): Promise<{ roots: string[]; cids: string[] }> {
+  const reader = await CarReader.fromBytes(new Uint8Array(await response.arrayBuffer()));
+  const cids: string[] = [];
+  for await (const { cid, bytes } of reader.blocks()) {
+    if (!Buffer.from((await sha256.digest(bytes)).digest).equals(cid.multihash.digest))
+      throw new Error(`${cid} is wrong`);
+    cids.push(String(cid));
+  }
+  return { roots: (await reader.getRoots()).map(String), cids };
 }
