@@ -64,7 +64,7 @@ export interface RunningProvider extends RunningNode {
  * register and provision stake before a client can find it and the market takes its deals.
  *
  * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`,
- *   `INVALID_POLICY`
+ *   `INVALID_POLICY`, `INVALID_PUBLIC_URL`
  * @throws the reason of `signal`, and what the file system throws
  * @example
  * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });
@@ -115,12 +115,7 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
   const gateway = { index, peerId: peerIdOf(signer.signingKey.publicKey), ...(publicUrl && { publicUrl }) };
-  const node = await startNode({ store, desk, changes, gateway, logger, maxPieceBytes, ...listen }).catch(
-    async (error) => {
-      await index.close();
-      throw error;
-    },
-  );
+  const node = await startOrClose(index, { store, desk, changes, gateway, logger, maxPieceBytes, ...listen });
   logger.info({ url: node.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
   const poll = pollMs === undefined ? {} : { pollMs };
@@ -140,6 +135,15 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
     chain.provider.destroy();
   };
   return { url: node.url, keeper, filler, close };
+}
+
+async function startOrClose(index: FileBlockIndex, options: Parameters<typeof startNode>[0]): Promise<RunningNode> {
+  try {
+    return await startNode(options);
+  } catch (error) {
+    await index.close();
+    throw error;
+  }
 }
 
 async function freeBytesAt(dir: string): Promise<number> {

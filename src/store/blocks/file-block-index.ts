@@ -75,8 +75,8 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
     return index;
   }
 
-  async *find(digest: Uint8Array): AsyncGenerator<BlockPlace> {
-    for (const [pieceCid, known] of this.#known) {
+  async *find(digest: Uint8Array, near = ""): AsyncGenerator<BlockPlace> {
+    for (const [pieceCid, known] of this.#nearFirst(near)) {
       if (known.filter?.mayHave(digest) === false) continue;
       const record = await this.#look(pieceCid, known, digest);
       if (record) yield { pieceCid, offset: record.offset, length: record.length };
@@ -112,6 +112,12 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
     this.#waiting.clear();
     this.#current?.abort.abort();
     return this.#working;
+  }
+
+  *#nearFirst(near: string): Generator<[string, Known]> {
+    const first = this.#known.get(near);
+    if (first) yield [near, first];
+    for (const entry of this.#known) if (entry[0] !== near) yield entry;
   }
 
   async #work(): Promise<void> {

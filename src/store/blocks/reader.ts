@@ -20,6 +20,8 @@ export class BlockReader {
   readonly #store: BlockReaderOptions["store"];
   readonly #index: BlockIndex;
   readonly #logger: Logger;
+  /** The piece that had the last block, and most likely has the next. */
+  #near: string | undefined;
 
   constructor({ store, index, logger }: BlockReaderOptions) {
     this.#store = store;
@@ -35,9 +37,12 @@ export class BlockReader {
   async get({ multihash: { code, digest } }: CID): Promise<Uint8Array | undefined> {
     if (code === IDENTITY) return digest;
     if (code !== SHA2_256 || digest.length !== DIGEST_BYTES) return undefined;
-    for await (const place of this.#index.find(digest)) {
+    for await (const place of this.#index.find(digest, this.#near)) {
       const bytes = await this.#read(place);
-      if (bytes && createHash("sha256").update(bytes).digest().equals(digest)) return bytes;
+      if (bytes && createHash("sha256").update(bytes).digest().equals(digest)) {
+        this.#near = place.pieceCid;
+        return bytes;
+      }
       if (bytes) this.#logger.error({ ...place }, "a block is damaged on disk");
     }
     return undefined;

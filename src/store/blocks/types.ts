@@ -13,6 +13,7 @@ export interface BlockIndex {
    * Everywhere that a block lies; its hash was right when it was indexed.
    *
    * @param digest - SHA-256 of its bytes
+   * @param near - a piece to look into first: blocks that name each other mostly lie in one
    */
-  find(digest: Uint8Array): AsyncIterable<BlockPlace>;
+  find(digest: Uint8Array, near?: string): AsyncIterable<BlockPlace>;
 }
