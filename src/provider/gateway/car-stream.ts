@@ -1,31 +1,45 @@
 import type { CID } from "multiformats/cid";
 import { carHeader, carSection } from "../../piece/car/index.js";
+import { streamOf } from "../../piece/index.js";
 import type { VisitedBlock } from "./walk.js";
 
+/** Small blocks are sent together: so many bytes, unless the last of them has more. */
+const CHUNK_BYTES = 64 << 10;
+
 /**
- * A CARv1 as a stream, a block at a time as it is read. Whoever stops reading stops the walk.
+ * A CARv1 as a stream, made as it is read. Whoever stops reading stops the walk.
  *
  * @param cut - told what went wrong, once: it has to break the connection off, or the reader takes a part for the whole
  */
 export function carStream(
   root: CID,
-  blocks: AsyncGenerator<VisitedBlock>,
+  blocks: AsyncIterable<VisitedBlock>,
   cut: (error: unknown) => void,
 ): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(carHeader(root)),
-    async pull(controller) {
-      try {
-        const { done, value } = await blocks.next();
-        if (done) controller.close();
-        else controller.enqueue(carSection(value.cid, value.bytes));
-      } catch (error) {
-        cut(error);
-        controller.close();
-      }
-    },
-    async cancel() {
-      await blocks.return(undefined);
-    },
-  });
+  return streamOf(chunks(root, blocks, cut));
+}
+
+async function* chunks(
+  root: CID,
+  blocks: AsyncIterable<VisitedBlock>,
+  cut: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  let waiting = [carHeader(root)];
+  let size = 0;
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const { cid, bytes } of blocks) {
+      const section = carSection(cid, bytes);
+      waiting.push(section);
+      size += section.length;
+      if (size < CHUNK_BYTES) continue;
+      yield Buffer.concat(waiting);
+      [waiting, size] = [[], 0];
+    }
+  } catch (error) {
+    failure = { error };
+  }
+  // What came before the failure is right, and is sent.
+  if (waiting.length > 0) yield Buffer.concat(waiting);
+  if (failure) cut(failure.error);
 }

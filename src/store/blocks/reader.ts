@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { CID } from "multiformats/cid";
 import type { Logger } from "pino";
 import { HoldfastError } from "../../errors.js";
+import { readStream } from "../../piece/index.js";
 import type { PieceStore } from "../types.js";
 import type { BlockIndex, BlockPlace } from "./types.js";
 
@@ -59,8 +60,10 @@ export class BlockReader {
   /** Undefined where the piece is gone, or has lost bytes. */
   async #read({ pieceCid, offset, length }: BlockPlace): Promise<Buffer | undefined> {
     try {
-      const bytes = await this.#store.read(pieceCid, offset, offset + length);
-      return Buffer.from(await new Response(bytes).arrayBuffer());
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of readStream(await this.#store.read(pieceCid, offset, offset + length)))
+        chunks.push(chunk);
+      return Buffer.concat(chunks);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // A piece may be removed between any two steps.

@@ -4,6 +4,9 @@ import type { FoundBlock } from "../../piece/car/index.js";
 export const RECORD_BYTES = 44;
 const DIGEST_BYTES = 32;
 
+/** One more than the largest {@link digestValue}. */
+export const DIGEST_VALUES = 2 ** 48;
+
 export function writeRecord({ digest, offset, length }: FoundBlock, into: Buffer, at: number): void {
   into.set(digest, at);
   into.writeBigUInt64BE(BigInt(offset), at + DIGEST_BYTES);
@@ -29,4 +32,9 @@ export function compareDigest(digest: Uint8Array, records: Buffer, at: number): 
 
 export function sameDigest(a: Buffer, aAt: number, b: Buffer, bAt: number): boolean {
   return a.compare(b, bAt, bAt + DIGEST_BYTES, aAt, aAt + DIGEST_BYTES) === 0;
+}
+
+/** Its first 48 bits, as a number. */
+export function digestValue(digest: Uint8Array): number {
+  return Buffer.from(digest.buffer, digest.byteOffset, 6).readUIntBE(0, 6);
 }

@@ -12,7 +12,7 @@ describe("gateway: memory", () => {
 
   for (const [count, size] of [
     [200, MIB],
-    [40_000, 500],
+    [20_000, 500],
   ] as const) {
     it(`indexes and sends a CAR of ${count} blocks of ${size} bytes within 128 MiB`, async function () {
       this.timeout(180_000);
