@@ -177,6 +177,21 @@ describe("gateway: what whoever packs a CAR may do to it", () => {
     }
   });
 
+  it("breaks off where a piece is removed under way", async () => {
+    const leaves = await Promise.all(Array.from({ length: 40 }, (_, i) => rawBlock(pseudoRandom(MIB, 100 + i))));
+    const root = await folderBlock(...leaves.map((leaf, i) => link(`${i}`.padStart(4, "0"), leaf)));
+    const pieceCid = await gateway.put(carOf(root, root, ...leaves));
+    const asked = request(`${gateway.url}/ipfs/${root.cid}?format=car`).end();
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    response.on("error", () => undefined);
+    const closed = new Promise((resolve) => response.once("close", resolve));
+    await gateway.store.remove(pieceCid);
+    response.resume();
+    await closed;
+    expect(response.complete).to.equal(false);
+    expect((await gateway.get(`/ipfs/${root.cid}?format=raw`)).status).to.equal(404);
+  });
+
   it("reads no further than whoever listens, and stops when they hang up", async () => {
     const big = await startGateway();
     const leaves = await Promise.all(Array.from({ length: 40 }, (_, i) => rawBlock(pseudoRandom(MIB, i + 1))));

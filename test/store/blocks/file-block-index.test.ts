@@ -211,6 +211,18 @@ describe("store: index of blocks", () => {
     expect(logged).to.deep.equal([]);
   });
 
+  it("stores a piece that can't be indexed, says so, and indexes it at the next start", async () => {
+    await rm(join(dir, "blocks"), { recursive: true });
+    const pieceCid = await put(carOf(a, a));
+    expect(await store.find(pieceCid)).not.to.equal(undefined);
+    expect(logged.map(({ msg }) => msg)).to.deep.equal(["piece can't be indexed"]);
+    await expectMissing(a);
+    await index.close();
+    await open();
+    await index.settled();
+    await expectHeld(a);
+  });
+
   it("stops when it is closed, and goes on at the next start", async () => {
     for (let i = 0; i < 5; i++) await storePiece(store, carOf(a, await rawBlock(text(`${i}`))));
     await index.close();
