@@ -13,6 +13,7 @@ import { Admission, type PeerLimits } from "./admission.js";
 import { type App, emptyApp, jsonOf, smallBody } from "./app.js";
 import { addChanges, type Changes } from "./change-routes.js";
 import type { DealDesk } from "./deals.js";
+import { addGateway, type GatewayOptions } from "./gateway/index.js";
 import { addPdp, type PieceFetches, type UploadLimits } from "./pdp/index.js";
 import { type Origin, peerOf } from "./peers.js";
 import { addRetrieval, Served } from "./retrieval.js";
@@ -30,11 +31,13 @@ export interface NodeOptions extends UploadLimits, PeerLimits {
   readonly unpaid?: UnpaidPieces;
   /** Bytes that are free where the store is; without it, the disk is not looked at. */
   readonly freeBytes?: () => Promise<number>;
+  /** Serves the blocks of stored CARs to IPFS clients; without it, there is no gateway. */
+  readonly gateway?: GatewayOptions;
 }
 
 /** The routes, as a Hono app for `@hono/node-server`. */
 export function createNode(options: NodeOptions): App {
-  const { store, desk, logger, changes, unpaid, fetches, trustedProxies, ...limits } = options;
+  const { store, desk, logger, changes, unpaid, fetches, gateway, trustedProxies, ...limits } = options;
   const app = emptyApp(logger);
   const served = new Served();
   const underWay = () => [...store.uploads(), ...(fetches?.holdings() ?? [])];
@@ -50,6 +53,7 @@ export function createNode(options: NodeOptions): App {
     return c.json(await desk.accept(termsFromJson(terms)));
   });
   if (changes) addChanges(app, changes, limits.jsonMs);
+  if (gateway) addGateway(app, store, logger, gateway);
   return app;
 }
 

@@ -9,6 +9,7 @@ export { AmendmentDesk, type AmendmentDeskOptions } from "./amendments.js";
 export type { Changes } from "./change-routes.js";
 export { DealDesk, type DealDeskOptions } from "./deals.js";
 export * from "./filling/index.js";
+export { type GatewayOptions, peerIdOf } from "./gateway/index.js";
 export { createNode, type NodeOptions } from "./http.js";
 export { MigrationDesk, type MigrationDeskOptions } from "./migrations.js";
 export { OfferBook, type OfferBookOptions, type Policy, type StandingOffer } from "./offers.js";

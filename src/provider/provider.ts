@@ -13,12 +13,13 @@ import type { Journal } from "../chain/journal.js";
 import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { keepSending, ProvingKeeper } from "../keeper/index.js";
-import { FilePieceStore } from "../store/index.js";
+import { FileBlockIndex, FilePieceStore } from "../store/index.js";
 import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
+import { peerIdOf } from "./gateway/index.js";
 import { MigrationDesk } from "./migrations.js";
 import type { Policy } from "./offers.js";
 import { PromisedPieces } from "./promised.js";
@@ -51,6 +52,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly peers?: PeerLimits;
   /** Milliseconds that a piece may be here without a deal; an hour by default. */
   readonly graceMs?: number;
+  /** Origin that IPFS clients are told to reach this node at; the address that their request came to by default. */
+  readonly publicUrl?: string;
   readonly logger: Logger;
   /** Closes the provider when aborted, or stops its start. */
   readonly signal?: AbortSignal;
@@ -70,7 +73,7 @@ export interface RunningProvider extends RunningNode {
  * register and provision stake before a client can find it and the market takes its deals.
  *
  * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`,
- *   `INVALID_POLICY`
+ *   `INVALID_POLICY`, `INVALID_PUBLIC_URL`
  * @throws the reason of `signal`, and what the file system throws
  * @example
  * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });
@@ -131,10 +134,10 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   return { url: serving.url, keeper, filler, close };
 }
 
-/** The desks, and the routes to them. */
+/** The desks, the index of blocks, and the routes to them. */
 async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNode> {
-  const { chain, provider, store, unpaid, freeBytes } = parts;
-  const { deployment, logger, fetching = {}, host, port } = options;
+  const { chain, signer, provider, store, unpaid, freeBytes } = parts;
+  const { deployment, logger, fetching = {}, host, port, publicUrl } = options;
   const { maxPieceBytes } = parts.policy;
   const { contracts } = chain;
   const counter = { ...parts, deployment, contracts, now: () => chainTime(chain.provider) };
@@ -145,9 +148,11 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
   const migrations = new MigrationDesk({ ...counter, desk, head });
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const serving = { store, desk, changes, unpaid, fetching, freeBytes, logger, maxPieceBytes };
-  const node = await startNode({ ...options.peers, ...serving, ...listen });
-  const close = async () => void (await Promise.all([node.close(), pulls.close()]));
+  const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger });
+  const gateway = { index, peerId: peerIdOf(signer.signingKey.publicKey), ...(publicUrl && { publicUrl }) };
+  const serving = { store, desk, changes, gateway, unpaid, fetching, freeBytes, logger, maxPieceBytes };
+  const node = await startOrClose(index, { ...options.peers, ...serving, ...listen });
+  const close = async () => void (await Promise.all([node.close(), pulls.close(), index.close()]));
   return { url: node.url, close };
 }
 
@@ -165,6 +170,15 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
     filler: filling && new FillingKeeper({ ...parts, ...shared, ...filling, fetching }),
     clearing: new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace }),
   };
+}
+
+async function startOrClose(index: FileBlockIndex, options: Parameters<typeof startNode>[0]): Promise<RunningNode> {
+  try {
+    return await startNode(options);
+  } catch (error) {
+    await index.close();
+    throw error;
+  }
 }
 
 async function freeBytesAt(dir: string): Promise<number> {

@@ -15,7 +15,7 @@ import {
 } from "../piece/index.js";
 import { removeUpload, type UploadPaths } from "./partial.js";
 import { syncFolder } from "./sync-folder.js";
-import type { AppendOptions, PieceStore, UploadInfo } from "./types.js";
+import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
 import { Uploads, type UploadsOptions } from "./uploads.js";
 
 const PAYLOAD = ".piece";
@@ -33,13 +33,14 @@ const READ_SIZE = 256 * 1024;
  * await store.writeUpload(id, createReadStream("video.mp4"), 1 << 30);
  * await store.finishUpload(id, pieceCid);
  */
-export class FilePieceStore implements PieceStore {
+export class FilePieceStore implements WatchedStore {
   readonly #pieces: string;
   readonly #uploads: Uploads;
   /** CIDs by the identity that deals know a piece by. Payloads that differ in zeros at their end can share one. */
   readonly #names = new Map<string, Set<string>>();
   /** A piece that is being deleted and comes again meanwhile is here in the end. */
   readonly #moves = new Mutex();
+  #watcher: PieceWatcher | undefined;
 
   private constructor(pieces: string, uploads: Uploads) {
     this.#pieces = pieces;
@@ -59,6 +60,10 @@ export class FilePieceStore implements PieceStore {
     await Promise.all(files.filter((file) => file.endsWith(PART)).map((file) => rm(join(pieces, file))));
     for (const name of await store.list()) store.#index(name);
     return store;
+  }
+
+  watch(watcher: PieceWatcher): void {
+    this.#watcher = watcher;
   }
 
   beginUpload(owner?: string): Promise<string> {
@@ -119,6 +124,7 @@ export class FilePieceStore implements PieceStore {
     await rename(payload, this.#path(name, PAYLOAD));
     await syncFolder(this.#pieces);
     this.#index(name);
+    this.#watcher?.taken(name);
   }
 
   discardUpload(id: string): Promise<void> {
@@ -132,6 +138,7 @@ export class FilePieceStore implements PieceStore {
       this.#names.get(keyOf(commitment.root, commitment.leafCount))?.delete(name);
       // The payload first: a layer alone is no piece.
       for (const suffix of [PAYLOAD, LAYER]) await rm(this.#path(name, suffix), { force: true });
+      await this.#watcher?.removed(name);
     });
   }
 

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from "./blocks/index.js";
 export { FilePieceStore } from "./file-store.js";
-export type { AppendOptions, PieceSource, PieceStore, UploadInfo } from "./types.js";
+export type { AppendOptions, PieceSource, PieceStore, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
 export type { UploadsOptions } from "./uploads.js";

@@ -97,3 +97,17 @@ export interface PieceStore extends PieceSource {
   /** CIDs of all pieces, in no order. */
   list(): Promise<string[]>;
 }
+
+/** Told of what comes into a store and what leaves it. */
+export interface PieceWatcher {
+  /** A piece is here now; it may have been before. */
+  taken(pieceCid: string): void;
+  /** A piece is here no more. */
+  removed(pieceCid: string): Promise<void>;
+}
+
+/** A store that tells of its pieces. */
+export interface WatchedStore extends PieceStore {
+  /** From now on `watcher` is told, and nobody else. */
+  watch(watcher: PieceWatcher): void;
+}

@@ -4,11 +4,13 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
+import { Wallet, ZeroAddress } from "ethers";
 import { pino } from "pino";
 import { upload } from "../../src/client/index.js";
 import type { ProvingKeeper } from "../../src/keeper/index.js";
-import { type ProviderOptions, startProvider } from "../../src/provider/index.js";
+import { packFolder } from "../../src/piece/car/index.js";
+import { commit, encodePieceCid } from "../../src/piece/index.js";
+import { type ProviderOptions, peerIdOf, startProvider } from "../../src/provider/index.js";
 import { expectError } from "../piece/helpers.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
@@ -51,6 +53,33 @@ describe("provider: the whole node", () => {
     expect(await readdir(join(options.dataDir, "uploads"))).to.deep.equal([]);
     await Promise.all([again.close(), again.close()]);
     await expectError("PROVIDER_UNREACHABLE", () => upload(again.url, piece.cid, new Blob([piece.payload])));
+  });
+
+  it("is a gateway for the folders that it stores, over a restart", async () => {
+    const { root, car } = await packFolder([{ path: "docs/a.txt", content: () => new TextEncoder().encode("a") }]);
+    const pieceCid = encodePieceCid(await commit(car.stream())).toString();
+    const node = await startProvider({ ...options, proving: false });
+    await upload(node.url, pieceCid, car);
+    const held = async ({ url }: { url: string }) => {
+      const response = await fetch(`${url}/routing/v1/providers/${root}`);
+      return ((await response.json()) as { Providers: { ID: string; Addrs: string[] }[] }).Providers;
+    };
+    // It is indexed in the background.
+    while ((await held(node)).length === 0) await new Promise((go) => setTimeout(go, 10));
+    const [self] = await held(node);
+    expect(self?.ID).to.equal(peerIdOf(new Wallet(options.privateKey).signingKey.publicKey));
+    await node.close();
+    expect(await readdir(join(options.dataDir, "blocks"))).to.deep.equal([`${pieceCid}.blocks`]);
+    const again = await startProvider({ ...options, proving: false, publicUrl: "https://node.example" });
+    expect((await held(again))[0]?.Addrs).to.deep.equal(["/dns/node.example/tcp/443/https"]);
+    const response = await fetch(`${again.url}/ipfs/${root}/docs/a.txt?format=car&dag-scope=entity`);
+    expect(response.status).to.equal(200);
+    expect(
+      Buffer.from(await response.arrayBuffer())
+        .subarray(-1)
+        .toString(),
+    ).to.equal("a");
+    await again.close();
   });
 
   it("speaks for the provider whose signer's key it has", async () => {
@@ -103,6 +132,7 @@ describe("provider: the whole node", () => {
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;
     await expectError("LISTEN_FAILED", () => startProvider({ ...options, port }));
+    await expectError("INVALID_PUBLIC_URL", () => startProvider({ ...options, publicUrl: "node.example" }));
     taken.close();
     await once(taken, "close");
     await expectError("CHAIN_UNREACHABLE", () => startProvider({ ...options, rpcUrl: `http://127.0.0.1:${port}` }));

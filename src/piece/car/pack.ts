@@ -3,6 +3,7 @@ import type { CID } from "multiformats/cid";
 import { chunksOf } from "../commit.js";
 import type { FolderArchive } from "./archive.js";
 import { type Written, writeDirectory } from "./directory.js";
+import { fileLayout } from "./file.js";
 import { mergedOutline } from "./merge.js";
 import { type FolderOutline, type FolderSource, type Outline, outlineOf, sortedChildren } from "./outline.js";
 import { blobSpool, type CarSpool } from "./spool.js";
@@ -88,7 +89,7 @@ async function write(writer: CarWriter, outline: FolderOutline, { onFile }: Pack
       { content: counted(chunksOf(node.content())) },
       { put: (cid, block) => writer.put(cid, block as Uint8Array) },
       // One at a time: in memory there is one chunk, and the order of the blocks depends on nothing but the folder.
-      { profile: "unixfs-v1-2025", fileImportConcurrency: 1, blockWriteConcurrency: 1 },
+      { profile: "unixfs-v1-2025", layout: fileLayout(writer), fileImportConcurrency: 1, blockWriteConcurrency: 1 },
     );
     files++;
     onFile?.(path);

@@ -30,6 +30,8 @@ export interface FolderNode {
   readonly links: readonly PBLink[];
   /** Hexadecimal digits in front of each name, in a folder that is spread over shards. */
   readonly prefix: number;
+  /** Links that a shard has room for, a power of two; 0 in a folder that is not spread. */
+  readonly fanout: number;
 }
 
 /** Kept apart, and never followed. */
@@ -55,9 +57,9 @@ export function decodeNode(cid: CID, bytes: Uint8Array): Node {
     case "raw":
       return fileNode(cid, links, meta);
     case "directory":
-      return { type: "folder", cid, links, prefix: 0 };
+      return { type: "folder", cid, links, prefix: 0, fanout: 0 };
     case "hamt-sharded-directory":
-      return { type: "folder", cid, links, prefix: prefixOf(cid, meta.fanout) };
+      return { type: "folder", cid, links, ...shardOf(cid, meta.fanout) };
     case "symlink":
       return { type: "symlink", cid };
     default:
@@ -86,9 +88,9 @@ function fileNode(cid: CID, links: readonly PBLink[], { data = new Uint8Array(),
   return { type: "file", cid, size, data, parts };
 }
 
-function prefixOf(cid: CID, fanout = 0n): number {
+function shardOf(cid: CID, fanout = 0n): Pick<FolderNode, "prefix" | "fanout"> {
   if (fanout < 2n || fanout > MAX_FANOUT || (fanout & (fanout - 1n)) !== 0n) {
     throw malformedFolder(`the shard ${cid} has a fanout of ${fanout}`);
   }
-  return (fanout - 1n).toString(16).length;
+  return { prefix: (fanout - 1n).toString(16).length, fanout: Number(fanout) };
 }

@@ -56,13 +56,7 @@ export class CarWriter {
     const key = cid.toString();
     if (this.#known.has(key)) return cid;
     this.#known.add(key);
-    const length = cid.bytes.length + bytes.length;
-    const cidAt = varint.encodingLength(length);
-    const section = new Uint8Array(cidAt + length);
-    varint.encodeTo(length, section);
-    section.set(cid.bytes, cidAt);
-    section.set(bytes, cidAt + cid.bytes.length);
-    await this.#append(section);
+    await this.#append(carSection(cid, bytes));
     this.#blocks++;
     return cid;
   }
@@ -82,4 +76,15 @@ export class CarWriter {
 export function carHeader(root: CID): Uint8Array {
   const headerSize = headerLength({ roots: [root] });
   return createWriter(new ArrayBuffer(headerSize), { roots: [root], headerSize }).close();
+}
+
+/** A block as it lies in a CAR: the length of what follows, the CID, the bytes. */
+export function carSection(cid: CID, bytes: Uint8Array): Uint8Array {
+  const length = cid.bytes.length + bytes.length;
+  const cidAt = varint.encodingLength(length);
+  const section = new Uint8Array(cidAt + length);
+  varint.encodeTo(length, section);
+  section.set(cid.bytes, cidAt);
+  section.set(bytes, cidAt + cid.bytes.length);
+  return section;
 }

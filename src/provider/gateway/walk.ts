@@ -1,0 +1,75 @@
+import { CID } from "multiformats/cid";
+import { HoldfastError } from "../../errors.js";
+import type { BlockReader } from "../../store/index.js";
+import type { Plan } from "./follow.js";
+
+export interface WalkOptions {
+  readonly blocks: BlockReader;
+  /** Sent first. */
+  readonly path: readonly CID[];
+  readonly plan: Plan;
+  /** Whether a block is sent each time that it occurs. */
+  readonly dups: boolean;
+  /** Blocks that are sent at most. */
+  readonly maxBlocks: number;
+}
+
+export interface VisitedBlock {
+  readonly cid: CID;
+  readonly bytes: Uint8Array;
+}
+
+const IDENTITY = 0x00;
+
+/** Blocks that wait for their turn: more than the links of any one block, times the levels of any usual tree. */
+const MAX_WAITING = 1 << 16;
+
+/**
+ * Goes through a DAG depth first, each block before what it leads to, and gives out what is wanted. Blocks are read one at a
+ * time, as they are asked for. In memory are the CIDs that wait, 2^16 at most, and those that were sent: 60 bytes each.
+ *
+ * Blocks that their CIDs hold themselves are followed and not given out.
+ *
+ * @throws HoldfastError `BLOCK_MISSING` where one is not here; `DAG_TOO_LARGE`: a few blocks that name each other often enough
+ *   stand for more than anybody can read; what the plan throws
+ */
+export async function* walk({ blocks, path, plan, dups, maxBlocks }: WalkOptions): AsyncGenerator<VisitedBlock> {
+  /** Of each block that was sent, whether all below it was as well. */
+  const sent = new Map<string, boolean>();
+  // Copies of the CIDs' bytes: a CID as decoded keeps the whole block that it lies in.
+  const waiting = [{ ...plan.first, cid: plan.first.cid.bytes.slice() }];
+  let left = maxBlocks;
+  const take = async (cid: CID) => {
+    if (left-- === 0) throw tooLarge(`it has more than ${maxBlocks} blocks`);
+    const bytes = await blocks.get(cid);
+    if (bytes) return bytes;
+    throw new HoldfastError("BLOCK_MISSING", `the block ${cid} is not here`, "ask another provider");
+  };
+  for (const cid of path) {
+    if (cid.multihash.code === IDENTITY) continue;
+    sent.set(keyOf(cid), false);
+    yield { cid, bytes: await take(cid) };
+  }
+  for (let step = waiting.pop(); step; step = waiting.pop()) {
+    const cid = CID.decode(step.cid);
+    const key = keyOf(cid);
+    const before = sent.get(key);
+    if (before === true && !dups) continue;
+    const bytes = await take(cid);
+    const virtual = cid.multihash.code === IDENTITY;
+    if (!virtual) sent.set(key, before === true || step.whole);
+    if (!virtual && (before === undefined || dups)) yield { cid, bytes };
+    const links = [...plan.follow(cid, bytes, step.at)].reverse();
+    for (const link of links) waiting.push({ ...link, cid: link.cid.bytes.slice() });
+    if (waiting.length > MAX_WAITING) throw tooLarge(`more than ${MAX_WAITING} of its blocks wait at once`);
+  }
+}
+
+/** 128 bits of the hash: enough that nobody finds two blocks with the same, and half of the memory. */
+function keyOf({ code, multihash: { digest } }: CID): string {
+  return code.toString(36) + Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString("latin1", 0, 16);
+}
+
+function tooLarge(what: string): HoldfastError {
+  return new HoldfastError("DAG_TOO_LARGE", `the DAG is too large: ${what}`, "ask for parts of it");
+}
