@@ -54,6 +54,18 @@ describe("cli: what commands share", () => {
     expect(named).to.deep.equal({ rpc: "http://named", deployment: "named.json", json: true });
   });
 
+  it("takes several endpoints, again and with commas, and acts through one that works", async () => {
+    const { rpc = "", deployment = "" } = flags;
+    const named = await parse(["--rpc", "http://127.0.0.1:1", "--rpc", `http://127.0.0.1:2,${rpc}`]);
+    expect(named.rpc).to.equal(`http://127.0.0.1:1,http://127.0.0.1:2,${rpc}`);
+    for (const more of [{ deployment }, {}]) {
+      const act = withChain({ ...named, ...more }, async ({ contracts }) => contracts.market.tierCount());
+      if (more.deployment !== undefined) expect(await act).to.equal(3n);
+      else expect((await expectError("NO_DEPLOYMENT", () => act)).message).to.include(String(CHAIN_ID));
+    }
+    await expectError("INVALID_SETTING", () => withChain({ rpc: `${rpc},ftp://x` }, async () => undefined));
+  });
+
   it("reads a chain without any key, and closes the connection", async () => {
     const provider = await withChain(flags, async ({ provider, contracts }) => {
       expect(await contracts.market.tierCount()).to.equal(3n);
