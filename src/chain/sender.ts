@@ -38,6 +38,8 @@ export interface SenderOptions {
   readonly maxReplacements?: number;
   /** The most to pay for a unit of gas, in wei, priority fee included. No limit by default. */
   readonly maxFeePerGas?: bigint;
+  /** Told of every transaction of this sender that is in a block, whether it reverted or not: each has cost its fee. */
+  readonly onMined?: (receipt: TransactionReceipt) => void;
 }
 
 /** A transaction on its way: the same call and nonce under one or more hashes, one for each fee tried. */
@@ -77,6 +79,7 @@ export class TransactionSender {
   readonly #replaceAfterMs: number;
   readonly #maxReplacements: number;
   readonly #maxFeePerGas: bigint | undefined;
+  readonly #onMined: ((receipt: TransactionReceipt) => void) | undefined;
   readonly #launching = new Mutex();
   #inFlight = 0;
   #nextNonce = 0;
@@ -90,6 +93,7 @@ export class TransactionSender {
     this.#replaceAfterMs = options.replaceAfterMs ?? 60_000;
     this.#maxReplacements = options.maxReplacements ?? 6;
     this.#maxFeePerGas = options.maxFeePerGas;
+    this.#onMined = options.onMined;
   }
 
   /** The account that pays. */
@@ -190,6 +194,7 @@ export class TransactionSender {
   async #land(flight: Flight, signal: AbortSignal | undefined): Promise<Sent> {
     for (let replacements = 0; ; replacements++) {
       const receipt = await this.#awaitReceipt(flight, signal);
+      if (receipt !== undefined) this.#onMined?.(receipt);
       if (receipt?.status === 1) return { status: "mined", receipt, replacements };
       if (receipt !== undefined) return doneOrThrow(await this.#whyReverted(flight, receipt));
       if (replacements === this.#maxReplacements) throw stuck(flight);

@@ -283,6 +283,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("holdfast")
     .description(manifest.description)
     .version(manifest.version)
+    .configureOutput({ writeErr: (text) => process.stderr.write(withoutSecrets(text)) })
     .showHelpAfterError("hint: `holdfast --help` lists the commands, `holdfast COMMAND --help` explains one")
     .exitOverride();
   const operands = args.filter((arg) => !arg.startsWith("-"));

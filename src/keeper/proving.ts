@@ -161,6 +161,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     if (window === 0 || window === lastProven || this.#duties.has(id)) return;
     const { epoch, lastBlock } = windowOf(firstEpoch, this.#tier(deal), window);
     this.#duties.set(id, { deal, window, epoch, lastBlock, busy: false, tries: 0, retryAt: 0, code: undefined });
+    this.emit("due", { id, window, epoch, lastBlock });
   }
 
   #begin(epoch: number, duties: readonly Duty[], head: Head, signal: AbortSignal): void {

@@ -10,7 +10,9 @@ const MAX_ROUNDS = 10_000_000;
 const count = z.number().int().positive();
 const scrypt = z
   .object({ n: count, r: count, p: count.max(MAX_PARALLEL) })
-  .refine(({ n, r }) => 128 * n * r <= MAX_SCRYPT_BYTES, "it takes too much memory");
+  .refine(({ n, r }) => 128 * n * r <= MAX_SCRYPT_BYTES, "it takes too much memory")
+  // RFC 7914, section 2; libraries refuse it, the old test vector of the format with r = 1 included.
+  .refine(({ n, r }) => Math.log2(n) < 16 * r, "its cost is too high for its block size");
 const schema = z.object({
   version: z.union([z.literal(3), z.literal("3")]),
   crypto: z.discriminatedUnion("kdf", [

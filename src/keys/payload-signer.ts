@@ -1,6 +1,7 @@
 /** An ethers signer over whatever can sign bytes: a remote signer, a key management service. */
 import {
   AbstractSigner,
+  copyRequest,
   getAddress,
   getBytes,
   keccak256,
@@ -57,15 +58,17 @@ export class PayloadSigner extends AbstractSigner implements KeySigner {
   }
 
   /** @throws {HoldfastError} `WRONG_ACCOUNT`, `WRONG_SIGNATURE`, and what the service throws. */
-  async signTransaction({ from, to, ...rest }: TransactionRequest): Promise<string> {
+  async signTransaction(transaction: TransactionRequest): Promise<string> {
+    // A `Transaction` has what it holds behind getters, which a spread would leave out.
+    const { from, to, ...rest } = copyRequest(transaction);
     if (from !== undefined && from !== null && getAddress(await resolveAddress(from, this)) !== this.address) {
       const hint = "Send it with a signer of that account.";
       throw new HoldfastError("WRONG_ACCOUNT", `A transaction of another account is not for ${this.address}`, hint);
     }
     const target = to === undefined || to === null ? {} : { to: await resolveAddress(to, this) };
-    const transaction = Transaction.from({ ...rest, ...target } as TransactionLike<string>);
-    transaction.signature = await this.#signature(getBytes(transaction.unsignedSerialized));
-    return transaction.serialized;
+    const unsigned = Transaction.from({ ...rest, ...target } as TransactionLike<string>);
+    unsigned.signature = await this.#signature(getBytes(unsigned.unsignedSerialized));
+    return unsigned.serialized;
   }
 
   /** @throws {HoldfastError} `WRONG_SIGNATURE`, and what the service throws. */
