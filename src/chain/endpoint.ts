@@ -29,8 +29,8 @@ export interface EndpointSettings {
   readonly limits: RpcLimits;
   readonly clock: Clock;
   /**
-   * Looks whether the chain behind it has what it should, before it is used for the first time and whenever it has been
-   * out.
+   * Looks whether the chain behind it has what it should: before it is used for the first time, whenever it has been out, and
+   * every hour.
    *
    * @throws {HoldfastError} Where it has not: the endpoint stays out. Anything else: it is looked at again later.
    */
@@ -50,6 +50,8 @@ export type Outcome =
 const CONCURRENT = 16;
 /** Milliseconds for which one that refuses for its limits is left alone, where it does not say how long. */
 const REST_MS = 1_000;
+/** Milliseconds after which it is verified again, all being well: what is behind an address can change. */
+const VERIFY_MS = 3_600_000;
 
 export class Endpoint {
   readonly name: string;
@@ -59,7 +61,8 @@ export class Endpoint {
   #head = 0;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
-  #verified = false;
+  /** When it was last found to have what it should; undefined where it has to be looked at before it is used. */
+  #verifiedAt: number | undefined;
   #out: HoldfastError | undefined;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
@@ -124,16 +127,19 @@ export class Endpoint {
       const id = quantity(await this.#resultOf("eth_chainId"));
       if (id !== chainId) throw wrongChain(this.name, id, chainId);
       await this.#resultOf("eth_blockNumber");
-      if (!this.#verified) await this.#settings.verify(this);
-      this.#verified = true;
+      const verified = this.#verifiedAt ?? Number.NEGATIVE_INFINITY;
+      if (clock.now() - verified >= VERIFY_MS) {
+        await this.#settings.verify(this);
+        this.#verifiedAt = clock.now();
+      }
       this.#out = undefined;
     } catch (error) {
       if (signal.aborted) return;
       // A node that only does not answer is not another chain: what was verified stays so, and its score says the rest.
       if (error instanceof HoldfastError) {
-        this.#verified = false;
+        this.#verifiedAt = undefined;
         this.#out = error;
-      } else if (!this.#verified) this.#out = unreachable(this.name, error);
+      } else if (this.#verifiedAt === undefined) this.#out = unreachable(this.name, error);
     }
   }
 

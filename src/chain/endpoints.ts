@@ -33,6 +33,8 @@ export interface EndpointsOptions {
 
 /** How often all endpoints are asked the same, and the pause after the first round, in ms; it doubles. */
 const ROUNDS = 3;
+/** Nobody else is asked once a question has taken this many times as long as one endpoint may take. */
+const PATIENCE = 3;
 const PAUSE_MS = 100;
 /** Milliseconds for which an answer waits for endpoints that ask to be left alone, where there is no other. */
 const MAX_REST_MS = 5_000;
@@ -47,6 +49,7 @@ export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #timeoutMs: number;
   readonly #closing = new AbortController();
   readonly #all: readonly Endpoint[];
   /** What was logged last of each: the code of why it is out, empty where it is in use. */
@@ -65,10 +68,9 @@ export class Endpoints {
     this.#logger = options.logger;
     this.#clock = options.clock ?? systemClock;
     const { chainId, verify = async () => undefined } = options;
-    const limits = {
-      timeoutMs: options.timeoutMs ?? DEFAULT_LIMITS.timeoutMs,
-      maxBytes: options.maxBytes ?? DEFAULT_LIMITS.maxBytes,
-    };
+    const { timeoutMs = DEFAULT_LIMITS.timeoutMs, maxBytes = DEFAULT_LIMITS.maxBytes } = options;
+    const limits = { timeoutMs, maxBytes };
+    this.#timeoutMs = timeoutMs;
     const settings = { chainId, verify, limits, clock: this.#clock, signal: this.#closing.signal };
     this.#all = namedEndpoints(urls).map(({ url, name }) => new Endpoint(url, name, settings));
   }
@@ -168,10 +170,12 @@ export class Endpoints {
   /** @param rounds - How often all are asked; 0: only the best, once. */
   async #read(question: RpcQuestion, rounds: number): Promise<RpcAnswer> {
     const floor = rounds === 0 ? 0 : this.#shown;
+    const until = this.#clock.now() + PATIENCE * this.#timeoutMs;
     let failed: { readonly endpoint: Endpoint; readonly outcome: Outcome } | undefined;
     for (let round = 0; round < Math.max(1, rounds); round++) {
       if (round > 0) await this.#clock.sleep(PAUSE_MS * 2 ** (round - 1), this.#closing.signal);
       for (const [rank, endpoint] of this.#ranked().entries()) {
+        if (failed !== undefined && this.#clock.now() >= until) return this.#gaveUp(question, failed);
         if ((rounds === 0 && rank > 0) || !(await this.#rested(endpoint, rank > 0))) continue;
         const outcome = this.#judge(question, floor, await endpoint.ask(question, floor));
         if (outcome.kind === "answer") return this.#answered(endpoint, question, outcome.answer);

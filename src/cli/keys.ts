@@ -10,6 +10,7 @@ import {
   passwordFile,
   passwordFrom,
   passwordPrompt,
+  passwordTwice,
   writeKeystore,
 } from "../keys/index.js";
 import { readKeyFile } from "../keys/key-file-node.js";
@@ -86,17 +87,11 @@ async function encrypt(name: string, privateKey: string, flags: KeysFlags) {
   return writeKeystore(flags.dir ?? keysFolder(), name, { privateKey }, password);
 }
 
-/** A password that is typed is typed twice: a slip would be the end of the key. */
 function newPassword({ passwordFile: path }: KeysFlags): PasswordSource {
   if (path !== undefined) return passwordFile(path);
   const { HOLDFAST_PASSWORD_FILE: file = "", HOLDFAST_KEY_PASSWORD: value = "" } = process.env;
   if (file !== "" || value !== "") return passwordFrom(process.env);
-  const ask = passwordPrompt();
-  return async (what) => {
-    const password = await ask(what);
-    if ((await ask(`${what}, again`)) === password) return password;
-    throw new HoldfastError("PASSWORDS_DIFFER", "The two passwords differ", "Nothing was written; try again.");
-  };
+  return passwordTwice(passwordPrompt());
 }
 
 async function keyFrom({ keyFile, fromEnv }: ImportFlags): Promise<string> {

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { type KeyEntry, keystorePath, keystoreSource, listKeystores, writeKeystore } from "./keystore-node.js";
-export { type PasswordSource, passwordFile, passwordPrompt, passwordValue } from "./password-node.js";
+export { type PasswordSource, passwordFile, passwordPrompt, passwordTwice, passwordValue } from "./password-node.js";
 export { PayloadSigner, type SignPayload } from "./payload-signer.js";
 export { type RemoteSignerOptions, remoteSignerSource } from "./remote.js";
 export { requireSeparate } from "./roles.js";

@@ -48,6 +48,19 @@ export function passwordPrompt(input: Terminal = process.stdin, output: Writable
   };
 }
 
+/**
+ * Asks twice, for a password that is new: a slip would be the end of the key.
+ *
+ * @throws {HoldfastError} `PASSWORDS_DIFFER`, and what `ask` throws.
+ */
+export function passwordTwice(ask: PasswordSource): PasswordSource {
+  return async (what) => {
+    const password = await ask(what);
+    if ((await ask(`${what}, again`)) === password) return password;
+    throw new HoldfastError("PASSWORDS_DIFFER", "The two passwords differ", "Nothing was written; try again.");
+  };
+}
+
 function readHidden(input: Terminal): Promise<string> {
   return new Promise((resolve, reject) => {
     let typed: string[] = [];

@@ -299,7 +299,7 @@ describe("PoolProvider", () => {
     await sleep(50);
     const began = Date.now();
     provider.destroy();
-    await asking;
+    expect(await asking).to.include({ code: "CLOSED" });
     expect(Date.now() - began).to.be.lessThan(500);
   });
 

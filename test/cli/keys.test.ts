@@ -59,6 +59,9 @@ describe("cli: keys", function () {
     expect(await readFile(jsonOf(made).path, "utf8")).not.to.include(wallet.privateKey.slice(2));
     process.env.HOLDFAST_PRIVATE_KEY = wallet.privateKey;
     expect(jsonOf(await holdfast(["keys", "import", "b", "--from-env", "--json"])).address).to.equal(wallet.address);
+    await writeFile(file, "0x1234");
+    const short = await holdfast(["keys", "import", "c", "--key-file", file]);
+    expect(short.stderr).to.match(/no private key/);
     await chmod(file, 0o644);
     const exposed = await holdfast(["keys", "import", "c", "--key-file", file]);
     expect(exposed.stderr).to.match(/0644[\s\S]*chmod 600/);

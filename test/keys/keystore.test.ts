@@ -13,6 +13,7 @@ import {
   listKeystores,
   passwordFile,
   passwordPrompt,
+  passwordTwice,
   passwordValue,
   requireSeparate,
   writeKeystore,
@@ -223,6 +224,21 @@ describe("keys: keystores", () => {
       expect(await asked).to.equal("secrets€");
       expect(shown()).to.equal("password of x: \n");
       expect(input.raw).to.deep.equal([true, false]);
+    });
+
+    it("are asked for twice where they are new", async () => {
+      const { input, ask, shown } = terminal();
+      const type = async (...lines: string[]) => {
+        const asked = passwordTwice(ask)("new");
+        for (const line of lines) {
+          input.write(`${line}\r`);
+          await new Promise(setImmediate);
+        }
+        return asked;
+      };
+      expect(await type("correct horse", "correct horse")).to.equal("correct horse");
+      expect(shown()).to.equal("new: \nnew, again: \n");
+      await expectError("PASSWORDS_DIFFER", () => type("correct horse", "correct house"));
     });
 
     it("can be refused, and are not waited for where nobody is", async () => {

@@ -82,7 +82,7 @@ describe("KeeperObserver", () => {
   it("counts what was due, done and paid, as the chain has it", async function () {
     this.timeout(60_000);
     await observed();
-    const terms = [1, 2].map(async (i) => parties.terms(await parties.pieces.add(bytesOf(i)), { periods: 4 }));
+    const terms = [1, 2].map(async (i) => parties.terms(await parties.pieces.add(bytesOf(i))));
     const ids = await parties.open(await Promise.all(terms));
     let [proven, ended] = [0, 0];
     const blocks: number[] = [];
@@ -95,20 +95,20 @@ describe("KeeperObserver", () => {
     await stepUntil(chain, () => ended === ids.length, 200, keeper);
     await sleep(200);
     const at = await samples();
-    expect(proven).to.equal(8);
-    expect(at.get("holdfast_duties_due_total")).to.equal(8);
-    expect(at.get('holdfast_duties_done_total{own="true"}')).to.equal(8);
+    expect(proven).to.equal(12);
+    expect(at.get("holdfast_duties_due_total")).to.equal(12);
+    expect(at.get('holdfast_duties_done_total{own="true"}')).to.equal(12);
     expect(at.get("holdfast_duties_missed_total")).to.equal(0);
     expect(at.get("holdfast_duties_open")).to.equal(0);
     expect(at.get("holdfast_settled_deals_total")).to.be.greaterThan(0);
     const views = await chain.contracts.lens.dealsOf(ids);
-    // Window k's challenge is drawn at firstEpoch + (k - 1) periods; devTiers' first has 32 blocks.
+    // Window k's challenge is drawn at firstEpoch + (k - 1) periods; the first is firstEpoch itself.
     const { period } = chain.deployment.tiers[0]!;
-    const epochs = views.flatMap(({ firstEpoch }) => [0, 1, 2, 3].map((k) => Number(firstEpoch) + k * period));
+    const epochs = views.flatMap(({ firstEpoch }) => [0, 1, 2, 3, 4, 5].map((k) => Number(firstEpoch) + k * period));
     const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
-    expect(at.get("holdfast_duty_delay_blocks_count")).to.equal(8);
+    expect(at.get("holdfast_duty_delay_blocks_count")).to.equal(12);
     expect(at.get("holdfast_duty_delay_blocks_sum")).to.equal(sum(blocks) - sum(epochs));
-    expect(at.get("holdfast_duty_delay_seconds_count")).to.equal(8);
+    expect(at.get("holdfast_duty_delay_seconds_count")).to.equal(12);
     const times = async (numbers: readonly number[]) =>
       sum(await Promise.all(numbers.map(async (number) => (await chain.provider.getBlock(number))!.timestamp)));
     expect(at.get("holdfast_duty_delay_seconds_sum")).to.equal((await times(blocks)) - (await times(epochs)));
