@@ -49,7 +49,10 @@ export async function openChain(
   deployment: Deployment,
   options: OpenChainOptions,
 ): Promise<Chain> {
-  const provider = await openPool(typeof urls === "string" ? [urls] : urls, deployment, options);
+  // A developer's own chain is wound back at will, and is one node.
+  const forget = isDevelopmentChain(deployment.chainId) ? { forgetHeadMs: 0 } : {};
+  const list = typeof urls === "string" ? [urls] : urls;
+  const provider = await openPool(list, deployment, { ...forget, ...options });
   try {
     const contracts = connect(provider, deployment);
     const watch = await watchFor(provider, deployment, options);

@@ -2,9 +2,10 @@
 
 import { HoldfastError } from "../errors.js";
 import type { Clock } from "./clock.js";
+import { unreachable, wrongChain } from "./endpoint-errors.js";
 import { EndpointScore } from "./endpoint-score.js";
 import { askOverHttp, EndpointFault, type RpcAnswer, type RpcLimits, type RpcQuestion } from "./rpc-http.js";
-import { blockShown, isEndpointsOwn, quantity } from "./rpc-methods.js";
+import { asksForHead, blockShown, isEndpointsOwn, quantity } from "./rpc-methods.js";
 
 /** What an endpoint is like now, for metrics and people. */
 export interface EndpointHealth {
@@ -176,7 +177,7 @@ export class Endpoint {
     this.score.succeeded(now - began, now);
     if (own === "lacking") return { kind: "lacking", answer };
     const shown = "result" in answer ? blockShown(question, answer.result) : undefined;
-    if (shown !== undefined) this.#head = question.method === "eth_blockNumber" ? shown : Math.max(this.#head, shown);
+    if (shown !== undefined) this.#head = asksForHead(question) ? shown : Math.max(this.#head, shown);
     return { kind: "answer", answer };
   }
 
@@ -190,21 +191,4 @@ export class Endpoint {
     if (next === undefined) this.#running--;
     else next();
   }
-}
-
-function unreachable(name: string, cause?: unknown): HoldfastError {
-  return new HoldfastError(
-    "CHAIN_UNREACHABLE",
-    `The node at ${name} does not answer`,
-    "Check the address, and that the node is running and lets this machine in.",
-    { cause },
-  );
-}
-
-function wrongChain(name: string, actual: number | undefined, expected: number): HoldfastError {
-  return new HoldfastError(
-    "WRONG_CHAIN",
-    `The node at ${name} serves chain ${actual ?? "without an id"}, not ${expected}`,
-    "Use a node of the deployment's chain, or the deployment of the node's chain.",
-  );
 }

@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { HoldfastError } from "../errors.js";
 import { type Clock, systemClock } from "./clock.js";
 import { Endpoint, type EndpointHealth, type Outcome } from "./endpoint.js";
+import { behind, rateLimited } from "./endpoint-errors.js";
 import { namedEndpoints } from "./endpoint-names.js";
 import type { RpcAnswer, RpcQuestion } from "./rpc-http.js";
 import { asksForHead, blockAskedFor, blockShown, KNOWN_TRANSACTION, methodKind, quantity } from "./rpc-methods.js";
@@ -25,8 +26,8 @@ export interface EndpointsOptions {
   /** Milliseconds between looks at each endpoint's chain id and head, while anything is asked; 5,000 by default. */
   readonly checkMs?: number;
   /**
-   * Milliseconds after which a head that no endpoint has any more is forgotten; 60,000 by default. A chain can become shorter
-   * for a moment; endpoints are behind far more often.
+   * Milliseconds after which a head that no endpoint has any more is forgotten; 60,000 by default. A chain can become shorter;
+   * endpoints are behind far more often.
    */
   readonly forgetHeadMs?: number;
 }
@@ -186,6 +187,7 @@ export class Endpoints {
           "asking the next",
         );
       }
+      if (failed?.outcome.kind === "behind" && this.#becameShorter()) return this.#read(question, rounds);
       // Others have said so too: once is enough.
       if (failed?.outcome.kind === "lacking") return failed.outcome.answer;
     }
@@ -222,16 +224,23 @@ export class Endpoints {
   }
 
   #gaveUp({ method }: RpcQuestion, failed: { endpoint: Endpoint; outcome: Outcome } | undefined): never {
-    const { forgetHeadMs = 60_000 } = this.#options;
     if (failed?.outcome.kind === "fault") throw noAnswer(failed.endpoint.name, method, failed.outcome.fault);
-    if (failed?.outcome.kind !== "behind") throw limited();
-    const head = Math.max(...this.#usable().map((endpoint) => endpoint.head));
-    const was = this.#shown;
-    if (this.#clock.now() - this.#shownAt >= forgetHeadMs) {
-      this.#logger.warn({ was, head }, "no endpoint has the latest block any more: the chain has become shorter");
-      this.#shown = head;
-    }
-    throw behind(head, was);
+    if (failed?.outcome.kind !== "behind") throw rateLimited();
+    throw behind(this.#best(), this.#shown);
+  }
+
+  /** Whether no endpoint has had the block that was shown for so long that it can't be their lag; it is then forgotten. */
+  #becameShorter(): boolean {
+    const { forgetHeadMs = 60_000 } = this.#options;
+    const [was, head, now] = [this.#shown, this.#best(), this.#clock.now()];
+    if (head >= was || now - this.#shownAt < forgetHeadMs) return false;
+    this.#logger.warn({ was, head }, "no endpoint has the latest block any more: the chain has become shorter");
+    [this.#shown, this.#shownAt] = [head, now];
+    return true;
+  }
+
+  #best(): number {
+    return Math.max(...this.#usable().map(({ head }) => head));
   }
 
   /** To everybody at once: one that takes it is enough, and who has it already has taken it. */
@@ -292,16 +301,6 @@ export class Endpoints {
   /** A reason that names another chain says more than that one does not answer. */
   #whyNone(): HoldfastError {
     const reasons = this.#all.map(({ out }) => out).filter((out) => out !== undefined);
-    return reasons.find(({ code }) => code !== "CHAIN_UNREACHABLE") ?? reasons[0] ?? limited();
+    return reasons.find(({ code }) => code !== "CHAIN_UNREACHABLE") ?? reasons[0] ?? rateLimited();
   }
-}
-
-function limited(): HoldfastError {
-  const message = "Every endpoint asks to be left alone for a while";
-  return new HoldfastError("RATE_LIMITED", message, "Add an endpoint, or take one with higher limits.");
-}
-
-function behind(head: number, shown: number): HoldfastError {
-  const message = `Every endpoint is at block ${head} or before, and block ${shown} was there already`;
-  return new HoldfastError("STALE_HEAD", message, "Wait, or add an endpoint that is up to date.");
 }

@@ -230,6 +230,7 @@ describe("keys: keystores", () => {
       const { input, ask, shown } = terminal();
       const type = async (...lines: string[]) => {
         const asked = passwordTwice(ask)("new");
+        asked.catch(() => undefined); // It may fail before it is waited for.
         for (const line of lines) {
           input.write(`${line}\r`);
           await new Promise(setImmediate);
