@@ -22,11 +22,14 @@ export function keepSecret(secret: string): void {
   for (const spelling of spellings) known.add(spelling);
 }
 
-/** Keeps what a URL holds besides its host: user, password, long path segments and the values of its query. */
+/**
+ * Keeps what a URL holds besides its host: password, long path segments and the values of its query. A user without a password is
+ * a key; one with a password is a name, and may be any word.
+ */
 export function keepSecretsOfUrl(text: string): void {
   const url = URL.parse(text);
   if (url === null) return;
-  for (const part of [url.username, url.password]) keepSecret(decoded(part));
+  keepSecret(decoded(url.password === "" ? url.username : url.password));
   for (const segment of url.pathname.split("/")) if (segment.length >= MIN_SEGMENT) keepSecret(decoded(segment));
   for (const value of url.searchParams.values()) keepSecret(value);
 }

@@ -91,6 +91,9 @@ describe("secrets", () => {
     const hash = `0x${"ab".repeat(32)}`;
     const line = `short words, ${hash}, https://node.example/v2/short?k=abc`;
     expect(withoutSecrets(line)).to.equal(line);
+    expect(withoutSecrets("holdfast of db.example")).to.equal("holdfast of db.example");
+    keepSecretsOfUrl("https://user-is-the-key@node.example");
+    expect(withoutSecrets("with user-is-the-key")).to.equal("with [secret]");
     expect(withoutSecrets(`a ${privateKey} b`)).to.equal("a [secret] b");
     expect(withoutSecrets(inspect(new Error(PASSWORD)))).not.to.include(PASSWORD);
   });

@@ -66,7 +66,7 @@ export class Endpoint {
   #verifiedAt: number | undefined;
   #out: HoldfastError | undefined;
   #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly go: () => void; readonly giveUp: (fault: EndpointFault) => void }[] = [];
 
   /** @param name - What it is called in logs and metrics. */
   constructor(url: URL, name: string, settings: EndpointSettings) {
@@ -152,19 +152,26 @@ export class Endpoint {
 
   async #exchange(question: RpcQuestion): Promise<Outcome> {
     const { clock, limits, signal } = this.#settings;
-    await this.#enter();
-    const began = clock.now();
+    let began: number | undefined;
     try {
+      await this.#enter();
+      began = clock.now();
       const answer = await askOverHttp(this.#url, question, limits, signal);
       return this.#judge(question, answer, began);
     } catch (error) {
       if (!(error instanceof EndpointFault)) throw error;
-      const rest = error.retryAfterMs ?? (error.status === 429 ? REST_MS : 0);
-      this.score.failed(clock.now(), rest);
+      if (began !== undefined) this.#failed(error);
       return { kind: "fault", fault: error };
     } finally {
-      this.#leave();
+      if (began !== undefined) this.#leave();
     }
+  }
+
+  #failed(fault: EndpointFault): void {
+    const rest = fault.retryAfterMs ?? (fault.status === 429 ? REST_MS : 0);
+    this.score.failed(this.#settings.clock.now(), rest);
+    // Who waits for a place would wait for as long, and be told the same: others may answer at once.
+    if (fault.kind === "timeout") for (const { giveUp } of this.#waiting.splice(0)) giveUp(fault);
   }
 
   #judge(question: RpcQuestion, answer: RpcAnswer, began: number): Outcome {
@@ -182,13 +189,14 @@ export class Endpoint {
   }
 
   async #enter(): Promise<void> {
-    if (this.#running >= CONCURRENT) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
+    if (this.#running < CONCURRENT) this.#running++;
+    else await new Promise<void>((go, giveUp) => this.#waiting.push({ go, giveUp }));
   }
 
+  /** Hands the place on, or gives it back. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#running--;
-    else next();
+    else next.go();
   }
 }

@@ -248,7 +248,9 @@ export class Endpoints {
     const raw = Array.isArray(question.params) ? question.params[0] : undefined;
     const refusals: RpcAnswer[] = [];
     const faults: { endpoint: Endpoint; outcome: Outcome }[] = [];
-    const offered = this.#ranked().map(async (endpoint) => {
+    const ranked = this.#ranked();
+    const awake = ranked.filter((endpoint) => endpoint.score.restMs(this.#clock.now()) === 0);
+    const offered = (awake.length > 0 ? awake : ranked).map(async (endpoint) => {
       const outcome = await endpoint.ask(question);
       if (outcome.kind === "behind" || outcome.kind === "fault") {
         faults.push({ endpoint, outcome });

@@ -50,16 +50,24 @@ describe("PoolProvider", () => {
   it("asks the next endpoint at once, whatever is wrong with the first", async () => {
     const faults: Fault[] = [500, 503, 429, "cut", "lost", "hang", "flood", { status: 403, retryAfter: "0" }];
     for (const fault of faults) {
-      let wrong = false;
-      const proxies = [await endpoint(() => (wrong ? fault : undefined)), await endpoint()];
+      const wrong = [false, false];
+      const proxies = [
+        await endpoint(() => (wrong[0] ? fault : undefined)),
+        await endpoint(() => (wrong[1] ? fault : undefined)),
+      ];
       const provider = await openAll(proxies, { timeoutMs: 300, maxBytes: 2 ** 20 });
+      const before = proxies.map(({ asked }) => asked.length);
       const head = await provider.getBlockNumber();
-      wrong = true;
+      // The one in use is the one that fails.
+      const used = proxies.findIndex(({ asked }, i) => asked.length > before[i]!);
+      wrong[used] = true;
       const began = Date.now();
       for (let i = 0; i < 3; i++) expect(await provider.getBlockNumber(), String(fault)).to.equal(head);
       expect(Date.now() - began, String(fault)).to.be.lessThan(2_000);
-      const [bad, good] = provider.endpoints();
-      if (bad!.errorRate > 0) expect(bad!.score).to.be.lessThan(good!.score);
+      expect(proxies[used]!.failed, String(fault)).to.be.greaterThan(0);
+      const [bad, good] = [provider.endpoints()[used]!, provider.endpoints()[1 - used]!];
+      expect(bad.errorRate, String(fault)).to.be.greaterThan(0.2);
+      expect(bad.score, String(fault)).to.be.lessThan(good.score);
       provider.destroy();
     }
   });
@@ -200,7 +208,16 @@ describe("PoolProvider", () => {
     expect(provider.endpoints().map(({ out }) => out)).to.deep.equal(["DEPLOYMENT_MISMATCH", undefined]);
     await expectError("DEPLOYMENT_MISMATCH", () => open([liar]));
     lies = false;
-    await open([liar]);
+    let now = Date.now();
+    const later = await openAll([liar, await endpoint()], { clock: { ...systemClock, now: () => now } });
+    expect(later.endpoints().map(({ out }) => out)).to.deep.equal([undefined, undefined]);
+    // What is behind an address can change: it is looked at again every hour.
+    lies = true;
+    now += 3_600_001;
+    await later.getBlockNumber();
+    for (let i = 0; i < 200 && later.endpoints()[0]!.out === undefined; i++) await sleep(10);
+    expect(later.endpoints()[0]!.out).to.equal("DEPLOYMENT_MISMATCH");
+    lies = false;
     const deployment = { ...chain.deployment, feeBps: 99 };
     await expectError("DEPLOYMENT_MISMATCH", () => openPool([liar.url], deployment, { logger: testLogger() }));
   });
@@ -291,6 +308,17 @@ describe("PoolProvider", () => {
     const provider = await open([only]);
     await Promise.all(Array.from({ length: 100 }, () => provider.getBalance(SINK)));
     expect(only.most).to.equal(16);
+  });
+
+  it("keeps nobody waiting in line for an endpoint that has gone silent", async () => {
+    let hangs = false;
+    const silent = await endpoint(() => (hangs ? "hang" : undefined));
+    const provider = await openAll([silent, await endpoint()], { timeoutMs: 500 });
+    hangs = true;
+    const began = Date.now();
+    await Promise.all(Array.from({ length: 200 }, () => provider.getBalance(SINK)));
+    // 200 in lines of sixteen would take thirteen times the limit.
+    expect(Date.now() - began).to.be.lessThan(4_000);
   });
 
   it("ends what is under way when it is destroyed", async () => {
