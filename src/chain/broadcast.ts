@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { isError, type JsonRpcApiProvider } from "ethers";
+import { HoldfastError } from "../errors.js";
 import { rpcMessage } from "./errors.js";
 import type { SignedAttempt } from "./journal.js";
 
@@ -11,6 +12,8 @@ import type { SignedAttempt } from "./journal.js";
 const KNOWN = /already known|already imported|known transaction|already in mempool/i;
 const NONCE_USED = /nonce too low|nonce has already been used|nonce is too low/i;
 const NONCE_IN_USE = /replacement (transaction )?(is )?underpriced|replacement fee too low/i;
+
+const NOBODY: ReadonlySet<string> = new Set(["CHAIN_UNREACHABLE", "RATE_LIMITED", "STALE_HEAD"]);
 
 /**
  * Hands a transaction to a node. To have it already is success.
@@ -36,6 +39,8 @@ export function isNonceTaken(error: unknown): boolean {
 /** Whether there was no answer, or none that says what became of it. Node reports a broken connection by a code of the system. */
 export function isConnectionLost(error: unknown): boolean {
   const { code } = error as { code?: unknown };
+  // No endpoint of several could be asked.
+  if (error instanceof HoldfastError) return NOBODY.has(error.code);
   if (isError(error, "NETWORK_ERROR") || isError(error, "TIMEOUT") || isError(error, "SERVER_ERROR")) return true;
   return typeof code === "string" && /^(ECONN|EPIPE|ETIMEDOUT|EAI_|ENOTFOUND|UND_ERR)/.test(code);
 }

@@ -2,6 +2,7 @@
 import type { Block, Filter, JsonRpcApiProvider } from "ethers";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "./clock.js";
+import type { HeadWatch } from "./head-watch.js";
 import { type LogRange, logsBetween } from "./logs.js";
 
 export interface Head {
@@ -33,6 +34,8 @@ export interface FollowerOptions {
   readonly depth?: number;
   /** Blocks in one `eth_getLogs` at most, see `logsBetween`. */
   readonly logRange?: number;
+  /** Told of every head; says when there is none that is new enough to act on. */
+  readonly watch?: HeadWatch;
 }
 
 interface Seen {
@@ -61,6 +64,8 @@ export class BlockFollower {
   readonly #pollMs: number;
   readonly #depth: number;
   readonly #logRange: number | undefined;
+  /** Undefined where no head is ever late: on a chain that mines when a developer says so. */
+  readonly watch: HeadWatch | undefined;
 
   constructor(options: FollowerOptions) {
     this.#provider = options.provider;
@@ -69,6 +74,7 @@ export class BlockFollower {
     this.#pollMs = options.pollMs ?? 1_000;
     this.#depth = options.depth ?? 64;
     this.#logRange = options.logRange;
+    this.watch = options.watch;
   }
 
   /**
@@ -96,10 +102,11 @@ export class BlockFollower {
       const block = await this.#provider.getBlock("latest");
       if (block === null || block.hash === null) return undefined;
       if (seen.some(({ hash }) => hash === block.hash)) return undefined;
+      const head = { number: block.number, hash: block.hash, timestamp: block.timestamp, gasLimit: block.gasLimit };
+      this.watch?.saw(head);
       const ancestor = await this.#ancestor(seen, block);
       const before = seen.length;
       while (ancestor !== undefined && seen.length > 0 && seen.at(-1)!.number > ancestor) seen.pop();
-      const head = { number: block.number, hash: block.hash, timestamp: block.timestamp, gasLimit: block.gasLimit };
       seen.push(head);
       if (seen.length > this.#depth) seen.shift();
       if (ancestor === undefined) return { head };

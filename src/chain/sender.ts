@@ -38,6 +38,8 @@ export interface SenderOptions {
   readonly maxReplacements?: number;
   /** The most to pay for a unit of gas, in wei, priority fee included. No limit by default. */
   readonly maxFeePerGas?: bigint;
+  /** Told of every transaction of this sender that is in a block, whether it reverted or not: each has cost its fee. */
+  readonly onMined?: (receipt: TransactionReceipt) => void;
 }
 
 /** A transaction on its way, as this process knows it. */
@@ -83,6 +85,7 @@ export class TransactionSender {
   readonly #replaceAfterMs: number;
   readonly #maxReplacements: number;
   readonly #maxFeePerGas: bigint | undefined;
+  readonly #onMined: ((receipt: TransactionReceipt) => void) | undefined;
   readonly #launching = new Mutex();
   /** Entries that this process waits for. */
   readonly #watched = new Set<string>();
@@ -99,6 +102,7 @@ export class TransactionSender {
     this.#replaceAfterMs = options.replaceAfterMs ?? 60_000;
     this.#maxReplacements = options.maxReplacements ?? 6;
     this.#maxFeePerGas = options.maxFeePerGas;
+    this.#onMined = options.onMined;
   }
 
   /** The account that pays. */
@@ -278,6 +282,7 @@ export class TransactionSender {
         const receipt = await this.#awaitReceipt(flight, signal);
         if (receipt !== undefined) {
           await this.#keepMined(flight, receipt);
+          this.#onMined?.(receipt);
           if (receipt.status === 1) return { status: "mined", receipt, replacements };
           return doneOrThrow(await this.#whyReverted(flight, receipt));
         }

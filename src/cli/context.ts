@@ -6,8 +6,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { Wallet } from "ethers";
-import { destination, type Logger, pino } from "pino";
+import type { Logger } from "pino";
+import { isDevelopmentChain } from "../chain/block-time.js";
 import { type Chain, openChain } from "../chain/chain.js";
 import type { Deployment } from "../chain/deployment.js";
 import { readDeployment } from "../chain/deployment-node.js";
@@ -15,11 +15,15 @@ import { chainIdAt } from "../chain/provider.js";
 import { TransactionSender } from "../chain/sender.js";
 import { type ChainAccess, HoldfastClient } from "../client/index.js";
 import { HoldfastError } from "../errors.js";
+import { type KeySigner, type KeySource, keySourceFrom } from "../keys/index.js";
+import { keepSecretsOfUrl, withoutSecrets } from "../secrets.js";
+import { secretFreeLogger } from "./logging.js";
 import { printableLines } from "./printable.js";
 import { ROOT } from "./root.js";
 
 /** The options that {@link chainCommand} gives a command. */
 export interface ChainFlags {
+  /** Endpoints, with commas between them. */
   readonly rpc?: string;
   readonly deployment?: string;
   readonly json?: boolean;
@@ -28,7 +32,7 @@ export interface ChainFlags {
 /** An account on a chain. `access` is what the functions of `src/client` take. */
 export interface Session {
   readonly chain: Chain;
-  readonly signer: Wallet;
+  readonly signer: KeySigner;
   readonly access: ChainAccess;
   readonly client: HoldfastClient;
 }
@@ -48,7 +52,11 @@ export interface Session {
  */
 export function chainCommand(name: string): Command {
   return new Command(name)
-    .addOption(new Option("--rpc <url>", "JSON-RPC endpoint of the chain").env("HOLDFAST_RPC"))
+    .addOption(
+      new Option("--rpc <url>", "JSON-RPC endpoint of the chain; give several, again or with commas, for failover")
+        .env("HOLDFAST_RPC")
+        .argParser((url: string, before?: string) => (before === undefined ? url : `${before},${url}`)),
+    )
     .addOption(
       new Option("--deployment <file>", "the market's deployment; deployments/CHAINID.json by default").env(
         "HOLDFAST_DEPLOYMENT",
@@ -65,11 +73,11 @@ export function chainCommand(name: string): Command {
  * @throws what `act` throws
  */
 export async function withChain<T>(flags: ChainFlags, act: (chain: Chain) => Promise<T>): Promise<T> {
-  const url = rpcUrl(flags);
+  const urls = rpcUrls(flags);
   const deployment = flags.deployment
     ? await readDeployment(flags.deployment)
-    : await knownDeployment(await chainIdAt(url));
-  const chain = await openChain(url, deployment, { logger: commandLogger() });
+    : await knownDeployment(await chainIdAtFirst(urls));
+  const chain = await openChain(urls, deployment, { logger: commandLogger() });
   try {
     return await act(chain);
   } finally {
@@ -78,19 +86,20 @@ export async function withChain<T>(flags: ChainFlags, act: (chain: Chain) => Pro
 }
 
 /**
- * Does something as the account of HOLDFAST_PRIVATE_KEY, which has to have coin for gas.
+ * Does something as the account whose key the settings name, which has to have coin for gas.
  *
- * @throws HoldfastError what {@link withChain} throws, and `EMPTY_BALANCE`
+ * @throws HoldfastError what {@link withChain} throws, what opening the key throws, and `EMPTY_BALANCE`
  * @throws what `act` throws
  */
 export async function withClient<T>(flags: ChainFlags, act: (session: Session) => Promise<T>): Promise<T> {
-  const wallet = walletFromEnv(); // A missing key is known before anything is asked.
+  const source = keySourceFrom(process.env); // A missing key is known before anything is asked.
   return withChain(flags, async (chain) => {
     const { provider, deployment, contracts } = chain;
-    const signer = wallet.connect(provider);
+    warnOfPlainKey(source, deployment.chainId);
+    const signer = (await source.open()).connect(provider);
     if ((await provider.getBalance(signer.address)) === 0n) {
       const message = `${signer.address} has no coin on chain ${deployment.chainId} to pay gas with`;
-      throw new HoldfastError("EMPTY_BALANCE", message, "send it some, or set another HOLDFAST_PRIVATE_KEY");
+      throw new HoldfastError("EMPTY_BALANCE", message, "send it some, or act with another key");
     }
     const sender = new TransactionSender({ provider, signer, logger: commandLogger() });
     const access = { address: signer.address, sender, deployment, contracts };
@@ -100,7 +109,7 @@ export async function withClient<T>(flags: ChainFlags, act: (session: Session) =
 
 /** What goes on meanwhile: on standard error, so that the result has standard output for itself. */
 export function tell(text: string): void {
-  console.error(printableLines(text));
+  console.error(printableLines(withoutSecrets(text)));
 }
 
 /** Prints a command's result: as one line of JSON with `--json` (bigint as decimal strings), as lines otherwise. */
@@ -124,32 +133,37 @@ export async function knownDeployment(chainId: number, folder = join(ROOT, "depl
 /** Warnings only, or everything with HOLDFAST_DEBUG=1; on standard error. */
 export function commandLogger(): Logger {
   const level = process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn";
-  return pino({ level }, destination({ dest: 2, sync: true }));
+  return secretFreeLogger(level);
 }
 
-function rpcUrl({ rpc = "" }: ChainFlags): string {
-  if (rpc === "") throw missing("no JSON-RPC endpoint is named", "pass --rpc URL or set HOLDFAST_RPC");
-  if (URL.canParse(rpc) && /^https?:$/.test(new URL(rpc).protocol)) return rpc;
+function rpcUrls({ rpc = "" }: ChainFlags): string[] {
+  const urls = rpc.split(/[\s,]+/).filter((url) => url !== "");
+  if (urls.length === 0) throw missing("no JSON-RPC endpoint is named", "pass --rpc URL or set HOLDFAST_RPC");
+  for (const url of urls) keepSecretsOfUrl(url);
+  if (urls.every((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))) return urls;
   // Not repeated in the message: endpoints carry keys.
-  throw new HoldfastError("INVALID_SETTING", "the JSON-RPC endpoint is no http: or https: URL", "mend --rpc");
+  throw new HoldfastError("INVALID_SETTING", "a JSON-RPC endpoint is no http: or https: URL", "mend --rpc");
 }
 
-/** Only ever from the environment: a command line is seen by every process, and kept in the shell's history. */
-function walletFromEnv(): Wallet {
-  const key = process.env.HOLDFAST_PRIVATE_KEY ?? "";
-  if (key === "") {
-    throw missing(
-      "there is no private key",
-      "set HOLDFAST_PRIVATE_KEY in the environment or, for development, in .env",
-    );
+/** The chain that the first endpoint which answers serves; opening looks whether the others serve the same. */
+async function chainIdAtFirst(urls: readonly string[]): Promise<number> {
+  let failed: unknown;
+  for (const url of urls) {
+    try {
+      return await chainIdAt(url);
+    } catch (error) {
+      failed ??= error;
+    }
   }
-  try {
-    return new Wallet(key);
-  } catch {
-    // Neither the key nor an error that may hold it is passed on.
-    const hint = "give 32 bytes in hex, as wallets export them";
-    throw new HoldfastError("INVALID_SETTING", "HOLDFAST_PRIVATE_KEY is no private key", hint);
-  }
+  throw failed;
+}
+
+/** A key in the clear is read by whatever reads the environment, a backup of .env, a crash report. */
+function warnOfPlainKey(source: KeySource, chainId: number): void {
+  if (!source.development || isDevelopmentChain(chainId)) return;
+  tell(
+    `warning: ${source.label} is in the clear, on chain ${chainId}: use a keystore, see \`holdfast keys new --help\``,
+  );
 }
 
 function missing(what: string, hint: string): HoldfastError {

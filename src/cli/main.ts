@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import dotenv from "dotenv";
 import manifest from "../../package.json" with { type: "json" };
 import { HoldfastError } from "../errors.js";
+import { keepSecretsOfEnvironment, withoutSecrets } from "../secrets.js";
 import { printableLines } from "./printable.js";
 import { ROOT } from "./root.js";
 
@@ -206,6 +208,21 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./keeper.js")).keeperReplicasCommand(),
   },
   {
+    path: ["keys", "new"],
+    summary: "make a key, encrypted in a file",
+    load: async () => (await import("./keys.js")).keysNewCommand(),
+  },
+  {
+    path: ["keys", "list"],
+    summary: "list encrypted keys",
+    load: async () => (await import("./keys.js")).keysListCommand(),
+  },
+  {
+    path: ["keys", "import"],
+    summary: "encrypt a key that there is",
+    load: async () => (await import("./keys.js")).keysImportCommand(),
+  },
+  {
     path: ["bench", "piece"],
     summary: "measure how fast piece commitments are computed",
     load: async () => (await import("./bench-piece.js")).benchPieceCommand(),
@@ -258,6 +275,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   request: "ask the open market, and see what came of it",
   provenance: "claim where data came from, and see what others claim",
   keeper: "keep what you own alive",
+  keys: "make and see the keys that commands act with",
   bench: "measure what the figures in the docs promise",
 };
 
@@ -270,6 +288,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("holdfast")
     .description(manifest.description)
     .version(manifest.version)
+    .configureOutput({ writeErr: (text) => process.stderr.write(withoutSecrets(text)) })
     .showHelpAfterError("hint: `holdfast --help` lists the commands, `holdfast COMMAND --help` explains one")
     .exitOverride();
   const operands = args.filter((arg) => !arg.startsWith("-"));
@@ -294,8 +313,8 @@ function printError(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   const hint = known ? error.hint : "this is a defect in Holdfast: please report it with what HOLDFAST_DEBUG=1 prints";
   // Errors quote files, nodes and chains: strangers.
-  console.error(printableLines(`error: ${message}\nhint: ${hint}`));
-  if (process.env.HOLDFAST_DEBUG === "1") console.error(error);
+  console.error(printableLines(withoutSecrets(`error: ${message}\nhint: ${hint}`)));
+  if (process.env.HOLDFAST_DEBUG === "1") console.error(withoutSecrets(inspect(error, { depth: 6 })));
 }
 
 /** Runs the command line and returns its exit status. */
@@ -321,5 +340,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 if (process.env.NODE_ENV !== "production") {
   dotenv.config({ path: join(ROOT, ".env"), quiet: true });
 }
+
+keepSecretsOfEnvironment(process.env);
 
 process.exitCode = await main(process.argv.slice(2));

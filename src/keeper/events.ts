@@ -8,6 +8,13 @@ export interface DutyRef {
   readonly window: number;
 }
 
+/** A duty as it is found: its window is open. */
+export interface DutyEvent extends DutyRef {
+  /** The block of its challenge, and the last one that a proof may be in. */
+  readonly epoch: number;
+  readonly lastBlock: number;
+}
+
 /** Something that keeps a duty from being done. It is tried again while its window is open. */
 export interface Trouble extends DutyRef {
   /**
@@ -44,6 +51,8 @@ export interface ProvingEvents {
   head: [{ readonly number: number }];
   /** A deal of the provider was found. */
   found: [{ readonly id: bigint; readonly firstEpoch: number; readonly periods: number }];
+  /** A window is open and not proven; again where a reorganisation took back what was known of it. */
+  due: [DutyEvent];
   batch: [BatchEvent];
   proven: [ProvenEvent];
   /** The alarm: once for each duty and code. */

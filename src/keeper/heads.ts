@@ -6,7 +6,8 @@ import type { BlockFollower, HeadUpdate } from "../chain/follower.js";
 const TRIES = 3;
 
 /**
- * Looks at each head until the signal is aborted. Where that fails it is done again, and at the next head in any case.
+ * Looks at each head until the signal is aborted. Where that fails it is done again, and at the next head in any case. A head
+ * that is stale when it comes is not looked at: what is due by it may long be over.
  *
  * @param look - Must bear being called twice with the same update.
  */
@@ -17,6 +18,12 @@ export async function watchHeads(
   look: (update: HeadUpdate) => Promise<void>,
 ): Promise<void> {
   for await (const update of follower.heads(signal)) {
+    try {
+      follower.watch?.requireFresh();
+    } catch (error) {
+      logger.error({ err: error, head: update.head.number }, "the head is stale, nothing is done at it");
+      continue;
+    }
     for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt++) {
       try {
         await look(update);

@@ -6,6 +6,7 @@
 export { type Deal, hasEnded, idText } from "./deals.js";
 export type {
   BatchEvent,
+  DutyEvent,
   DutyRef,
   ExtendedEvent,
   FileRef,
@@ -22,6 +23,9 @@ export type {
   WatchingEvents,
 } from "./events.js";
 export { FundingKeeper, type FundingKeeperOptions } from "./funding.js";
+export type { Check, CheckName, HealthReport } from "./ops/health.js";
+export { KeeperObserver, type ObserverOptions } from "./ops/observer.js";
+export { type OpsServer, type OpsServerOptions, startOpsServer } from "./ops/server.js";
 export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 export { RepairKeeper, type RepairKeeperOptions } from "./repairing.js";

@@ -195,6 +195,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       code: undefined,
       late: 0,
     });
+    this.emit("due", { id, window, epoch, lastBlock });
   }
 
   #begin(epoch: number, duties: readonly Duty[], head: Head, signal: AbortSignal): void {

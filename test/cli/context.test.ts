@@ -11,11 +11,15 @@ import {
   withChain,
   withClient,
 } from "../../src/cli/context.js";
+import { writeKeystore } from "../../src/keys/index.js";
 import { expectError } from "../piece/helpers.js";
 import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
+import { startRpcProxy } from "../support/rpc-proxy.js";
 
-const SETTINGS = ["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY"] as const;
+const SETTINGS = [
+  ...["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY", "HOLDFAST_KEYSTORE", "HOLDFAST_KEY_PASSWORD"],
+] as const;
 
 describe("cli: what commands share", () => {
   let chain: DevChain;
@@ -54,6 +58,18 @@ describe("cli: what commands share", () => {
     expect(named).to.deep.equal({ rpc: "http://named", deployment: "named.json", json: true });
   });
 
+  it("takes several endpoints, again and with commas, and acts through one that works", async () => {
+    const { rpc = "", deployment = "" } = flags;
+    const named = await parse(["--rpc", "http://127.0.0.1:1", "--rpc", `http://127.0.0.1:2,${rpc}`]);
+    expect(named.rpc).to.equal(`http://127.0.0.1:1,http://127.0.0.1:2,${rpc}`);
+    for (const more of [{ deployment }, {}]) {
+      const act = withChain({ ...named, ...more }, async ({ contracts }) => contracts.market.tierCount());
+      if (more.deployment !== undefined) expect(await act).to.equal(3n);
+      else expect((await expectError("NO_DEPLOYMENT", () => act)).message).to.include(String(CHAIN_ID));
+    }
+    await expectError("INVALID_SETTING", () => withChain({ rpc: `${rpc},ftp://x` }, async () => undefined));
+  });
+
   it("reads a chain without any key, and closes the connection", async () => {
     const provider = await withChain(flags, async ({ provider, contracts }) => {
       expect(await contracts.market.tierCount()).to.equal(3n);
@@ -82,6 +98,38 @@ describe("cli: what commands share", () => {
       expect(await provider.getTransactionCount(signer)).to.equal(1);
       expect(await client.balance(chain.deployment.stakeToken)).to.equal(0n);
     });
+  });
+
+  it("warns of a key in the clear on a chain that is not a developer's own, and acts with a keystore", async () => {
+    const wallet = await chain.account();
+    const said: string[] = [];
+    const { error } = console;
+    console.error = (line: string) => said.push(line);
+    // The same contracts on a chain of another name.
+    const proxy = await startRpcProxy(chain.anvil.url, () => ({
+      says: ({ method }, result) => (method === "eth_chainId" ? "0x13a" : result),
+    }));
+    const elsewhere = join(folder, "elsewhere.json");
+    await writeFile(elsewhere, formatDeployment({ ...chain.deployment, chainId: 314 }));
+    try {
+      const actor = (on: ChainFlags) => withClient(on, async ({ signer }) => signer.address);
+      process.env.HOLDFAST_PRIVATE_KEY = wallet.privateKey;
+      expect(await actor(flags)).to.equal(wallet.address);
+      expect(said).to.deep.equal([]);
+      const other = { rpc: proxy.url, deployment: elsewhere };
+      expect(await actor(other)).to.equal(wallet.address);
+      expect(said.join()).to.match(/HOLDFAST_PRIVATE_KEY is in the clear, on chain 314/);
+      delete process.env.HOLDFAST_PRIVATE_KEY;
+      const quick = { N: 1_024, r: 8, p: 1 };
+      const { path } = await writeKeystore(folder, "acting", wallet, "correct horse", quick);
+      Object.assign(process.env, { HOLDFAST_KEYSTORE: path, HOLDFAST_KEY_PASSWORD: "correct horse" });
+      said.length = 0;
+      expect(await actor(other)).to.equal(wallet.address);
+      expect(said).to.deep.equal([]);
+    } finally {
+      console.error = error;
+      await proxy.stop();
+    }
   });
 
   it("says which setting is missing or wrong, and repeats no secret", async () => {

@@ -1,16 +1,37 @@
 /** A JSON-RPC proxy that fails as real endpoints do. */
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+interface Question {
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
 /**
- * What goes wrong with a request: an HTTP status instead of an answer, the connection cut before the node sees it, or cut
- * after the node has done it.
+ * What goes wrong with a request: an HTTP status instead of an answer; the connection cut before the node sees it, or cut
+ * after the node has done it; no answer for ever; an answer that comes late, or one without end; another result than the
+ * node's, or an error.
  */
-export type Fault = 429 | 500 | 503 | "cut" | "lost";
+export type Fault =
+  | 429
+  | 500
+  | 503
+  | "cut"
+  | "lost"
+  | "hang"
+  | "flood"
+  | { readonly status: number; readonly retryAfter: string }
+  | { readonly lateMs: number }
+  | { readonly refuses: { readonly code: number; readonly message: string } }
+  | { readonly says: (question: Question, result: unknown) => unknown };
 
 export interface RpcProxy {
   readonly url: string;
   readonly failed: number;
+  /** The methods that it was asked, in order. */
+  readonly asked: string[];
+  /** How many requests it had at the same time, at most. */
+  readonly most: number;
   stop(): Promise<void>;
 }
 
@@ -19,20 +40,30 @@ export async function startRpcProxy(
   target: string,
   fault: (methods: readonly string[]) => Fault | undefined,
 ): Promise<RpcProxy> {
-  let failed = 0;
+  let [failed, open, most] = [0, 0, 0];
+  const asked: string[] = [];
   const server: Server = createServer(async (request, response) => {
+    most = Math.max(most, ++open);
+    response.once("close", () => open--);
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part);
     const body = Buffer.concat(parts).toString();
-    const parsed: unknown = JSON.parse(body);
-    const methods = (Array.isArray(parsed) ? parsed : [parsed]).map(({ method }) => method as string);
+    const parsed = JSON.parse(body);
+    const methods: string[] = (Array.isArray(parsed) ? parsed : [parsed]).map(({ method }) => method);
+    asked.push(...methods);
     const wrong = fault(methods);
     if (wrong !== undefined) failed++;
-    if (wrong === "cut") return request.socket.destroy();
-    if (typeof wrong === "number") return response.writeHead(wrong, { "retry-after": "0" }).end("no");
-    const answer = await fetch(target, { method: "POST", headers: { "content-type": "application/json" }, body });
-    if (wrong === "lost") return request.socket.destroy();
-    response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
+    if (refuses(wrong, response)) return;
+    if (typeof wrong === "object" && "lateMs" in wrong) await new Promise((later) => setTimeout(later, wrong.lateMs));
+    if (typeof wrong === "object" && "refuses" in wrong) {
+      return response.end(JSON.stringify({ jsonrpc: "2.0", id: parsed.id, error: wrong.refuses }));
+    }
+    const answer = await post(target, body);
+    if (wrong === "lost" || answer === undefined) return request.socket.destroy();
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    if (typeof wrong !== "object" || !("says" in wrong)) return response.end(await answer.text());
+    const said = (await answer.json()) as { result: unknown };
+    response.end(JSON.stringify({ ...said, result: await wrong.says(parsed, said.result) }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -40,6 +71,10 @@ export async function startRpcProxy(
     get failed() {
       return failed;
     },
+    get most() {
+      return most;
+    },
+    asked,
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
@@ -47,3 +82,55 @@ export async function startRpcProxy(
       }),
   };
 }
+
+/** Undefined where the node behind is gone. */
+function post(target: string, body: string): Promise<Response | undefined> {
+  return fetch(target, { method: "POST", headers: { "content-type": "application/json" }, body }).catch(
+    () => undefined,
+  );
+}
+
+/** Whether the request is dealt with, and the node does not see it. */
+function refuses(wrong: Fault | undefined, response: ServerResponse): boolean {
+  if (wrong === "hang") return true;
+  if (wrong === "cut") {
+    response.socket?.destroy();
+    return true;
+  }
+  if (wrong === "flood") {
+    response.writeHead(200, { "content-type": "application/json" });
+    const pour = () => {
+      while (!response.destroyed && response.write(`"${"0".repeat(65_536)}`));
+    };
+    response.on("drain", pour);
+    pour();
+    return true;
+  }
+  const status = typeof wrong === "number" ? wrong : typeof wrong === "object" && "status" in wrong ? wrong.status : 0;
+  if (status === 0) return false;
+  const retryAfter = typeof wrong === "object" && "retryAfter" in wrong ? wrong.retryAfter : "0";
+  response.writeHead(status, { "retry-after": retryAfter }).end("no");
+  return true;
+}
+
+/** Serves another chain. */
+export const wrongChain: Fault = { says: ({ method }, result) => (method === "eth_chainId" ? "0x1" : result) };
+
+/** Counts more, or fewer, transactions of everybody than there are. */
+export const nonceOff = (by: number): Fault => ({
+  says: ({ method }, result) =>
+    method === "eth_getTransactionCount" ? `0x${Math.max(0, Number(result) + by).toString(16)}` : result,
+});
+
+/** Serves a head that is so many blocks old; other questions are answered as by the node behind. */
+export const oldHead = (target: string, blocks: number): Fault => ({
+  async says({ method, params }, result) {
+    const older = (number: unknown) => `0x${Math.max(0, Number(number) - blocks).toString(16)}`;
+    if (method === "eth_blockNumber") return older(result);
+    if (method !== "eth_getBlockByNumber" || params[0] !== "latest") return result;
+    const number = older((result as { number: string }).number);
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: [number, params[1]] });
+    const answer = await post(target, body);
+    return ((await answer?.json()) as { result?: unknown })?.result ?? null;
+  },
+});

@@ -1,0 +1,27 @@
+/** How fast a chain's blocks come. */
+import type { Provider } from "ethers";
+
+/** Chains that mine when a developer says so: no head of theirs is ever late. */
+const DEVELOPMENT: ReadonlySet<number> = new Set([1_337, 31_337, 31_415_926]);
+
+/** Whether a chain id is one of a developer's own machine: those of geth and Ganache, Hardhat and Anvil, and Lotus. */
+export function isDevelopmentChain(chainId: number | bigint): boolean {
+  return DEVELOPMENT.has(Number(chainId));
+}
+
+const SAMPLE = 200;
+
+/**
+ * Seconds between the last 200 blocks, as their timestamps have it; at least one second, which is as fine as those are.
+ *
+ * @throws What the provider throws.
+ */
+export async function measureBlockSeconds(provider: Provider): Promise<number> {
+  const head = await provider.getBlock("latest");
+  const first = head && (await provider.getBlock(Math.max(0, head.number - SAMPLE)));
+  if (!head || !first || first.number === head.number) return 1;
+  // Block 0 often has a timestamp that nobody chose.
+  const from = first.number === 0 ? await provider.getBlock(Math.min(1, head.number)) : first;
+  const blocks = head.number - (from?.number ?? head.number);
+  return blocks === 0 ? 1 : Math.max(1, (head.timestamp - from!.timestamp) / blocks);
+}

@@ -1,0 +1,189 @@
+/** Turns what keepers tell into metrics and a judgement of their health. */
+import type { TransactionReceipt } from "ethers";
+import type { Logger } from "pino";
+import type { Chain } from "../../chain/chain.js";
+import type { HeadUpdate } from "../../chain/follower.js";
+import type { DutyEvent, DutyRef, ProvenEvent } from "../events.js";
+import type { ProvingKeeper } from "../proving.js";
+import type { WatchingKeeper } from "../watching.js";
+import { DutyRecord, type HealthReport, judge } from "./health.js";
+import { Metrics } from "./metrics.js";
+
+export interface ObserverOptions {
+  readonly chain: Chain;
+  /** Accounts that pay gas, by address. */
+  readonly accounts: readonly string[];
+  /** Coin that each of them has to have, in wei; 0.05 coin by default. */
+  readonly leastBalance?: bigint;
+  readonly logger: Logger;
+}
+
+const DEFAULT_LEAST = 5n * 10n ** 16n;
+const WEI = 1e18;
+/** Codes come from nodes as well; a label with a thousand values is a leak. */
+const MAX_CODES = 64;
+
+/**
+ * Watches keepers: subscribe it before they run. It sends nothing, and a failure of its own stops no keeper.
+ *
+ * @example
+ * ```ts
+ * const observer = new KeeperObserver({ chain, accounts: [wallet.address], logger });
+ * const sender = new TransactionSender({ …, onMined: observer.onMined });
+ * observer.proving(keeper);
+ * const server = await startOpsServer({ observer, logger, port: 9464 });
+ * await Promise.all([keeper.run(signal), observer.run(signal)]);
+ * ```
+ */
+export class KeeperObserver {
+  readonly #options: ObserverOptions;
+  readonly #metrics = new Metrics();
+  readonly #duties = new DutyRecord();
+  readonly #open = new Map<string, DutyEvent>();
+  readonly #balances = new Map<string, bigint>();
+  readonly #codes = new Set<string>();
+  #head = 0;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+    // There from the beginning: a rate over a counter that appears with its first event misses that event.
+    for (const own of ["true", "false"]) this.#metrics.done.inc({ own }, 0);
+    for (const account of options.accounts) {
+      this.#metrics.fees.inc({ account }, 0);
+      for (const result of ["done", "reverted"]) this.#metrics.transactions.inc({ account, result }, 0);
+    }
+  }
+
+  /** Counts the duties of a keeper that proves. */
+  proving(keeper: ProvingKeeper): void {
+    keeper.on("due", (duty) => {
+      if (this.#open.has(keyOf(duty))) return;
+      this.#open.set(keyOf(duty), duty);
+      this.#metrics.due.inc();
+    });
+    keeper.on("proven", (event) => this.#proven(event));
+    keeper.on("missed", (duty) => {
+      this.#open.delete(keyOf(duty));
+      this.#metrics.missed.inc();
+      this.#duties.missed(duty);
+    });
+    keeper.on("trouble", ({ code }) => this.#metrics.trouble.inc({ code: this.#code(code) }));
+    keeper.on("ended", ({ id }) => {
+      for (const [key, duty] of this.#open) if (duty.id === id) this.#open.delete(key);
+      this.#duties.ended(id);
+    });
+  }
+
+  /** Counts the settlements of a keeper that settles. */
+  settling(keeper: WatchingKeeper): void {
+    keeper.on("settled", () => this.#metrics.settled.inc());
+    keeper.on("trouble", ({ code }) => this.#metrics.settleTrouble.inc({ code: this.#code(code) }));
+  }
+
+  /** For a `TransactionSender`: counts what its transactions cost, those that reverted included. */
+  readonly onMined = ({ from, fee, status }: TransactionReceipt): void => {
+    this.#metrics.fees.inc({ account: from }, Number(fee) / WEI);
+    this.#metrics.transactions.inc({ account: from, result: status === 1 ? "done" : "reverted" });
+  };
+
+  /** Follows heads, for balances and reorganisations, until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    for await (const update of this.#options.chain.follower.heads(signal)) {
+      this.#seen(update);
+      await this.#readBalances();
+    }
+  }
+
+  health(): HealthReport {
+    const { chain, accounts, leastBalance = DEFAULT_LEAST } = this.#options;
+    const headState = chain.follower.watch?.state;
+    const endpoints = chain.endpoints?.() ?? [];
+    return judge(this.#duties, {
+      ...{ head: this.#head, headState, endpoints, balances: this.#balances, accounts, leastBalance },
+    });
+  }
+
+  /** Everything that is measured, as Prometheus reads it. */
+  async metrics(): Promise<{ readonly contentType: string; readonly text: string }> {
+    this.#measure();
+    const { registry } = this.#metrics;
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  /** Names of everything that is measured. */
+  names(): string[] {
+    return this.#metrics.registry.getMetricsAsArray().map(({ name }) => name);
+  }
+
+  #proven(event: ProvenEvent): void {
+    const duty = this.#open.get(keyOf(event));
+    this.#open.delete(keyOf(event));
+    this.#metrics.done.inc({ own: String(event.own) });
+    this.#duties.proven(event);
+    if (duty === undefined || event.block === undefined) return;
+    this.#metrics.delayBlocks.observe(event.block - duty.epoch);
+    void this.#observeSeconds(duty.epoch, event.block);
+  }
+
+  /** By the chain's own clock: a keeper that was restarted in the middle knows no other. */
+  async #observeSeconds(from: number, to: number): Promise<void> {
+    const { chain, logger } = this.#options;
+    try {
+      const [first, last] = await Promise.all([chain.provider.getBlock(from), chain.provider.getBlock(to)]);
+      if (first && last) this.#metrics.delaySeconds.observe(last.timestamp - first.timestamp);
+    } catch (err) {
+      logger.debug({ err, from, to }, "how long a proof took is not known");
+    }
+  }
+
+  #seen({ head, ancestor }: HeadUpdate): void {
+    if (ancestor !== undefined) {
+      this.#metrics.reorgs.inc();
+      this.#metrics.reorgDepth.observe(Math.max(0, this.#head - ancestor));
+    }
+    this.#head = head.number;
+    this.#metrics.head.set(head.number);
+  }
+
+  async #readBalances(): Promise<void> {
+    const { chain, accounts, logger } = this.#options;
+    for (const account of accounts) {
+      try {
+        const balance = await chain.provider.getBalance(account);
+        this.#balances.set(account, balance);
+        this.#metrics.balance.set({ account }, Number(balance) / WEI);
+      } catch (err) {
+        logger.debug({ err, account }, "a balance is not known");
+      }
+    }
+  }
+
+  /** What stands, rather than happens: read when somebody asks. */
+  #measure(): void {
+    const metrics = this.#metrics;
+    const { follower, endpoints } = this.#options.chain;
+    metrics.open.set(this.#open.size);
+    const state = follower.watch?.state;
+    metrics.headStale.set(state?.stale === true ? 1 : 0);
+    if (state !== undefined) metrics.headAge.set(state.age);
+    for (const { name: endpoint, score, latencyMs, errorRate, lag, out } of endpoints?.() ?? []) {
+      metrics.endpointUp.set({ endpoint }, out === undefined ? 1 : 0);
+      metrics.endpointScore.set({ endpoint }, score);
+      metrics.endpointErrors.set({ endpoint }, errorRate);
+      metrics.endpointLag.set({ endpoint }, lag);
+      if (latencyMs !== undefined) metrics.endpointLatency.set({ endpoint }, latencyMs / 1_000);
+    }
+    for (const { name, ok } of this.health().checks) metrics.healthy.set({ check: name }, ok ? 1 : 0);
+  }
+
+  #code(code: string): string {
+    if (!this.#codes.has(code) && (this.#codes.size >= MAX_CODES || !/^[A-Z][A-Z0-9_]{0,39}$/.test(code)))
+      return "OTHER";
+    this.#codes.add(code);
+    return code;
+  }
+}
+
+function keyOf({ id, window }: DutyRef): string {
+  return `${id}/${window}`;
+}
