@@ -237,6 +237,29 @@ describe("provider: pieces that nobody pays for", () => {
     expect(deleted).to.have.length(1);
   });
 
+  it("keep their note where somebody brings them again while they are deleted", async () => {
+    const piece = await fresh();
+    await leave(piece);
+    await run();
+    const { remove } = store;
+    let again: Promise<void> | undefined;
+    store.remove = async (cid) => {
+      await remove.call(store, cid);
+      again = leave(piece);
+    };
+    now += HOUR_MS;
+    await net.mine();
+    await until(() => deleted.length === 1);
+    await again;
+    expect(await store.list()).to.deep.equal([piece.cid]);
+    expect(unpaid.list().map(({ pieceCid }) => pieceCid)).to.deep.equal([piece.cid]);
+    expect(await readdir(join(dir, "unpaid"))).to.deep.equal([piece.cid]);
+    for (let round = 0; round < 20; round++) {
+      await Promise.all([unpaid.forget(piece.cid), unpaid.add(piece.cid, "x")]);
+      expect(await readFile(join(dir, "unpaid", piece.cid), "utf8")).to.equal("x");
+    }
+  });
+
   it("are what strangers leave at a provider that runs", async () => {
     const brief = await net.addProvider({}, 0n, { graceMs: 300 });
     const piece = await fresh();

@@ -115,7 +115,9 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
       return;
     try {
       await store.remove(pieceCid);
-      if (!(await store.find(pieceCid))) await unpaid.forget(pieceCid);
+      const here = await store.find(pieceCid);
+      // Whoever has begun to bring it again since needs the note.
+      if (!here && !unpaid.isComing(pieceCid)) await unpaid.forget(pieceCid);
     } finally {
       promised.pardon(commitment);
     }

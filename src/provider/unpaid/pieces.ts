@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Mutex } from "../../chain/mutex.js";
 import { type Commitment, decodePieceCid, encodePieceCid } from "../../piece/index.js";
 import type { PieceStore } from "../../store/index.js";
 import type { Holding } from "../admission.js";
@@ -35,6 +36,8 @@ export class UnpaidPieces {
   readonly #store: PieceStore;
   readonly #now: () => number;
   readonly #pieces = new Map<string, UnpaidPiece>();
+  /** What is forgotten and noted again is noted in the end. */
+  readonly #files = new Mutex();
   /** Notes that are being written. */
   readonly #noting = new Map<string, Promise<void>>();
   /** How many are bringing a piece at this moment. */
@@ -105,13 +108,16 @@ export class UnpaidPieces {
 
   /** A deal has the piece, or it is gone. */
   async forget(pieceCid: string): Promise<void> {
-    if (this.#pieces.delete(pieceCid)) await rm(join(this.#dir, pieceCid), { force: true });
+    if (!this.#pieces.delete(pieceCid)) return;
+    await this.#files.run(() => rm(join(this.#dir, pieceCid), { force: true }));
   }
 
   async #note(pieceCid: string, owner: string): Promise<void> {
     const path = join(this.#dir, pieceCid);
-    await writeFile(path + PART, owner, { flush: true });
-    await rename(path + PART, path);
+    await this.#files.run(async () => {
+      await writeFile(path + PART, owner, { flush: true });
+      await rename(path + PART, path);
+    });
   }
 
   async #recover(name: string): Promise<void> {
