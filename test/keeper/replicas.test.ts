@@ -154,7 +154,8 @@ describe("ReplicasKeeper", () => {
     return (await market.queryFilter(market.filters.Opened(undefined, owner.address))).length;
   };
   const terminate = async (deal: string) => {
-    await (await net.contracts.market.connect(owner).terminate(deal)).wait();
+    // It may settle more by the time that it is in a block than when it was estimated.
+    await (await net.contracts.market.connect(owner).terminate(deal, { gasLimit: 1_000_000 })).wait();
   };
   const states = () => disk.replicas.map(({ state }) => state).sort();
   const bytesFrom = async (manifest: Manifest) => (await fetchUnique(manifest, key, memorySink)).value;
