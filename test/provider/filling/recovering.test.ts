@@ -46,11 +46,11 @@ describe("FillingKeeper: what goes wrong around it", () => {
     const block = one.heard("filled")[0]?.block as number;
     const head = await net.mine(2);
     await net.provider.send("anvil_reorg", [head - block + 1, []]);
-    expect(await net.contracts.requests.dealOf(id, one.wallet.address)).to.equal(0n);
-    await pace.until(() => one.heard("filled").length === 2, 100, 1);
-    const [first, second] = one.heard("filled");
-    expect(await net.contracts.requests.dealOf(id, one.wallet.address)).to.equal(second?.dealId);
-    expect(second?.dealId).to.not.equal(first?.dealId);
+    const dealId = () => net.contracts.requests.dealOf(id, one.wallet.address);
+    // By the same transaction, sent again, or by another one where the filler was faster.
+    await pace.until(async () => (await dealId()) !== 0n, 100, 1);
+    await pace.pass(3);
+    expect(one.heard("filled").map((filled) => filled.dealId)).to.include(await dealId());
     expect(source.asked).to.equal(1);
     expect(one.heard("dropped")).to.deep.equal([]);
   });
