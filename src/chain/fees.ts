@@ -21,12 +21,21 @@ export async function marketFees(provider: Provider, cap: bigint | undefined): P
   return capped({ maxFeePerGas, maxPriorityFeePerGas }, cap);
 }
 
+/** No transaction is raised above so many times what the chain asks: what is stuck at that is not stuck for its fee. */
+const MOST_RAISED = 16n;
+
 /**
  * Fees with which a node lets a transaction replace the one of the same nonce that paid `fees`: a quarter more of both
- * (nodes ask for a tenth or an eighth), and no less than the chain asks by now.
+ * (nodes ask for a tenth or an eighth), and no less than the chain asks by now. The same fees again where they are sixteen
+ * times that already.
  */
 export function bumpedFees(fees: Fees, market: Fees, cap: bigint | undefined): Fees {
-  const raised = (fee: bigint, now: bigint) => (now > fee + fee / 4n ? now : fee + fee / 4n + 1n);
+  const raised = (fee: bigint, now: bigint) => {
+    if (fee >= MOST_RAISED * now) return fee;
+    const more = fee + fee / 4n + 1n;
+    if (now > more) return now;
+    return more < MOST_RAISED * now ? more : MOST_RAISED * now;
+  };
   return capped(
     {
       maxFeePerGas: raised(fees.maxFeePerGas, market.maxFeePerGas),

@@ -13,6 +13,8 @@ import pg from "pg";
 
 const DEBIAN = "/usr/lib/postgresql";
 const START_MS = 60_000;
+/** Becomes the server; beside it waits a process that ends it when our end of its standard input is closed, killed or not. */
+const ENDS_WITH_US = 'exec 3<&0; { cat <&3 >/dev/null; kill -INT $$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
 
 export interface TestPostgres {
   /** A new, empty database; gives its URL. */
@@ -41,11 +43,13 @@ export async function startPostgres(): Promise<TestPostgres> {
   const init = ["-D", data, "-A", "trust", "-U", "holdfast", "-E", "UTF8", "--no-locale", "--no-sync"];
   await promisify(execFile)(join(bin, "initdb"), init, { ...owner, cwd: folder });
   const port = await freePort();
-  const server = spawn(join(bin, "postgres"), ["-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", folder, "-F"], {
+  const program = [join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", folder, "-F"];
+  const server = spawn("/bin/sh", ["-c", ENDS_WITH_US, "sh", ...program], {
     ...owner,
     cwd: folder,
-    stdio: "ignore",
+    stdio: ["pipe", "ignore", "ignore"],
   });
+  server.stdin?.on("error", () => undefined);
   const url = (name: string) => `postgres://holdfast@127.0.0.1:${port}/${name}`;
   await untilUp(server, url("postgres"));
   let databases = 0;
@@ -60,6 +64,7 @@ export async function startPostgres(): Promise<TestPostgres> {
       // A fast shutdown: whoever is connected is cut off.
       server.kill("SIGINT");
       await ended;
+      server.stdin?.destroy();
       await rm(folder, { recursive: true, force: true });
     },
   };
