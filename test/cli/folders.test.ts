@@ -205,7 +205,7 @@ describe("cli: folders", () => {
     const { stderr } = await store(source).finally(() => {
       process.env.HOLDFAST_PRIVATE_KEY = key;
     });
-    expect(stderr).to.match(/^error: there is no private key/);
+    expect(stderr).to.match(/^error: there is no key to act with/);
   });
 
   it("leaves no temporary file behind when it is interrupted", async () => {
