@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { type Wallet, ZeroAddress } from "ethers";
 import type { Chain } from "../../src/chain/chain.js";
@@ -149,19 +150,21 @@ describe("FundingKeeper", () => {
         .depositAndApprove(ZeroAddress, PRICE, chain.deployment.market, { value: PRICE })
     ).wait();
     await chain.automine(false);
+    const payer = await chain.account();
     const { firstEpoch } = await view(id!);
-    await chain.mine(Number(firstEpoch) - (await chain.provider.getBlockNumber()));
+    let head = await chain.mine(Number(firstEpoch) - (await chain.provider.getBlockNumber()));
+    // In turns of two blocks, four in a row: now it is the keeper's.
+    while (Math.floor(head / 2) % 4 !== turnOf(payer.address, id!)) head = await chain.mine();
     await chain.contracts.market.connect(other).extend(id!, 1, PRICE, { gasLimit: 300_000 });
-    const { keeper } = await keep({ deals: [id!], target: 6, budget: 100n * PRICE });
-    // The other's transaction waits for a block; heads come without it.
-    await chain.provider.send("evm_setBlockGasLimit", ["0x186a0"]);
-    await step(chain, 8, keeper);
-    expect((await view(id!)).periods).to.equal(6n);
-    expect(extended).to.deep.equal([]);
-    await chain.provider.send("evm_setBlockGasLimit", ["0x1c9c380"]);
+    const { keeper } = await keep({ deals: [id!], target: 6, budget: 100n * PRICE, payer });
+    const looked: number[] = [];
+    keeper.on("head", ({ number }) => looked.push(number));
+    while (looked.length === 0) await sleep(5);
+    expect(looked).to.deep.equal([head]);
+    expect(BigInt((await chain.provider.send("txpool_status", [])).pending), "the other's alone").to.equal(1n);
     await step(chain, 4, keeper);
     expect((await view(id!)).periods).to.equal(7n);
-    expect(extended).to.deep.equal([]);
+    expect([extended, trouble]).to.deep.equal([[], []]);
   });
 
   /** A chain whose lens says something else of deals. */
