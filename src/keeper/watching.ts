@@ -63,6 +63,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   /** Deals of the operator's own provider. */
   readonly #own = new Set<bigint>();
   #ownSettledAt = 0;
+  /** Those of them whose turn came when they were not deep enough. */
+  readonly #ownWaiting = new Set<bigint>();
   #head = 0;
   /** The block up to which windows count as closed. */
   #final = 0;
@@ -92,7 +94,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       const at = this.#lookAt.get(id) ?? 0;
       return at <= head.number || (ownIsDue && at !== Infinity && this.#own.has(id));
     });
-    const candidates = await this.#candidates(await this.#book.read(ids, signal), signal);
+    const candidates = await this.#candidates(await this.#book.read(ids, signal), ownIsDue, signal);
     const worth = candidates.filter((one) => this.#isOwn(one, ownIsDue) || this.#policy(one));
     const allSettled = await this.#settle(worth, signal);
     // The gains of a deal that wasn't worth it wait for its next window.
@@ -103,7 +105,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   }
 
   /** Deals for which settling would move something; the others are put off. */
-  async #candidates(deals: readonly Deal[], signal: AbortSignal): Promise<Candidate[]> {
+  async #candidates(deals: readonly Deal[], ownIsDue: boolean, signal: AbortSignal): Promise<Candidate[]> {
     const due = deals.filter((deal) => {
       if (deal.provider === this.#options.own?.provider) this.#own.add(deal.id);
       if (!hasSomethingDue(deal)) {
@@ -113,10 +115,9 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       const settleAt = this.#closedAt(deal) + 1;
       if (settleAt <= this.#final) return true;
       // Where the chain says what is final, that may come at any head.
-      this.#lookAt.set(
-        deal.id,
-        this.#head + Math.max(1, this.#options.depth === "finalized" ? 1 : settleAt - this.#final),
-      );
+      const wait = this.#options.depth === "finalized" ? 1 : settleAt - this.#final;
+      this.#lookAt.set(deal.id, this.#head + wait);
+      if (ownIsDue && this.#own.has(deal.id)) this.#ownWaiting.add(deal.id);
       return false;
     });
     const candidates: Candidate[] = [];
@@ -167,7 +168,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   }
 
   #isOwn({ deal, due }: Candidate, isDue: boolean): boolean {
-    return deal.provider === this.#options.own?.provider && (isDue || due.closes);
+    const waited = this.#ownWaiting.delete(deal.id);
+    return deal.provider === this.#options.own?.provider && (isDue || waited || due.closes);
   }
 
   /** False where some could not be settled. */
@@ -214,7 +216,10 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     if (signal.aborted) return;
     const { code, message } = error instanceof HoldfastError ? error : chainError(error, "settle");
     const ids = items.map(({ deal }) => deal.id);
-    for (const id of ids) this.#lookAt.delete(id);
+    for (const id of ids) {
+      this.#lookAt.delete(id);
+      if (this.#own.has(id)) this.#ownWaiting.add(id);
+    }
     this.#logger.error({ err: error, deals: ids.length }, "settling failed");
     this.emit("trouble", { ids, code, message });
   }
