@@ -114,10 +114,11 @@ describe("provider: deals that move here", () => {
   it("proves with the seed of the latest block, which is readable in the next one", async () => {
     const { id, terms: old, piece } = await openDeal(7);
     await upload(to.url, piece.cid, new Blob([piece.payload]));
-    await net.mine(64 - ((await net.provider.getBlockNumber()) % 64));
+    const head = await net.mine(64 - ((await net.provider.getBlockNumber()) % 64));
     const { status, text } = await migrate(id, termsHere(old));
     expect(status, text).to.equal(200);
-    expect(migrationAnswerFromJson(JSON.parse(text)).epoch).to.equal(await net.provider.getBlockNumber());
+    // A provider may have proven something since: the seed is of the same block.
+    expect(migrationAnswerFromJson(JSON.parse(text)).epoch).to.equal(Math.floor(head / 64) * 64);
   });
 
   it("refuses without the piece, and says so", async () => {

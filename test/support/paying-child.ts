@@ -25,7 +25,8 @@ async function atStep<T>(step: Step, act: () => Promise<T>): Promise<T> {
   times.set(step, time);
   const dies = (when: "before" | "after") => {
     const { dies: at } = task;
-    if (at?.step === step && at.when === when && at.time === time) process.kill(process.pid, "SIGKILL");
+    // Or later: a step that failed has no after.
+    if (at?.step === step && at.when === when && time >= at.time) process.kill(process.pid, "SIGKILL");
   };
   dies("before");
   const result = await act();

@@ -7,7 +7,7 @@ export interface PayingTask {
   readonly privateKey: string;
   readonly accounts: readonly string[];
   readonly database: DatabaseOptions;
-  /** Where to die: before or after the n-th time of a step. */
+  /** Where to die: before or after the n-th time of a step, or the next. */
   readonly dies?: { readonly step: Step; readonly when: "before" | "after"; readonly time: number };
 }
 
