@@ -13,7 +13,10 @@ import { holdfast } from "../support/cli.js";
 
 const LEFTOVERS = /^holdfast-demo-/;
 
-describe("holdfast demo", () => {
+describe("holdfast demo", function () {
+  // A minute each where the machine is free.
+  this.timeout(400_000);
+
   let dir: string;
 
   beforeEach(async () => {
