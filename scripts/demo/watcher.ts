@@ -20,7 +20,8 @@ await runChild<Config>(async ({ rpcUrl, deployment, key }, tell, signal) => {
   const chain = await openChain(rpcUrl, deployment, { logger, pollMs: POLL_MS });
   const signer = new Wallet(key, chain.provider);
   const sender = new TransactionSender({ provider: chain.provider, signer, logger, pollMs: POLL_MS });
-  const keeper = new WatchingKeeper({ chain, sender, bountyTo: signer.address, logger });
+  // Nothing reorganises this chain, and its clock stands still until a miss is settled.
+  const keeper = new WatchingKeeper({ chain, sender, bountyTo: signer.address, depth: 0, logger });
   keeper.on("settled", ({ id, moved }) => tell({ kind: "settled", id, moved }));
   const repairer = new RepairKeeper({ chain, sender, logger });
   repairer.on("repaired", ({ dealId, reposted }) => tell({ kind: "repaired", id: dealId, reposted }));
