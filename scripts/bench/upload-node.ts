@@ -2,6 +2,7 @@
 import { pino } from "pino";
 import { startNode } from "../../src/provider/server.js";
 import { FilePieceStore } from "../../src/store/index.js";
+import { peakMiB } from "./peak-memory.js";
 
 const refuse = () => {
   throw new Error("no deals here");
@@ -16,5 +17,5 @@ console.log(node.url);
 process.stdin.resume().once("end", async () => {
   const { user, system } = process.cpuUsage();
   await node.close();
-  console.log(JSON.stringify({ cpuSeconds: (user + system) / 1e6, peakMiB: process.resourceUsage().maxRSS / 1024 }));
+  console.log(JSON.stringify({ cpuSeconds: (user + system) / 1e6, peakMiB: peakMiB() }));
 });

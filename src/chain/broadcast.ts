@@ -7,9 +7,9 @@ import { isError, type JsonRpcApiProvider } from "ethers";
 import { HoldfastError } from "../errors.js";
 import { rpcMessage } from "./errors.js";
 import type { SignedAttempt } from "./journal.js";
+import { KNOWN_TRANSACTION } from "./rpc-methods.js";
 
-/** What nodes say of a transaction that they have already, of a nonce that is used, and of one that is being used. */
-const KNOWN = /already known|already imported|known transaction|already in mempool/i;
+/** What nodes say of a nonce that is used, and of one that is being used. */
 const NONCE_USED = /nonce too low|nonce has already been used|nonce is too low/i;
 const NONCE_IN_USE = /replacement (transaction )?(is )?underpriced|replacement fee too low/i;
 
@@ -24,7 +24,7 @@ export async function broadcast(provider: JsonRpcApiProvider, { hash, raw }: Sig
   try {
     await provider.send("eth_sendRawTransaction", [raw]);
   } catch (error) {
-    if (KNOWN.test(said(error))) return;
+    if (KNOWN_TRANSACTION.test(said(error))) return;
     // The nonce may be used by these very bytes, where an answer before this one was lost.
     if (NONCE_USED.test(said(error)) && (await provider.getTransaction(hash)) !== null) return;
     throw error;

@@ -3,14 +3,14 @@
  * nothing left stuck, nothing sent that is not written down before.
  */
 import type { JsonRpcApiProvider, Signer, TransactionReceipt } from "ethers";
-import { keccak256 } from "ethers";
 import type { Logger } from "pino";
-import { broadcast, isConnectionLost, isNonceTaken, said } from "./broadcast.js";
+import { isConnectionLost, isNonceTaken, said } from "./broadcast.js";
 import type { Call } from "./call.js";
 import { type Clock, systemClock } from "./clock.js";
 import { ChainError, chainError, type Revert } from "./errors.js";
-import { bumpedFees, type Fees, marketFees } from "./fees.js";
-import { type Journal, type JournalEntry, MemoryJournal, type SignedAttempt } from "./journal.js";
+import { Courier, type Flight, flightOf } from "./flight.js";
+import { type Journal, type JournalEntry, MemoryJournal } from "./journal.js";
+import { Landing } from "./landing.js";
 import { Mutex } from "./mutex.js";
 
 export type { Call } from "./call.js";
@@ -42,27 +42,9 @@ export interface SenderOptions {
   readonly onMined?: (receipt: TransactionReceipt) => void;
 }
 
-/** A transaction on its way, as this process knows it. */
-interface Flight {
-  readonly id: string;
-  readonly call: Call;
-  readonly doing: string;
-  readonly nonce: number;
-  readonly gasLimit: bigint;
-  readonly guards: readonly string[];
-  readonly attempts: SignedAttempt[];
-  /** Whether a node has taken the last attempt. */
-  sent: boolean;
-}
-
 const NONCE_TRIES = 5;
-/** Nonces below one that is stuck that are filled at a time. */
-const MAX_FILLED = 16;
 /** Blocks back from the head in which what is mined is looked for again at the start. */
 const RECENT_BLOCKS = 64;
-/** Blocks after which what is mined is forgotten: deeper than any reorganisation that keepers live through. */
-const KEPT_BLOCKS = 256;
-
 /**
  * Sends the transactions of one key. Any number of `send` calls may run side by side. Each is signed and written into the
  * journal before it is sent; what a process that died has left on its way, {@link TransactionSender.goOn} brings to its
@@ -77,37 +59,26 @@ const KEPT_BLOCKS = 256;
  */
 export class TransactionSender {
   readonly #provider: JsonRpcApiProvider;
-  readonly #signer: Signer;
   readonly #logger: Logger;
   readonly #journal: Journal;
-  readonly #clock: Clock;
-  readonly #pollMs: number;
-  readonly #replaceAfterMs: number;
-  readonly #maxReplacements: number;
-  readonly #maxFeePerGas: bigint | undefined;
-  readonly #onMined: ((receipt: TransactionReceipt) => void) | undefined;
+  readonly #courier: Courier;
+  readonly #landing: Landing;
   readonly #launching = new Mutex();
-  /** Entries that this process waits for. */
-  readonly #watched = new Set<string>();
-  /** Guards of what has to hurry, until it is paid more for. */
-  readonly #hurried = new Set<string>();
 
   constructor(options: SenderOptions) {
-    this.#provider = options.provider;
-    this.#signer = options.signer;
-    this.#logger = options.logger;
-    this.#journal = options.journal ?? new MemoryJournal();
-    this.#clock = options.clock ?? systemClock;
-    this.#pollMs = options.pollMs ?? 500;
-    this.#replaceAfterMs = options.replaceAfterMs ?? 60_000;
-    this.#maxReplacements = options.maxReplacements ?? 6;
-    this.#maxFeePerGas = options.maxFeePerGas;
-    this.#onMined = options.onMined;
+    const { provider, logger, journal = new MemoryJournal(), clock = systemClock, onMined } = options;
+    const { pollMs = 500, replaceAfterMs = 60_000, maxReplacements = 6, maxFeePerGas } = options;
+    this.#provider = provider;
+    this.#logger = logger;
+    this.#journal = journal;
+    this.#courier = new Courier({ provider, signer: options.signer, logger, maxFeePerGas });
+    const patience = { clock, pollMs, replaceAfterMs, maxReplacements };
+    this.#landing = new Landing({ provider, courier: this.#courier, journal, logger, onMined, ...patience });
   }
 
   /** The account that pays. */
   address(): Promise<string> {
-    return this.#signer.getAddress();
+    return this.#courier.address();
   }
 
   /**
@@ -125,16 +96,17 @@ export class TransactionSender {
     signal?.throwIfAborted();
     let gasLimit: bigint;
     try {
-      gasLimit = await this.#estimate(call);
+      gasLimit = await this.#courier.estimate(call);
     } catch (error) {
       return doneOrThrow(chainError(error, doing));
     }
     const launched = await this.#launching.run(() => this.#launch({ call, doing, gasLimit, guards }, signal));
     if ("guardedBy" in launched) {
-      await this.#goOn([launched.guardedBy], signal);
+      await this.#landing.goOn([launched.guardedBy], signal);
       throw inFlight(doing, launched.guardedBy);
     }
-    return this.#land(launched.flight, signal);
+    const { reverted, ...landed } = await this.#landing.land(launched.flight, signal);
+    return reverted === undefined ? { status: "mined", ...landed } : doneOrThrow(reverted);
   }
 
   /**
@@ -142,12 +114,7 @@ export class TransactionSender {
    * again for another raise.
    */
   hurry(guards: readonly string[]): void {
-    for (const guard of guards) this.#hurried.add(guard);
-  }
-
-  /** Whether something has to hurry; what it is raised for, it is raised for once. */
-  #takeHurry(guards: readonly string[]): boolean {
-    return guards.filter((guard) => this.#hurried.delete(guard)).length > 0;
+    this.#landing.hurry(guards);
   }
 
   /**
@@ -177,7 +144,7 @@ export class TransactionSender {
    * @throws The reason of `signal`; what the journal throws. What becomes of the transactions is logged.
    */
   async goOn(signal?: AbortSignal): Promise<void> {
-    await this.#goOn(await this.#journal.live(await this.address()), signal);
+    await this.#landing.goOn(await this.#journal.live(await this.address()), signal);
   }
 
   /**
@@ -187,28 +154,7 @@ export class TransactionSender {
    * @throws as {@link goOn}
    */
   async reorganised(ancestor: number, signal?: AbortSignal): Promise<void> {
-    await this.#goOn(await this.#journal.reopen(await this.address(), ancestor), signal);
-  }
-
-  async #goOn(entries: readonly JournalEntry[], signal: AbortSignal | undefined): Promise<void> {
-    const idle = entries.filter(({ id }) => !this.#watched.has(id));
-    await Promise.all(
-      idle.map(async (entry) => {
-        this.#logger.info({ nonce: entry.nonce, doing: entry.doing }, "going on with a transaction");
-        try {
-          await this.#land(flightOf(entry), signal);
-        } catch (error) {
-          signal?.throwIfAborted();
-          this.#logger.warn({ err: error, nonce: entry.nonce, doing: entry.doing }, "a transaction came to nothing");
-        }
-      }),
-    );
-  }
-
-  /** Estimating is simulating. A fifth more, since what a call finds may change until it is in a block. */
-  async #estimate(call: Call): Promise<bigint> {
-    const gas = await this.#provider.estimateGas({ from: await this.address(), ...call });
-    return gas + gas / 5n;
+    await this.#landing.goOn(await this.#journal.reopen(await this.address(), ancestor), signal);
   }
 
   /**
@@ -224,12 +170,14 @@ export class TransactionSender {
       if ("guardedBy" in recorded) return recorded;
       const flight = flightOf(recorded.entry);
       const { id, nonce } = flight;
+      this.#landing.watch(id);
       try {
-        await this.#broadcast(flight);
+        await this.#courier.handOver(flight);
         return { flight };
       } catch (error) {
+        if (!signal?.aborted && isConnectionLost(error)) return { flight };
+        this.#landing.unwatch(id);
         signal?.throwIfAborted();
-        if (isConnectionLost(error)) return { flight };
         await this.#journal.drop(id);
         if (!isNonceTaken(error) || attempt === NONCE_TRIES) throw chainError(error, intent.doing);
         // Another process uses this key, or the node's count lags behind.
@@ -245,185 +193,22 @@ export class TransactionSender {
     try {
       // With nothing live the chain's count is right, also where it dropped one of ours; otherwise it may lag behind.
       const counted = await this.#provider.getTransactionCount(from, "pending");
-      const market = await marketFees(this.#provider, this.#maxFeePerGas);
-      const hurries = this.#takeHurry(intent.guards);
-      const fees = hurries ? bumpedFees(market, market, this.#maxFeePerGas) : market;
+      const market = await this.#courier.fees();
+      const fees = this.#landing.takeHurry(intent.guards) ? await this.#courier.raised(market) : market;
       return await this.#journal.record(
         { from, ...intent },
         (next = 0) => Math.max(least, counted, next),
-        (nonce) => this.#sign({ ...intent, nonce }, fees),
+        (nonce) => this.#courier.sign({ ...intent, nonce }, fees),
       );
     } catch (error) {
       throw chainError(error, intent.doing);
     }
   }
-
-  async #sign(
-    { call, nonce, gasLimit }: Pick<Flight, "call" | "nonce" | "gasLimit">,
-    fees: Fees,
-  ): Promise<SignedAttempt> {
-    const { chainId } = await this.#provider.getNetwork();
-    const raw = await this.#signer.signTransaction({ type: 2, chainId, nonce, gasLimit, ...call, ...fees });
-    return { hash: keccak256(raw), raw, fees };
-  }
-
-  async #broadcast(flight: Flight): Promise<void> {
-    const attempt = flight.attempts.at(-1) as SignedAttempt;
-    await broadcast(this.#provider, attempt);
-    flight.sent = true;
-    const { nonce, doing } = flight;
-    this.#logger.debug({ hash: attempt.hash, nonce, doing, ...attempt.fees }, "transaction sent");
-  }
-
-  async #land(flight: Flight, signal: AbortSignal | undefined): Promise<Sent> {
-    this.#watched.add(flight.id);
-    try {
-      for (let replacements = 0, hurries = 0; ; replacements++) {
-        const receipt = await this.#awaitReceipt(flight, signal);
-        if (receipt !== undefined) {
-          await this.#keepMined(flight, receipt);
-          this.#onMined?.(receipt);
-          if (receipt.status === 1) return { status: "mined", receipt, replacements };
-          return doneOrThrow(await this.#whyReverted(flight, receipt));
-        }
-        // To hurry is no sign of being stuck.
-        if (this.#takeHurry(flight.guards)) hurries++;
-        if (replacements - hurries === this.#maxReplacements) throw stuck(flight);
-        await this.#fillGap(flight, signal);
-        await this.#replace(flight, signal);
-      }
-    } finally {
-      this.#watched.delete(flight.id);
-    }
-  }
-
-  async #keepMined({ id }: Flight, { blockNumber }: TransactionReceipt): Promise<void> {
-    await this.#journal.mined(id, blockNumber);
-    await this.#journal.forget(await this.address(), blockNumber - KEPT_BLOCKS);
-  }
-
-  /** The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long, or has to hurry. */
-  async #awaitReceipt(flight: Flight, signal: AbortSignal | undefined): Promise<TransactionReceipt | undefined> {
-    const until = this.#clock.now() + this.#replaceAfterMs;
-    let used = false;
-    while (this.#clock.now() < until) {
-      try {
-        for (const { hash } of flight.attempts) {
-          const receipt = await this.#provider.getTransactionReceipt(hash);
-          if (receipt !== null) return receipt;
-        }
-        // The count and the receipt may come from two states of the node: believe it when it says so twice.
-        const mined = await this.#provider.getTransactionCount(await this.address(), "latest");
-        if (mined > flight.nonce && used) {
-          await this.#journal.drop(flight.id);
-          throw nonceTaken(flight);
-        }
-        used = mined > flight.nonce;
-        if (!flight.sent && !used) await this.#broadcast(flight);
-        if (flight.guards.some((guard) => this.#hurried.has(guard))) return undefined;
-      } catch (error) {
-        if (error instanceof ChainError) throw error;
-        this.#logger.warn({ err: error, hash: flight.attempts.at(-1)?.hash }, "looking for a receipt failed");
-      }
-      await this.#clock.sleep(this.#pollMs, signal);
-    }
-    return undefined;
-  }
-
-  /** The same call and nonce at a higher fee. Failing is no harm: what was sent before is still on its way. */
-  async #replace(flight: Flight, signal: AbortSignal | undefined): Promise<void> {
-    const { nonce, doing, attempts } = flight;
-    try {
-      const market = await marketFees(this.#provider, this.#maxFeePerGas);
-      const fees = bumpedFees((attempts.at(-1) as SignedAttempt).fees, market, this.#maxFeePerGas);
-      const attempt = await this.#sign(flight, fees);
-      if (attempts.every(({ hash }) => hash !== attempt.hash)) {
-        await this.#journal.add(flight.id, attempt);
-        attempts.push(attempt);
-      }
-      await this.#broadcast(flight);
-      this.#logger.warn({ nonce, doing, ...fees }, "transaction was stuck, sent again with a higher fee");
-    } catch (error) {
-      signal?.throwIfAborted();
-      this.#logger.warn({ nonce, doing, reason: said(error) }, "transaction is stuck and could not be replaced");
-    }
-  }
-
-  /**
-   * A nonce that was skipped, because a node counted wrong or took one back, keeps all later ones waiting for ever: each
-   * is used by a payment of nothing to oneself.
-   */
-  async #fillGap({ nonce }: Flight, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      const from = await this.address();
-      const next = await this.#provider.getTransactionCount(from, "latest");
-      const entries = await this.#journal.live(from);
-      // Those before it that nobody goes on with any more hold it up as well. By themselves, as below.
-      void this.#goOn(
-        entries.filter((entry) => entry.nonce < nonce),
-        signal,
-      ).catch(() => undefined);
-      const live = new Set(entries.map((entry) => entry.nonce));
-      const gap = Array.from({ length: Math.max(0, nonce - next) }, (_, i) => next + i).filter((n) => !live.has(n));
-      for (const missing of gap.slice(0, MAX_FILLED)) await this.#fill(from, missing, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      this.#logger.warn({ nonce, reason: said(error) }, "a gap before a nonce could not be filled");
-    }
-  }
-
-  async #fill(from: string, nonce: number, signal: AbortSignal | undefined): Promise<void> {
-    const call: Call = { to: from, data: "0x" };
-    const intent = { from, call, doing: `use nonce ${nonce}`, gasLimit: await this.#estimate(call), guards: [] };
-    const fees = await marketFees(this.#provider, this.#maxFeePerGas);
-    const filler = await this.#journal.record(
-      intent,
-      () => nonce,
-      () => this.#sign({ ...intent, nonce }, fees),
-    );
-    if ("guardedBy" in filler) return;
-    this.#logger.warn({ nonce }, "a nonce was skipped: using it for nothing");
-    // By itself: whoever has waited for the gap waits no longer than needed.
-    void this.#goOn([filler.entry], signal).catch(() => undefined);
-  }
-
-  /** The same call on the state that its block left, for the reason; the receipt has none. */
-  async #whyReverted(flight: Flight, receipt: TransactionReceipt): Promise<ChainError> {
-    const { call, doing } = flight;
-    try {
-      await this.#provider.call({ from: await this.address(), ...call, blockTag: receipt.blockNumber });
-    } catch (error) {
-      return chainError(error, doing);
-    }
-    const message = `Failed to ${doing}: ${receipt.hash} reverted, but would not do so after its block`;
-    return new ChainError(
-      "REVERTED",
-      message,
-      "Try again; if it reverts again, look at its trace.",
-      "retry",
-      undefined,
-    );
-  }
-}
-
-function flightOf({ id, call, doing, nonce, gasLimit, guards, attempts }: JournalEntry): Flight {
-  return { id, call, doing, nonce, gasLimit, guards, attempts: [...attempts], sent: false };
 }
 
 function doneOrThrow(failed: ChainError): Sent {
   if (failed.failure === "done" && failed.revert !== undefined) return { status: "done", revert: failed.revert };
   throw failed;
-}
-
-function stuck({ doing, nonce, attempts }: Flight): ChainError {
-  const message = `Failed to ${doing}: nonce ${nonce} is in no block after ${attempts.length} tries`;
-  const hint = "Raise maxFeePerGas, or check that the node passes transactions on.";
-  return new ChainError("TX_STUCK", message, hint, "retry", undefined);
-}
-
-function nonceTaken({ doing, nonce }: Flight): ChainError {
-  const message = `Failed to ${doing}: another transaction took nonce ${nonce}`;
-  return new ChainError("NONCE_TAKEN", message, "Let one process only send with this key.", "retry", undefined);
 }
 
 function inFlight(doing: string, other: JournalEntry): ChainError {

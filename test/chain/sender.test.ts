@@ -291,6 +291,21 @@ describe("TransactionSender", () => {
     });
   });
 
+  it("does not take a nonce for used because a node says so a few times", async () => {
+    await chain.automine(false);
+    let lies = 4;
+    const provider = behind(chain, {
+      getTransactionCount: async (account: string, tag: string) =>
+        tag === "latest" && lies-- > 0 ? 99 : chain.provider.getTransactionCount(account, tag),
+    });
+    const sending = senderOf({ provider }).send(settle([1n]), "settle");
+    await untilPending(1);
+    while (lies > 0) await new Promise((go) => setTimeout(go, 5));
+    await chain.mine();
+    expect((await sending).status).to.equal("mined");
+    expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+  });
+
   it("says that the account is empty", async () => {
     await chain.provider.send("anvil_setBalance", [wallet.address, toQuantity(0)]);
     const error = await failure<ChainError>(sender.send({ to: SINK, data: "0x", value: 1n }, "pay"));

@@ -2,6 +2,7 @@ import type { CID } from "multiformats/cid";
 import { HoldfastError } from "../../errors.js";
 import { CarBlocks, type CarSource } from "./blocks.js";
 import { malformedFolder } from "./faults.js";
+import { blockLinks } from "./links.js";
 import { faultOfName, MAX_FOLDER_DEPTH, splitPath } from "./paths.js";
 import { decodeNode, type FileNode, type FolderNode, type Node } from "./unixfs.js";
 
@@ -160,7 +161,8 @@ export class FolderArchive {
   /**
    * Hashes every block that the root leads to, each once, however often it is named.
    *
-   * @throws HoldfastError as {@link node}: the folder is not whole in this CAR
+   * @throws HoldfastError `BLOCK_MISSING`, `BLOCK_CORRUPT`, `FOLDER_MALFORMED`, `CAR_UNSUPPORTED`: the root is not whole in
+   *   this CAR
    */
   async verify(): Promise<void> {
     const seen = new Set<string>();
@@ -169,7 +171,7 @@ export class FolderArchive {
       const name = cid.toString();
       if (seen.has(name)) continue;
       seen.add(name);
-      waiting.push(...linksOf(await this.node(cid)));
+      waiting.push(...blockLinks(cid, await this.#blocks.get(cid)));
     }
   }
 
@@ -211,11 +213,6 @@ export class FolderArchive {
       yield* this.#items(below, shards, depth + 1);
     }
   }
-}
-
-function linksOf(node: Node): CID[] {
-  if (node.type === "folder") return node.links.map(({ Hash }) => Hash);
-  return node.type === "file" ? node.parts.map(({ cid }) => cid) : [];
 }
 
 function blobSource(blob: Blob): CarSource {

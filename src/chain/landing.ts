@@ -1,0 +1,237 @@
+/** Getting into a block what was sent: waiting, paying more, and clearing the way where a nonce before it is missing. */
+import type { JsonRpcApiProvider, TransactionReceipt } from "ethers";
+import type { Logger } from "pino";
+import { said } from "./broadcast.js";
+import type { Call } from "./call.js";
+import type { Clock } from "./clock.js";
+import { ChainError, chainError } from "./errors.js";
+import { type Courier, type Flight, flightOf, lastOf } from "./flight.js";
+import type { Journal, JournalEntry } from "./journal.js";
+
+export interface LandingOptions {
+  readonly provider: JsonRpcApiProvider;
+  readonly courier: Courier;
+  readonly journal: Journal;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly pollMs: number;
+  readonly replaceAfterMs: number;
+  readonly maxReplacements: number;
+  readonly onMined: ((receipt: TransactionReceipt) => void) | undefined;
+}
+
+/** What became of a transaction that is in a block. */
+export interface Landed {
+  readonly receipt: TransactionReceipt;
+  readonly replacements: number;
+  /** Why it reverted; undefined where it did not. */
+  readonly reverted: ChainError | undefined;
+}
+
+/** Nonces below one that is stuck that are filled at a time. */
+const MAX_FILLED = 16;
+/** Blocks after which what is mined is forgotten: deeper than any reorganisation that keepers live through. */
+const KEPT_BLOCKS = 256;
+/** Looks in a row at which a nonce is used, and none of one's own hashes is in a block: one answer may be wrong, or old. */
+const LOOKS_TO_BELIEVE = 5;
+
+/** Sees flights to their end. Any number at a time; each of them once. */
+export class Landing {
+  readonly #o: LandingOptions;
+  /** Entries that this process waits for, or is about to. */
+  readonly #watched = new Set<string>();
+  /** Guards of what has to hurry, until it is paid more for. */
+  readonly #hurried = new Set<string>();
+
+  constructor(options: LandingOptions) {
+    this.#o = options;
+  }
+
+  /** Marks what is about to be sent: nobody else here goes on with it. */
+  watch(id: string): void {
+    this.#watched.add(id);
+  }
+
+  unwatch(id: string): void {
+    this.#watched.delete(id);
+  }
+
+  hurry(guards: readonly string[]): void {
+    for (const guard of guards) this.#hurried.add(guard);
+  }
+
+  /** Whether something has to hurry; what it is raised for, it is raised for once. */
+  takeHurry(guards: readonly string[]): boolean {
+    return guards.filter((guard) => this.#hurried.delete(guard)).length > 0;
+  }
+
+  /** Goes on with entries that nobody here waits for; resolves when all have come to an end, which is logged. */
+  async goOn(entries: readonly JournalEntry[], signal: AbortSignal | undefined): Promise<void> {
+    const { logger } = this.#o;
+    const idle = entries.filter(({ id }) => !this.#watched.has(id));
+    await Promise.all(
+      idle.map(async (entry) => {
+        const { nonce, doing } = entry;
+        logger.info({ nonce, doing }, "going on with a transaction");
+        try {
+          const { reverted } = await this.land(flightOf(entry), signal);
+          if (reverted !== undefined) throw reverted;
+        } catch (error) {
+          signal?.throwIfAborted();
+          logger.warn({ err: error, nonce, doing }, "a transaction came to nothing");
+        }
+      }),
+    );
+  }
+
+  /**
+   * Waits until a flight is in a block. Where that takes too long, it is sent again with a higher fee.
+   *
+   * @throws {ChainError} `TX_STUCK`, `NONCE_TAKEN`
+   * @throws The reason of `signal`.
+   */
+  async land(flight: Flight, signal: AbortSignal | undefined): Promise<Landed> {
+    this.watch(flight.id);
+    try {
+      for (let replacements = 0, hurries = 0; ; replacements++) {
+        const receipt = await this.#awaitReceipt(flight, signal);
+        if (receipt !== undefined) return await this.#landed(flight, receipt, replacements);
+        // To hurry is no sign of being stuck.
+        if (this.takeHurry(flight.guards)) hurries++;
+        if (replacements - hurries === this.#o.maxReplacements) throw stuck(flight);
+        await this.#fillGap(flight, signal);
+        await this.#replace(flight, signal);
+      }
+    } finally {
+      this.unwatch(flight.id);
+    }
+  }
+
+  async #landed(flight: Flight, receipt: TransactionReceipt, replacements: number): Promise<Landed> {
+    const { journal, courier, onMined } = this.#o;
+    await journal.mined(flight.id, receipt.blockNumber);
+    await journal.forget(await courier.address(), receipt.blockNumber - KEPT_BLOCKS);
+    onMined?.(receipt);
+    const reverted = receipt.status === 1 ? undefined : await this.#whyReverted(flight, receipt);
+    return { receipt, replacements, reverted };
+  }
+
+  /** The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long, or has to hurry. */
+  async #awaitReceipt(flight: Flight, signal: AbortSignal | undefined): Promise<TransactionReceipt | undefined> {
+    const { provider, courier, journal, logger, clock, pollMs, replaceAfterMs } = this.#o;
+    const until = clock.now() + replaceAfterMs;
+    let used = 0;
+    while (clock.now() < until) {
+      try {
+        const receipt = await this.#receiptOf(flight);
+        if (receipt !== undefined) return receipt;
+        // Only now: whatever used the nonce by the look before has a receipt by this one, if it was ours.
+        if (used >= LOOKS_TO_BELIEVE) {
+          await journal.drop(flight.id);
+          throw nonceTaken(flight);
+        }
+        const mined = await provider.getTransactionCount(await courier.address(), "latest");
+        used = mined > flight.nonce ? used + 1 : 0;
+        if (!flight.sent && used === 0) await courier.handOver(flight);
+        if (flight.guards.some((guard) => this.#hurried.has(guard))) return undefined;
+      } catch (error) {
+        if (error instanceof ChainError) throw error;
+        logger.warn({ err: error, hash: lastOf(flight).hash }, "looking for a receipt failed");
+      }
+      await clock.sleep(pollMs, signal);
+    }
+    return undefined;
+  }
+
+  async #receiptOf({ attempts }: Flight): Promise<TransactionReceipt | undefined> {
+    for (const { hash } of attempts) {
+      const receipt = await this.#o.provider.getTransactionReceipt(hash);
+      if (receipt !== null) return receipt;
+    }
+    return undefined;
+  }
+
+  /** The same call and nonce at a higher fee. Failing is no harm: what was sent before is still on its way. */
+  async #replace(flight: Flight, signal: AbortSignal | undefined): Promise<void> {
+    const { courier, journal, logger } = this.#o;
+    const { nonce, doing, attempts } = flight;
+    try {
+      const fees = await courier.raised(lastOf(flight).fees);
+      const attempt = await courier.sign(flight, fees);
+      if (attempts.every(({ hash }) => hash !== attempt.hash)) {
+        await journal.add(flight.id, attempt);
+        attempts.push(attempt);
+      }
+      await courier.handOver(flight);
+      logger.warn({ nonce, doing, ...fees }, "transaction was stuck, sent again with a higher fee");
+    } catch (error) {
+      signal?.throwIfAborted();
+      logger.warn({ nonce, doing, reason: said(error) }, "transaction is stuck and could not be replaced");
+    }
+  }
+
+  /**
+   * A nonce that was skipped, because a node counted wrong or took one back, keeps all later ones waiting for ever: each
+   * is used by a payment of nothing to oneself.
+   */
+  async #fillGap({ nonce }: Flight, signal: AbortSignal | undefined): Promise<void> {
+    const { provider, courier, journal, logger } = this.#o;
+    try {
+      const from = await courier.address();
+      const next = await provider.getTransactionCount(from, "latest");
+      const entries = await journal.live(from);
+      // Those before it that nobody goes on with any more hold it up as well.
+      const before = entries.filter((entry) => entry.nonce < nonce);
+      this.#goOnBeside(before, signal);
+      const live = new Set(entries.map((entry) => entry.nonce));
+      const gap = Array.from({ length: Math.max(0, nonce - next) }, (_, i) => next + i).filter((n) => !live.has(n));
+      for (const missing of gap.slice(0, MAX_FILLED)) await this.#fill(from, missing, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      logger.warn({ nonce, reason: said(error) }, "a gap before a nonce could not be filled");
+    }
+  }
+
+  async #fill(from: string, nonce: number, signal: AbortSignal | undefined): Promise<void> {
+    const { courier, journal, logger } = this.#o;
+    const call: Call = { to: from, data: "0x" };
+    const gasLimit = await courier.estimate(call);
+    const fees = await courier.fees();
+    const filler = await journal.record(
+      { from, call, doing: `use nonce ${nonce}`, gasLimit, guards: [] },
+      () => nonce,
+      () => courier.sign({ call, nonce, gasLimit }, fees),
+    );
+    if ("guardedBy" in filler) return;
+    logger.warn({ nonce }, "a nonce was skipped: using it for nothing");
+    this.#goOnBeside([filler.entry], signal);
+  }
+
+  /** By itself: whoever waits for them to be out of the way waits no longer than needed. */
+  #goOnBeside(entries: readonly JournalEntry[], signal: AbortSignal | undefined): void {
+    void this.goOn(entries, signal).catch(() => undefined);
+  }
+
+  /** The same call on the state that its block left, for the reason; the receipt has none. */
+  async #whyReverted({ call, doing }: Flight, { hash, blockNumber }: TransactionReceipt): Promise<ChainError> {
+    try {
+      await this.#o.provider.call({ from: await this.#o.courier.address(), ...call, blockTag: blockNumber });
+    } catch (error) {
+      return chainError(error, doing);
+    }
+    const message = `Failed to ${doing}: ${hash} reverted, but would not do so after its block`;
+    const hint = "Try again; if it reverts again, look at its trace.";
+    return new ChainError("REVERTED", message, hint, "retry", undefined);
+  }
+}
+
+function stuck({ doing, nonce, attempts }: Flight): ChainError {
+  const message = `Failed to ${doing}: nonce ${nonce} is in no block after ${attempts.length} tries`;
+  const hint = "Raise maxFeePerGas, or check that the node passes transactions on.";
+  return new ChainError("TX_STUCK", message, hint, "retry", undefined);
+}
+
+function nonceTaken({ doing, nonce }: Flight): ChainError {
+  const message = `Failed to ${doing}: another transaction took nonce ${nonce}`;
+  return new ChainError("NONCE_TAKEN", message, "Let one process only send with this key.", "retry", undefined);
+}
