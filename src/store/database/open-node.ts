@@ -4,7 +4,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { type Dialect, Kysely, PGliteDialect, PostgresDialect } from "kysely";
 import pg from "pg";
 import { HoldfastError } from "../../errors.js";
-import { migrate } from "./migrations.js";
+import { migrate } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
 
 /** Of several processes, where the URL names one. Call `destroy()` when done. */
