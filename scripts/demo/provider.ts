@@ -1,8 +1,13 @@
 /** A provider of the demo: its HTTP node, and the keepers that fill requests and prove, in a process of its own. */
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Wallet } from "ethers";
 import pino from "pino";
+import { openChain } from "../../src/chain/chain.js";
 import type { Deployment } from "../../src/chain/deployment.js";
+import { TransactionSender } from "../../src/chain/sender.js";
 import { startProvider } from "../../src/provider/index.js";
+import { DatabaseJournal, openDatabase } from "../../src/store/database/index.js";
 import { runChild } from "./child.js";
 
 interface Config {
@@ -27,18 +32,23 @@ const COLLATERAL_RATIO = 30;
 
 await runChild<Config>(async ({ rpcUrl, deployment, dataDir, token, owner, hotKey, pricePerGiBPerPeriod }, tell) => {
   const tiers = [{ tier: 0, pricePerGiBPerPeriod, egressPricePerGiB: "0", collateralRatio: COLLATERAL_RATIO }];
+  const logger = pino({ level: process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn" });
+  const chain = await openChain(rpcUrl, deployment, { logger, pollMs: POLL_MS });
+  const database = await openDatabase({ dir: join(dataDir, "index") });
+  const journal = new DatabaseJournal(database, deployment.chainId);
+  const signer = new Wallet(hotKey, chain.provider);
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger, journal, pollMs: POLL_MS });
   const provider = await startProvider({
-    rpcUrl,
-    deployment,
+    chain,
+    signer,
+    sender,
     dataDir,
     provider: owner,
-    privateKey: hotKey,
     policy: { token, maxPieceBytes: MAX_PIECE_BYTES, maxPeriods: MAX_PERIODS, tiers },
     // Gas is free here, and all sources are on this machine.
     filling: { coinPrice: 0n, minFreeBytes: 0 },
     fetching: { allowAddress: (address) => address === "127.0.0.1" },
-    pollMs: POLL_MS,
-    logger: pino({ level: process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn" }),
+    logger,
   });
   provider.keeper?.on("proven", ({ id, window }) => tell({ kind: "proven", id, window }));
   provider.keeper?.on("trouble", ({ id, window, code }) => tell({ kind: "trouble", id, window, code }));
@@ -50,5 +60,10 @@ await runChild<Config>(async ({ rpcUrl, deployment, dataDir, token, owner, hotKe
     while (filler.inFlight > 0) await delay(REST_MS);
     tell({ kind: "rested", number });
   });
-  return { ready: { url: provider.url, pid: process.pid }, close: provider.close };
+  const close = async () => {
+    await provider.close();
+    chain.provider.destroy();
+    await database.destroy();
+  };
+  return { ready: { url: provider.url, pid: process.pid }, close };
 });

@@ -6,6 +6,7 @@
 export { type KeyEntry, keystorePath, keystoreSource, listKeystores, writeKeystore } from "./keystore-node.js";
 export { type PasswordSource, passwordFile, passwordPrompt, passwordTwice, passwordValue } from "./password-node.js";
 export { PayloadSigner, type SignPayload } from "./payload-signer.js";
+export { publicKeyOf } from "./public-key.js";
 export { type RemoteSignerOptions, remoteSignerSource } from "./remote.js";
 export { requireSeparate } from "./roles.js";
 export { keySourceFrom, keysFolder, passwordFrom } from "./settings-node.js";

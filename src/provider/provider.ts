@@ -5,14 +5,13 @@
  */
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { getAddress, Wallet } from "ethers";
+import { getAddress } from "ethers";
 import type { Logger } from "pino";
-import { type Chain, openChain } from "../chain/chain.js";
-import type { Deployment } from "../chain/deployment.js";
-import type { Journal } from "../chain/journal.js";
-import { TransactionSender } from "../chain/sender.js";
+import type { Chain } from "../chain/chain.js";
+import type { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
-import { keepSending, ProvingKeeper } from "../keeper/index.js";
+import { Crew, type CrewOptions, keepRunning, type ProvingKeeper } from "../keeper/index.js";
+import { type KeySigner, publicKeyOf } from "../keys/index.js";
 import { FileBlockIndex, FilePieceStore } from "../store/index.js";
 import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
@@ -30,22 +29,25 @@ import { UnpaidKeeper, UnpaidPieces } from "./unpaid/index.js";
 export interface ProviderOptions extends ListenOptions {
   /** Where pieces live. One process a folder. */
   readonly dataDir: string;
-  /** JSON-RPC endpoint of the deployment's chain. */
-  readonly rpcUrl: string;
-  readonly deployment: Deployment;
-  /** The provider's own key, or that of the signer registered for it. Signs deals, and pays for proofs. */
-  readonly privateKey: string;
-  /** The provider that deals are made for, where the key is its signer's; the key's own account by default. */
+  /** The market's chain; whoever opened it closes it, after the provider. */
+  readonly chain: Chain;
+  /** Signs deals: the provider's own key, or that of the signer registered for it. */
+  readonly signer: KeySigner;
+  /** Sends proofs and fills, and pays for them; its key holds no power. */
+  readonly sender: TransactionSender;
+  /** The provider that deals are made for, where `signer` is not its own account. */
   readonly provider?: string;
   readonly policy: Policy;
-  /** Whether it proves its deals as well; true by default. False where a keeper elsewhere does. */
-  readonly proving?: boolean;
+  /** How it proves its deals; false where a keeper elsewhere does. */
+  readonly proving?: boolean | Omit<NonNullable<CrewOptions["proving"]>, "provider" | "pieces">;
+  /** Settles deals, its own and others', where it is set. */
+  readonly settling?: CrewOptions["settling"];
+  /** Makes misses good, where it is set. */
+  readonly restoring?: Omit<NonNullable<CrewOptions["restoring"]>, "provider" | "pieces">;
   /** Fills requests of the open market, where it is set: what it takes, and how it fetches. */
   readonly filling?: FillingPolicy;
-  /** Where what it sends is written down before; in memory by default, where a crash loses it. */
-  readonly journal?: Journal;
-  /** Milliseconds between looks at the chain; 1,000 by default. */
-  readonly pollMs?: number;
+  /** Measures its keepers. */
+  readonly observer?: CrewOptions["observer"];
   /** How pieces are fetched from elsewhere: for requests, and for deals that move here. */
   readonly fetching?: FetchOptions;
   /** What strangers may leave here before anybody pays. */
@@ -62,6 +64,8 @@ export interface ProviderOptions extends ListenOptions {
 export interface RunningProvider extends RunningNode {
   /** What proves its deals, for its events; undefined where it was told not to. */
   readonly keeper: ProvingKeeper | undefined;
+  /** All its keepers but the filler. */
+  readonly crew: Crew;
   /** What fills requests, for its events; undefined where it was not told to. */
   readonly filler: FillingKeeper | undefined;
   /** Stops serving and proving; resolves when both are over. May be called again. */
@@ -69,37 +73,34 @@ export interface RunningProvider extends RunningNode {
 }
 
 /**
- * Starts a provider: opens its store, checks that the chain has the deployment, serves, and proves. The provider has to
- * register and provision stake before a client can find it and the market takes its deals.
+ * Starts a provider: opens its store, serves, and keeps its deals. The provider has to register and provision stake before a client
+ * can find it and the market takes its deals.
  *
- * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`,
- *   `INVALID_POLICY`, `INVALID_PUBLIC_URL`
- * @throws the reason of `signal`, and what the file system throws
+ * @throws HoldfastError `LISTEN_FAILED`, `INVALID_REGION`, `INVALID_POLICY`, `INVALID_PUBLIC_URL`
+ * @throws the reason of `signal`, what `signer` and the file system throw
  * @example
- * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });
+ * const chain = await openChain(rpcUrls, deployment, { logger });
+ * const signer = new Wallet(key, chain.provider);
+ * const sender = new TransactionSender({ provider: chain.provider, signer, logger });
+ * const { url, close } = await startProvider({ dataDir, chain, signer, sender, policy, logger });
  */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
-  const { rpcUrl, deployment, logger, signal, pollMs } = options;
+  const { signal } = options;
   signal?.throwIfAborted();
-  const chain = await openChain(rpcUrl, deployment, { logger, ...(pollMs === undefined ? {} : { pollMs }) });
-  try {
-    const running = await runOn(chain, options);
-    if (!signal) return running;
-    const onAbort = () => void running.close();
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) await running.close();
-    signal.throwIfAborted();
-    return running;
-  } catch (error) {
-    chain.provider.destroy();
-    throw error;
-  }
+  const running = await runOn(options);
+  if (!signal) return running;
+  const onAbort = () => void running.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) await running.close();
+  signal.throwIfAborted();
+  return running;
 }
 
 /** What the parts of a node share. */
 interface Parts {
   readonly chain: Chain;
-  readonly signer: Wallet;
+  readonly signer: KeySigner;
+  readonly sender: TransactionSender;
   readonly provider: string;
   readonly store: FilePieceStore;
   readonly policy: Policy;
@@ -108,48 +109,45 @@ interface Parts {
   readonly freeBytes: () => Promise<number>;
 }
 
-async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
-  const { dataDir, policy, logger, proving = true } = options;
-  const signer = new Wallet(options.privateKey, chain.provider);
+async function runOn(options: ProviderOptions): Promise<RunningProvider> {
+  const { chain, signer, sender, dataDir, policy, logger } = options;
   const provider = getAddress(options.provider ?? signer.address);
   const store = await FilePieceStore.open(dataDir);
   const unpaid = await UnpaidPieces.open({ dir: join(dataDir, "unpaid"), store });
   const offered = { ...policy, token: getAddress(policy.token) };
   const freeBytes = () => freeBytesAt(dataDir);
   const promised = new PromisedPieces();
-  const parts = { chain, signer, provider, store, policy: offered, promised, unpaid, freeBytes };
+  const parts = { chain, signer, sender, provider, store, policy: offered, promised, unpaid, freeBytes };
   const serving = await serve(parts, options);
-  logger.info({ url: serving.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
-  const { sender, keeper, filler, clearing } = keepersOf(parts, options);
-  const kept = [keeper, filler, clearing].map((service) =>
-    service?.run(stop.signal).catch((error) => logger.error({ err: error }, "a keeper has stopped")),
-  );
-  const sending = keepSending({ chain, sender, logger }, stop.signal);
+  const { crew, filler, clearing } = keepersOf(parts, options);
+  logger.info({ url: serving.url, provider, dataDir, proving: crew.proving !== undefined }, "provider listens");
+  const services = [crew, clearing, ...(filler === undefined ? [] : [filler])];
+  const kept = services.map((service) => keepRunning(service, logger, stop.signal));
   const close = async () => {
     stop.abort();
-    await Promise.all([serving.close(), sending, ...kept]);
-    chain.provider.destroy();
+    await Promise.all([serving.close(), ...kept]);
   };
-  return { url: serving.url, keeper, filler, close };
+  return { url: serving.url, keeper: crew.proving, crew, filler, close };
 }
 
 /** The desks, the index of blocks, and the routes to them. */
 async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNode> {
   const { chain, signer, provider, store, unpaid, freeBytes } = parts;
-  const { deployment, logger, fetching = {}, host, port, publicUrl } = options;
+  const { logger, fetching = {}, host, port, publicUrl } = options;
   const { maxPieceBytes } = parts.policy;
-  const { contracts } = chain;
+  const { contracts, deployment } = chain;
   const counter = { ...parts, deployment, contracts, now: () => chainTime(chain.provider) };
   const head = () => chain.provider.getBlockNumber();
   const desk = new DealDesk(counter);
+  const peerId = peerIdOf(await publicKeyOf(signer));
   const pulls = new PullDesk({ provider, contracts, store, maxPieceBytes, fetching, unpaid, logger });
   const amendments = new AmendmentDesk({ ...counter, head });
   const migrations = new MigrationDesk({ ...counter, desk, head });
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
   const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger });
-  const gateway = { index, peerId: peerIdOf(signer.signingKey.publicKey), ...(publicUrl && { publicUrl }) };
+  const gateway = { index, peerId, ...(publicUrl && { publicUrl }) };
   const serving = { store, desk, changes, gateway, unpaid, fetching, freeBytes, logger, maxPieceBytes };
   const node = await startOrClose(index, { ...options.peers, ...serving, ...listen });
   const close = async () => void (await Promise.all([node.close(), pulls.close(), index.close()]));
@@ -157,17 +155,20 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
 }
 
 function keepersOf(parts: Parts, options: ProviderOptions) {
-  const { chain, signer, provider, store, unpaid, promised } = parts;
-  const { logger, filling, fetching = {}, proving = true, pollMs, graceMs } = options;
-  const poll = pollMs === undefined ? {} : { pollMs };
-  const journal = options.journal === undefined ? {} : { journal: options.journal };
-  const sender = new TransactionSender({ provider: chain.provider, signer, logger, ...poll, ...journal });
-  const shared = { chain, sender, provider, logger };
+  const { chain, sender, provider, store, unpaid, promised } = parts;
+  const { logger, filling, fetching = {}, proving = true, settling, restoring, observer, graceMs } = options;
+  const own = { provider, pieces: store };
+  const crew = new Crew({
+    ...{ chain, sender, logger },
+    ...(proving !== false && { proving: { ...(proving === true ? {} : proving), ...own } }),
+    ...(settling && { settling }),
+    ...(restoring && { restoring: { ...restoring, ...own } }),
+    ...(observer && { observer }),
+  });
   const grace = graceMs === undefined ? {} : { graceMs };
   return {
-    sender,
-    keeper: proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined,
-    filler: filling && new FillingKeeper({ ...parts, ...shared, ...filling, fetching }),
+    crew,
+    filler: filling && new FillingKeeper({ ...parts, ...filling, fetching, logger }),
     clearing: new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace }),
   };
 }

@@ -1,5 +1,6 @@
 /** Providers and clients on a {@link DevChain}: real servers, real transactions, a token of their own. */
-import type { Wallet } from "ethers";
+import { Wallet } from "ethers";
+import { type Chain, openChain } from "../../src/chain/chain.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
 import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
@@ -42,6 +43,17 @@ export function priced(token: string, price: bigint, changes: Partial<Policy> = 
   return { ...policy, tiers: policy.tiers.map((offer) => ({ ...offer, pricePerGiBPerPeriod: String(GIB * price) })) };
 }
 
+/** What a provider has of the chain: a connection of its own, looked at often, and a key that does everything. */
+export async function ownAccess(
+  { anvil, deployment }: Pick<DevChain, "anvil" | "deployment">,
+  { privateKey }: Pick<Wallet, "privateKey">,
+): Promise<{ readonly chain: Chain; readonly signer: Wallet; readonly sender: TransactionSender }> {
+  const logger = testLogger();
+  const chain = await openChain(anvil.url, deployment, { logger, pollMs: 20 });
+  const signer = new Wallet(privateKey, chain.provider);
+  return { chain, signer, sender: new TransactionSender({ provider: chain.provider, signer, logger, pollMs: 20 }) };
+}
+
 export async function startStorageNet(options: Parameters<typeof startDevChain>[0] = {}): Promise<StorageNet> {
   const chain = await startDevChain(options);
   const deployer = await chain.account();
@@ -49,6 +61,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
   const token = await testToken.getAddress();
   const { vault: vaultAddress, registry: registryAddress, market } = chain.deployment;
   const nodes: RunningProvider[] = [];
+  const chains: Chain[] = [];
   const senderOf = (signer: Wallet) =>
     new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 10 });
   const rich = async () => {
@@ -82,13 +95,12 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     async addProvider(policy = {}, stake = STAKE, options = {}) {
       const wallet = await rich();
       const dataDir = await tempFolder();
+      const access = await ownAccess(chain, wallet);
+      chains.push(access.chain);
       const node = await startProvider({
         dataDir,
-        rpcUrl: chain.anvil.url,
-        deployment: chain.deployment,
-        privateKey: wallet.privateKey,
+        ...access,
         policy: testPolicy(token, policy),
-        pollMs: 20,
         fetching: { allowAddress: (address) => address === "127.0.0.1", resumeAfterMs: 10 },
         logger: testLogger(),
         ...options,
@@ -100,6 +112,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     tokensOf: (account) => testToken.balanceOf(account),
     async stop() {
       await Promise.all(nodes.map((node) => node.close()));
+      for (const { provider } of chains) provider.destroy();
       await chain.stop();
     },
   };
