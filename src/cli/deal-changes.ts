@@ -1,5 +1,6 @@
 /** The commands that change a deal together with a provider. */
 import { type Command, Option } from "commander";
+import { tierIndex } from "../chain/tiers.js";
 import { fileBlob } from "../client/blob-node.js";
 import {
   type AmendStep,
@@ -11,10 +12,10 @@ import {
   migrateDeal,
   readDeal,
 } from "../client/index.js";
+import { amountText, parseAmountOf, readToken, type Token } from "../client/tokens.js";
 import { type ChainFlags, chainCommand, printResult, tell, withClient } from "./context.js";
 import { shortId } from "./deals.js";
-import { amountText, parseAmountOf, readToken, type Token } from "./tokens.js";
-import { parseAddress, parseCount, tierIndex } from "./values.js";
+import { parseAddress, parseCount } from "./values.js";
 import { parseRegion } from "./wishes.js";
 
 const ID_HELP = "id of the deal, or its first digits where they name one";

@@ -1,6 +1,7 @@
 /** The commands about one deal. */
 import type { Command } from "commander";
 import type { Deployment } from "../chain/deployment.js";
+import { tierName } from "../chain/tiers.js";
 import {
   type DealInfo,
   dealIdFrom,
@@ -13,10 +14,10 @@ import {
   terminateDeal,
   transferDeal,
 } from "../client/index.js";
+import { amountText, parseAmountOf, readToken, type Token } from "../client/tokens.js";
 import { type ChainFlags, chainCommand, printResult, tell, withChain, withClient } from "./context.js";
 import { dealReport, shortId } from "./deals.js";
-import { amountText, parseAmountOf, readToken, type Token } from "./tokens.js";
-import { parseAddress, parseCount, tierName } from "./values.js";
+import { parseAddress, parseCount } from "./values.js";
 
 const ID_HELP = "id of the deal, or its first digits where they name one";
 

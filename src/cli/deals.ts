@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { type DealInfo, dealIdText, findDeals, readDeals, statusName } from "../client/index.js";
+import { amountText, readTokens, type Token } from "../client/tokens.js";
 import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
 import { table } from "./table.js";
-import { amountText, readTokens, type Token } from "./tokens.js";
 import { parseAddress } from "./values.js";
 
 interface DealsFlags extends ChainFlags {

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { dealIdFrom, dealIdText, statusName } from "../client/index.js";
 import { keyFromKeyring } from "../client/replicas/keyring-node.js";
 import { type LockedManifest, openManifest } from "../client/replicas/manifest-node.js";
+import { parseAmountOf, readToken } from "../client/tokens.js";
 import { FundingKeeper, type KeptFile, ReplicasKeeper } from "../keeper/index.js";
 import {
   type ChainFlags,
@@ -14,7 +15,6 @@ import {
   withClient,
 } from "./context.js";
 import { type KeyringFlags, keyringPath, withKeyring } from "./replicas.js";
-import { parseAmountOf, readToken } from "./tokens.js";
 import { untilStopped } from "./until-stopped.js";
 import { parseAddress, parseCount } from "./values.js";
 

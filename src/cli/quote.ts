@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { ZeroAddress } from "ethers";
 import { type Candidate, paysToSettle, type Quote, quote } from "../client/index.js";
+import { amountText, parseAmountOf, readToken, type Token } from "../client/tokens.js";
 import { chainCommand, printResult, tell, withChain } from "./context.js";
 import { table } from "./table.js";
-import { amountText, parseAmountOf, readToken, type Token } from "./tokens.js";
 import { parseSize } from "./values.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 

@@ -1,10 +1,10 @@
 /** How requests are printed. */
 import type { Deployment } from "../chain/deployment.js";
+import { tierName } from "../chain/tiers.js";
 import { dealIdText, type RequestStatus, statusName } from "../client/index.js";
+import { amountText, type Token } from "../client/tokens.js";
 import { regionText } from "../protocol/index.js";
 import { type DealReport, dealReport, shortId } from "./deals.js";
-import { amountText, type Token } from "./tokens.js";
-import { tierName } from "./values.js";
 
 /** As `--json` prints a request: ids in hex, amounts as decimal strings of base units. */
 export interface RequestReport extends Omit<RequestStatus, "id" | "replicas"> {

@@ -1,5 +1,6 @@
 /** The commands about requests of the open market. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { tierIndex } from "../chain/tiers.js";
 import { fileBlob } from "../client/blob-node.js";
 import {
   actOnReplica,
@@ -14,6 +15,7 @@ import {
   requestIdFrom,
   requestStatus,
 } from "../client/index.js";
+import { amountText, parseAmountOf, readToken, readTokens, type Token } from "../client/tokens.js";
 import { HoldfastError } from "../errors.js";
 import { commit } from "../piece/index.js";
 import type { StorageRequest } from "../protocol/index.js";
@@ -22,8 +24,7 @@ import { shortId } from "./deals.js";
 import { ROW_COLUMNS, requestLines, requestReport, requestRow } from "./request-report.js";
 import { type ServeFlags, withServing, withSource } from "./serving.js";
 import { table } from "./table.js";
-import { amountText, parseAmountOf, readToken, readTokens, type Token } from "./tokens.js";
-import { parseAddress, parseCount, tierIndex } from "./values.js";
+import { parseAddress, parseCount } from "./values.js";
 import { parseRegion } from "./wishes.js";
 
 const ID_HELP = "id of the request, or its first digits where they name one";

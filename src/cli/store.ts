@@ -12,6 +12,7 @@ import {
   type StoreStep,
   TooFewProvidersError,
 } from "../client/index.js";
+import { parseAmountOf, readToken } from "../client/tokens.js";
 import { HoldfastError } from "../errors.js";
 import { escrowOf, pieceIdOf } from "../protocol/index.js";
 import { withClaims } from "./claims.js";
@@ -26,7 +27,6 @@ import {
   type StoredClaimFlags,
   storedClaims,
 } from "./stored-record.js";
-import { parseAmountOf, readToken } from "./tokens.js";
 import { type WishFlags, wishesFrom, withWishes } from "./wishes.js";
 
 interface StoreFlags extends WishFlags, PackFlags, KeyringFlags, StoredClaimFlags {

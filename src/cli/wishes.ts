@@ -5,11 +5,12 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Chain } from "../chain/chain.js";
+import { tierIndex } from "../chain/tiers.js";
 import type { QuoteWishes } from "../client/index.js";
+import { parseAmountOf, readToken, type Token } from "../client/tokens.js";
 import { regionBytes } from "../protocol/index.js";
 import type { ChainFlags } from "./context.js";
-import { parseAmountOf, readToken, type Token } from "./tokens.js";
-import { parseAddress, parseCount, tierIndex } from "./values.js";
+import { parseAddress, parseCount } from "./values.js";
 
 /** The options that {@link withWishes} gives a command. */
 export interface WishFlags extends ChainFlags {

@@ -142,6 +142,7 @@ export {
   type WindowBlocks,
   windowOf,
 } from "./schedule.js";
+export { sizeOf } from "./size.js";
 export {
   type CheckOptions,
   checkPrice,

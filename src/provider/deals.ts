@@ -17,7 +17,7 @@ import {
 } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
 import { checkSigner, MAX_VALIDITY_SECONDS, promise, refusal } from "./checks.js";
-import { OfferBook, type Policy, type StandingOffer } from "./offers.js";
+import { isServed, OfferBook, type Policy, type StandingOffer } from "./offers.js";
 import type { PromisedPieces } from "./promised.js";
 
 export interface DealDeskOptions {
@@ -97,6 +97,7 @@ export class DealDesk {
   #checkOffer(terms: DealTerms): StandingOffer {
     const { provider, deployment, policy } = this.#o;
     if (terms.provider !== provider) throw refusal(`the provider here is ${provider}`);
+    if (!isServed(policy, terms.client)) throw refusal(`${terms.client} is no client of this provider`);
     if (terms.token !== policy.token) throw refusal(`the token here is ${policy.token}`);
     const offer = this.#book.offers.find(({ tier }) => tier === terms.tier);
     const tier = deployment.tiers[terms.tier];

@@ -27,7 +27,14 @@ export interface Policy {
   readonly maxPeriods: number;
   /** Where its pieces may lie (`DE`, `US-CA`), where that is not just where it is registered. */
   readonly regions?: readonly string[];
+  /** Accounts that deals are opened with, checksummed; anybody by default. It is not published. */
+  readonly clients?: readonly string[];
   readonly tiers: readonly TierOffer[];
+}
+
+/** Whether a policy has deals with a client. */
+export function isServed({ clients }: Pick<Policy, "clients">, client: string): boolean {
+  return clients === undefined || clients.includes(client);
 }
 
 /** The offer that a policy makes for a tier, but for the time until when. */

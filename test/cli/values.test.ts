@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { InvalidArgumentError } from "commander";
 import { devTiers } from "../../src/chain/deploy.js";
-import { parseAddress, parseCount, parseSize, tierIndex, tierName } from "../../src/cli/values.js";
+import { tierIndex, tierName } from "../../src/chain/tiers.js";
+import { parseAddress, parseCount, parseSize } from "../../src/cli/values.js";
 import { expectError } from "../piece/helpers.js";
 
 describe("cli: values", () => {

@@ -7,7 +7,7 @@ import type { Deployment } from "../../chain/deployment.js";
 import type { Vacancy } from "../../keeper/requests.js";
 import { BPS, collateralFor, isEligibleRegion, pricePerPeriodUp, slotRamp } from "../../protocol/index.js";
 import { payloadBounds } from "../fetching/index.js";
-import type { Policy } from "../offers.js";
+import { isServed, type Policy } from "../offers.js";
 
 /** Above anything measured (docs/provider.md): a fill with its proof at height 40, and the checkpoint of its seed. */
 const GAS_PER_FILL = 600_000n;
@@ -50,6 +50,7 @@ function whyNotOffered({ request, periods, maxPrice }: Vacancy, { policy, deploy
   const offer = policy.tiers.find(({ tier }) => tier === request.tier);
   const tier = deployment.tiers[request.tier];
   if (!offer || !tier) return `tier ${request.tier} is not offered`;
+  if (!isServed(policy, request.client)) return `${request.client} is no client of this provider`;
   if (request.token !== policy.token) return `the token here is ${policy.token}`;
   if (request.maxPeriods > policy.maxPeriods || periods > policy.maxPeriods) {
     return `at most ${policy.maxPeriods} periods are offered`;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ZeroAddress } from "ethers";
-import { amountText, parseAmountOf, readToken, readTokens } from "../../src/cli/tokens.js";
+import { amountText, parseAmountOf, readToken, readTokens } from "../../src/client/tokens.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
 import { expectError } from "../piece/helpers.js";
 import { type DevChain, startDevChain } from "../support/dev-chain.js";

@@ -1,0 +1,85 @@
+/**
+ * `policy.yaml`: what a provider offers, and how its keepers behave.
+ *
+ * @packageDocumentation
+ */
+import { z } from "zod";
+import { MAX_REGIONS } from "../../protocol/index.js";
+import { address, amount, count, duration, percent, positive, region, size } from "./scalars.js";
+import { parseYaml } from "./yaml-file.js";
+
+const tier = z.strictObject({
+  /** Of a GiB for a period, and of a GiB that is read. */
+  price: amount,
+  egress: amount.default("0"),
+  /** Stake behind a deal, in periods of its price. */
+  collateral: count,
+});
+
+const space = z.strictObject({
+  keepFree: size.optional(),
+  unpaid: size.optional(),
+  unpaidOfPeer: size.optional(),
+  unpaidFor: duration.optional(),
+  uploadsOfPeer: positive.optional(),
+});
+
+const requests = z.strictObject({
+  /** What a coin is worth in the token, for gas. */
+  coinPrice: amount,
+  prefetchBlocks: count.optional(),
+  fetches: positive.optional(),
+  speculative: size.optional(),
+  tries: positive.optional(),
+});
+
+const settle = z.strictObject({
+  /** `own`: the provider's deals alone. `paying`: others' too, where the bounty pays. `all`: whatever there is. */
+  whose: z.enum(["own", "paying", "all"], { error: "has to be own, paying or all" }).default("own"),
+  everyBlocks: positive.optional(),
+  depth: z.union([z.literal("finalized"), count], { error: "has to be finalized, or a number of blocks" }).optional(),
+  margin: percent.default(0),
+  /** What a coin is worth, by token. */
+  coinPrice: z.record(address, amount).default({}),
+  bountyTo: address.optional(),
+  batch: positive.optional(),
+});
+
+const restore = z.strictObject({ missesPerDeal: positive, stake: z.record(address, amount) });
+
+const gas = z.strictObject({
+  /** Of a unit of gas, in wei. */
+  maxFee: amount.optional(),
+  /** Of the account that sends proofs, in wei; below it, health is red. */
+  leastBalance: amount.optional(),
+});
+
+const schema = z.strictObject({
+  token: address.optional(),
+  pieces: z.strictObject({ least: size.optional(), most: size }).optional(),
+  periods: z.strictObject({ least: positive.optional(), most: positive }).optional(),
+  regions: z.array(region).max(MAX_REGIONS).optional(),
+  clients: z.array(address).optional(),
+  tiers: z.record(z.string(), tier).optional(),
+  space: space.default({}),
+  proxies: z.array(z.union([z.ipv4(), z.ipv6()], { error: "has to be an IP address" })).optional(),
+  requests: requests.optional(),
+  settle: settle.optional(),
+  restore: restore.optional(),
+  gas: gas.default({}),
+});
+
+/** As it was written; amounts are still text. */
+export type PolicyFile = z.output<typeof schema>;
+
+/**
+ * Reads a policy. Nothing is asked of any chain.
+ *
+ * @param name - of the file, for messages
+ * @throws HoldfastError `POLICY_INVALID` naming every setting that is wrong, with its line
+ * @example
+ * const file = parsePolicy(await readFile("policy.yaml", "utf8"), "policy.yaml");
+ */
+export function parsePolicy(text: string, name = "policy.yaml"): PolicyFile {
+  return parseYaml(text, schema, name);
+}
