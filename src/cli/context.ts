@@ -68,15 +68,20 @@ export function chainCommand(name: string): Command {
 /**
  * Does something with the chain, for which no key is needed, and closes the connection.
  *
+ * @param known - the deployment where no option names another; the one that comes with the repository by default
  * @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING`, `NO_DEPLOYMENT`, `DEPLOYMENT_UNREADABLE`,
  *   `DEPLOYMENT_INVALID`, `DEPLOYMENT_MISMATCH`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`
  * @throws what `act` throws
  */
-export async function withChain<T>(flags: ChainFlags, act: (chain: Chain) => Promise<T>): Promise<T> {
+export async function withChain<T>(
+  flags: ChainFlags,
+  act: (chain: Chain) => Promise<T>,
+  known?: Deployment,
+): Promise<T> {
   const urls = rpcUrls(flags);
   const deployment = flags.deployment
     ? await readDeployment(flags.deployment)
-    : await knownDeployment(await chainIdAtFirst(urls));
+    : (known ?? (await knownDeployment(await chainIdAtFirst(urls))));
   const chain = await openChain(urls, deployment, { logger: commandLogger() });
   try {
     return await act(chain);
@@ -136,7 +141,8 @@ export function commandLogger(): Logger {
   return secretFreeLogger(level);
 }
 
-function rpcUrls({ rpc = "" }: ChainFlags): string[] {
+/** The endpoints that a command is given. @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING` */
+export function rpcUrls({ rpc = "" }: ChainFlags): string[] {
   const urls = rpc.split(/[\s,]+/).filter((url) => url !== "");
   if (urls.length === 0) throw missing("no JSON-RPC endpoint is named", "pass --rpc URL or set HOLDFAST_RPC");
   for (const url of urls) keepSecretsOfUrl(url);
@@ -159,7 +165,7 @@ async function chainIdAtFirst(urls: readonly string[]): Promise<number> {
 }
 
 /** A key in the clear is read by whatever reads the environment, a backup of .env, a crash report. */
-function warnOfPlainKey(source: KeySource, chainId: number): void {
+export function warnOfPlainKey(source: KeySource, chainId: number): void {
   if (!source.development || isDevelopmentChain(chainId)) return;
   tell(
     `warning: ${source.label} is in the clear, on chain ${chainId}: use a keystore, see \`holdfast keys new --help\``,

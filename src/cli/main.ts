@@ -198,6 +198,31 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./lineage.js")).lineageCommand(),
   },
   {
+    path: ["provider", "init"],
+    summary: "make a provider's folder, register it and stake",
+    load: async () => (await import("./provider-init.js")).providerInitCommand(),
+  },
+  {
+    path: ["provider", "run"],
+    summary: "run a provider's node and its keepers",
+    load: async () => (await import("./provider-run.js")).providerRunCommand(),
+  },
+  {
+    path: ["provider", "status"],
+    summary: "deals, next windows, earnings and risk of a provider",
+    load: async () => (await import("./provider-status.js")).providerStatusCommand(),
+  },
+  {
+    path: ["keeper", "init"],
+    summary: "make a folder for a keeper that settles anybody's deals",
+    load: async () => (await import("./keeper-init.js")).keeperInitCommand(),
+  },
+  {
+    path: ["keeper", "status"],
+    summary: "what a keeper has to do now and next, and whether it is well",
+    load: async () => (await import("./keeper-status.js")).keeperStatusCommand(),
+  },
+  {
     path: ["keeper", "fund"],
     summary: "keep deals alive from a budget",
     load: async () => (await import("./keeper.js")).keeperFundCommand(),
@@ -274,7 +299,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   deal: "look at one deal, or change it",
   request: "ask the open market, and see what came of it",
   provenance: "claim where data came from, and see what others claim",
-  keeper: "keep what you own alive",
+  provider: "store for others, and be paid for it",
+  keeper: "keep the market honest, and what you own alive",
   keys: "make and see the keys that commands act with",
   bench: "measure what the figures in the docs promise",
 };

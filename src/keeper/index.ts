@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { Crew, type CrewOptions, keepRunning, type Service } from "./crew.js";
-export { type Deal, hasEnded, idText } from "./deals.js";
+export { type Deal, DealBook, hasEnded, idText } from "./deals.js";
 export type {
   BatchEvent,
   DutyEvent,

@@ -33,7 +33,8 @@ export interface KeySource {
 
 /**
  * What a key is for. `proving` sends proofs and pays their gas; `terms` signs deals in the provider's name; `payout` is where the
- * money goes.
+ * money goes; `stake` is the provider's own account, which bonds its stake anew after a miss, where an operator wants that done by
+ * machine.
  */
-export const KEY_ROLES = ["proving", "terms", "payout"] as const;
+export const KEY_ROLES = ["proving", "terms", "payout", "stake"] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];

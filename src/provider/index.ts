@@ -8,6 +8,7 @@ export { Admission, type AdmissionOptions, type Holding, type PeerLimits } from 
 export { AmendmentDesk, type AmendmentDeskOptions } from "./amendments.js";
 export type { Changes } from "./change-routes.js";
 export { DealDesk, type DealDeskOptions } from "./deals.js";
+export { type EnrolledProfile, type Enrolment, type EnrolmentStep, enrol, stakeOf } from "./enrolment.js";
 export * from "./filling/index.js";
 export { type GatewayOptions, peerIdOf } from "./gateway/index.js";
 export { createNode, type NodeOptions } from "./http.js";
@@ -20,4 +21,12 @@ export { PullDesk, type PullDeskOptions } from "./pulls.js";
 export { type ByteRange, parseRange } from "./range.js";
 export { type ListenOptions, type RunningNode, type StartOptions, startNode } from "./server.js";
 export { startSource } from "./source.js";
+export {
+  type DealStanding,
+  type NextWindow,
+  type ProviderStanding,
+  providerStanding,
+  standingOf,
+  type TokenStanding,
+} from "./standing.js";
 export * from "./unpaid/index.js";

@@ -1,0 +1,88 @@
+/** `holdfast keeper status`. */
+import type { Command } from "commander";
+import { ZeroAddress } from "ethers";
+import type { Chain } from "../chain/chain.js";
+import { dealIdText } from "../client/index.js";
+import { amountText, readToken } from "../client/tokens.js";
+import { HoldfastError } from "../errors.js";
+import { keySourceFrom } from "../keys/index.js";
+import { type DealStanding, providerStanding } from "../provider/index.js";
+import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
+import { shortId } from "./deals.js";
+import { dirOption, type NodeFolder, readNodeFolder } from "./node-folder.js";
+import { type OpsReport, opsReport, opsUrl } from "./ops-report.js";
+
+/** A duty in what `holdfast keeper status --json` prints. */
+export interface DutyStatus {
+  readonly deal: string;
+  readonly window: number;
+  readonly epoch: number;
+  readonly lastBlock: number;
+}
+
+/** What `holdfast keeper status --json` prints. */
+export interface KeeperStatus {
+  readonly head: number;
+  /** What the keeper of the folder says of itself; null where it does not run here. */
+  readonly keeper: OpsReport | null;
+  /** The account that pays for its transactions, and its coin in wei; null where no key is named. */
+  readonly account: { readonly address: string; readonly balance: bigint } | null;
+  /** Windows that are open and not proven. */
+  readonly due: readonly DutyStatus[];
+  /** The first window that opens after these; null where there is none. */
+  readonly next: DutyStatus | null;
+}
+
+/** `holdfast keeper status [--dir DIR]`. */
+export function keeperStatusCommand(): Command {
+  return chainCommand("status")
+    .description("what a keeper has to do now and next, whether it is well, and what it has for gas")
+    .addOption(dirOption())
+    .action(async (flags: ChainFlags & { readonly dir: string }) => {
+      const folder = await readNodeFolder(flags.dir);
+      await withChain(flags, (chain) => status(chain, folder, flags), folder.deployment);
+    });
+}
+
+async function status(chain: Chain, { settings }: NodeFolder, flags: ChainFlags): Promise<void> {
+  const { signal } = new AbortController();
+  const { provider } = settings;
+  const standing = provider === undefined ? undefined : await providerStanding(chain, provider, signal);
+  const deals = standing?.deals ?? [];
+  const due = deals.filter(({ next }) => next?.state === "open").map(dutyOf);
+  const ahead = deals.filter(({ next }) => next?.state === "ahead").map(dutyOf);
+  const report: KeeperStatus = {
+    head: standing?.head ?? (await chain.provider.getBlockNumber()),
+    keeper: await opsReport(opsUrl(settings.ops)),
+    account: await accountOf(chain),
+    due,
+    next: ahead.reduce<DutyStatus | null>((first, one) => (first && first.epoch <= one.epoch ? first : one), null),
+  };
+  const coin = await readToken(chain.provider, ZeroAddress);
+  printResult(flags, report, ({ keeper, account, next, head }) => [
+    `keeper    ${keeper === null ? "does not run here" : keeper.healthy ? "healthy" : `not healthy: ${keeper.wrong.join("; ")}`}`,
+    `account   ${account === null ? "no key is named" : `${account.address}, ${amountText(account.balance, coin)}`}`,
+    `due       ${due.length} windows are open and not proven`,
+    ...due.map((duty) => `          ${dutyText(duty)}, ${duty.lastBlock - head} blocks left`),
+    `next      ${next === null ? "nothing" : `${dutyText(next)}, in ${next.epoch - head} blocks`}`,
+  ]);
+}
+
+async function accountOf({ provider }: Chain): Promise<KeeperStatus["account"]> {
+  try {
+    const { address } = await keySourceFrom(process.env, "proving").open();
+    return { address, balance: await provider.getBalance(address) };
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === "MISSING_SETTING") return null;
+    throw error;
+  }
+}
+
+function dutyOf({ deal, next }: DealStanding): DutyStatus {
+  const { window, epoch, lastBlock } = next!;
+  return { deal: dealIdText(deal.id), window, epoch, lastBlock };
+}
+
+function dutyText({ deal, window }: DutyStatus): string {
+  return `window ${window} of deal ${shortId(deal)}`;
+}

@@ -1,0 +1,118 @@
+/**
+ * A provider's folder: `node.yaml` (how it runs), `policy.yaml` (what it offers), `deployment.json` (its market), `data/`.
+ *
+ * @packageDocumentation
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { Option } from "commander";
+import { z } from "zod";
+import type { Deployment } from "../chain/deployment.js";
+import { readDeployment, writeDeployment } from "../chain/deployment-node.js";
+import { HoldfastError } from "../errors.js";
+import { type PolicyFile, parsePolicy, parseYaml, scalars } from "../provider/policy/index.js";
+
+const SETTINGS = "node.yaml";
+const POLICY = "policy.yaml";
+const DEPLOYMENT = "deployment.json";
+
+const settings = z.strictObject({
+  /** The account that owns the stake; its key need not be on the machine. Whoever only settles has none. */
+  provider: scalars.address.optional(),
+  /** Where clients are answered. */
+  listen: scalars.listen.default({ host: "127.0.0.1", port: 8_080 }),
+  /** Where metrics and health are told. */
+  ops: scalars.listen.default({ host: "127.0.0.1", port: 9_464 }),
+  /** Origin under which clients know it. */
+  publicUrl: z.url().optional(),
+  /** Where pieces lie, where that is not the folder: s3://bucket/prefix. */
+  blobs: z.string().optional(),
+});
+
+/** How a node runs. */
+export type NodeSettings = z.output<typeof settings>;
+
+export interface NodeFolder {
+  readonly dir: string;
+  readonly settings: NodeSettings;
+  readonly policy: PolicyFile;
+  readonly deployment: Deployment;
+  /** Where pieces, index and uploads lie. */
+  readonly dataDir: string;
+}
+
+/** `--dir`, of every command that works on a folder. */
+export function dirOption(folder = "holdfast-node"): Option {
+  return new Option("--dir <folder>", "the folder of the provider or keeper, as `init` makes it")
+    .env("HOLDFAST_DIR")
+    .default(folder);
+}
+
+/**
+ * Reads a folder.
+ *
+ * @throws HoldfastError `NO_NODE` where there is none, `POLICY_INVALID`, `DEPLOYMENT_UNREADABLE`, `DEPLOYMENT_INVALID`
+ */
+export async function readNodeFolder(folder: string): Promise<NodeFolder> {
+  const dir = resolve(folder);
+  if (!existsSync(join(dir, SETTINGS))) {
+    const hint = "make one with `holdfast provider init`, or `holdfast keeper init`";
+    throw new HoldfastError("NO_NODE", `${dir} is no provider's folder, and no keeper's`, hint);
+  }
+  return {
+    dir,
+    settings: parseYaml(await read(dir, SETTINGS), settings, SETTINGS),
+    policy: parsePolicy(await read(dir, POLICY), POLICY),
+    deployment: await readDeployment(join(dir, DEPLOYMENT)),
+    dataDir: join(dir, "data"),
+  };
+}
+
+/** The provider that a folder is of. @throws HoldfastError `NO_PROVIDER` */
+export function providerOf({ dir, settings }: NodeFolder): string {
+  if (settings.provider !== undefined) return settings.provider;
+  throw new HoldfastError("NO_PROVIDER", `${dir} is of no provider`, "make another with `holdfast provider init`");
+}
+
+/** The files of a folder, as text. */
+export interface NodeFiles {
+  readonly settings: string;
+  readonly policy: string;
+  readonly deployment: Deployment;
+}
+
+/**
+ * Makes a folder. Files that are there stay: they are the operator's.
+ *
+ * @returns names of those that were written
+ */
+export async function writeNodeFolder(folder: string, { settings, policy, deployment }: NodeFiles): Promise<string[]> {
+  // What was written must be readable, today and not when it is needed.
+  parsePolicy(policy);
+  await mkdir(join(folder, "data"), { recursive: true });
+  const written: string[] = [];
+  for (const [name, text] of [
+    [SETTINGS, settings],
+    [POLICY, policy],
+  ] as const) {
+    const path = join(folder, name);
+    if (existsSync(path)) continue;
+    await writeFile(path, text, { flag: "wx" });
+    written.push(name);
+  }
+  if (!existsSync(join(folder, DEPLOYMENT))) {
+    await writeDeployment(join(folder, DEPLOYMENT), deployment);
+    written.push(DEPLOYMENT);
+  }
+  return written;
+}
+
+async function read(dir: string, name: string): Promise<string> {
+  try {
+    return await readFile(join(dir, name), "utf8");
+  } catch (cause) {
+    const message = `${join(dir, name)} can't be read`;
+    throw new HoldfastError("POLICY_UNREADABLE", message, "`holdfast provider init` writes one", { cause });
+  }
+}

@@ -1,0 +1,202 @@
+/** `holdfast provider init`. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { isDevelopmentChain, measureBlockSeconds } from "../chain/block-time.js";
+import { tierIndex } from "../chain/tiers.js";
+import { amountText, parseAmountOf, readToken, type Token } from "../client/tokens.js";
+import { HoldfastError } from "../errors.js";
+import { keySourceFrom, publicKeyOf } from "../keys/index.js";
+import { regionBytes } from "../protocol/index.js";
+import { type EnrolmentStep, enrol, peerIdOf } from "../provider/index.js";
+import { scalars } from "../provider/policy/index.js";
+import { type ChainFlags, chainCommand, printResult, type Session, tell, withClient } from "./context.js";
+import { dirOption, readNodeFolder, writeNodeFolder } from "./node-folder.js";
+import { type Answers, policyText, settingsText } from "./node-template.js";
+import { type Asker, openAsker } from "./questions.js";
+import { parseAddress } from "./values.js";
+
+interface InitFlags extends ChainFlags {
+  readonly dir: string;
+  readonly name?: string;
+  readonly url?: string;
+  readonly region?: string;
+  readonly price?: string;
+  readonly stake?: string;
+  readonly token?: string;
+  readonly tier?: readonly string[];
+  readonly signer?: string;
+  readonly payee?: string;
+  readonly listen: string;
+  readonly yes?: boolean;
+  readonly register: boolean;
+}
+
+/** What `holdfast provider init --json` prints. */
+export interface InitReport {
+  readonly provider: string;
+  readonly dir: string;
+  /** Files that were written; the others were there. */
+  readonly written: readonly string[];
+  /** What was done on the chain. */
+  readonly steps: readonly EnrolmentStep[];
+}
+
+const INIT_HELP = `
+It acts with the provider's own key (HOLDFAST_KEYSTORE), which owns the stake and need not be on the machine that the node runs on:
+copy the folder there. Done again, it does what is missing or has changed, and leaves files that are there alone.`;
+
+/** `holdfast provider init [--dir DIR] [--url URL] [--price AMOUNT] [--stake AMOUNT] …`. */
+export function providerInitCommand(): Command {
+  const tiers = (text: string, before: readonly string[] = []) => [...before, text];
+  return chainCommand("init")
+    .description("make a provider's folder, register the provider and stake; what is not given is asked for")
+    .addOption(dirOption())
+    .option("--name <text>", "what clients read")
+    .addOption(
+      new Option("--url <origin>", "where clients reach the node: https://node.example").argParser(parseOrigin),
+    )
+    .addOption(new Option("--region <code>", "where pieces lie: DE, US-CA").argParser(parseRegionCode))
+    .option("--price <amount>", 'of a GiB for 30 days: base units, or "0.02 USDC"')
+    .option("--stake <amount>", "stake that the market is to have; what is there counts")
+    .addOption(
+      new Option("--token <address>", "to be paid in, and to stake; the market's own by default").argParser(
+        parseAddress,
+      ),
+    )
+    .addOption(
+      new Option("--tier <tier>", "to offer, by index or name; may be repeated; all by default").argParser(tiers),
+    )
+    .addOption(
+      new Option(
+        "--signer <address>",
+        "account whose key signs deals on the node; HOLDFAST_TERMS_… by default",
+      ).argParser(parseAddress),
+    )
+    .addOption(
+      new Option("--payee <address>", "account that is paid; the provider's own by default").argParser(parseAddress),
+    )
+    .addOption(
+      new Option("--listen <host:port>", "where the node listens").default("127.0.0.1:8080").argParser(parseListen),
+    )
+    .option("--yes", "ask nothing, and take the defaults")
+    .option("--no-register", "write the folder only; nothing is sent")
+    .addHelpText("after", INIT_HELP)
+    .action((flags: InitFlags) =>
+      withClient(flags, async (session) => {
+        const report = await init(session, flags);
+        printResult(flags, report, initLines);
+      }),
+    );
+}
+
+async function init(session: Session, flags: InitFlags): Promise<InitReport> {
+  const { access, chain } = session;
+  const { deployment, provider } = chain;
+  const asker = openAsker(flags.yes === true);
+  try {
+    const token = await readToken(provider, flags.token ?? deployment.stakeToken);
+    const { name, ...answers } = await askAll(asker, session, flags, token);
+    const written = await writeNodeFolder(flags.dir, {
+      settings: settingsText(answers),
+      policy: policyText(answers, deployment, await measureBlockSeconds(provider)),
+      deployment,
+    });
+    const { dir, settings } = await readNodeFolder(flags.dir);
+    if (settings.provider !== access.address) {
+      const message = `the folder is of ${settings.provider}, and the key is that of ${access.address}`;
+      throw new HoldfastError("WRONG_SIGNER", message, "name another folder with --dir, or the provider's own key");
+    }
+    if (!flags.register) return { provider: access.address, dir, written, steps: [] };
+    const stake = await askStake(asker, flags, deployment, token);
+    const { url, region, tiers } = answers;
+    const signer = flags.signer === undefined ? await signerFrom(access.address) : { address: flags.signer };
+    const profile = { name, url, ...(region !== "" && { region }), ...given(signer, "peerId"), tiers };
+    tell(`registering ${access.address}, stake ${amountText(stake, token)}`);
+    const payee = flags.payee === undefined ? {} : { payee: flags.payee };
+    const own = signer.address === access.address ? {} : { signer: signer.address };
+    const steps = await enrol(access, { profile, stake, token: token.address, ...own, ...payee });
+    tellOfKeys(session, signer.address, flags.payee);
+    return { provider: access.address, dir, written, steps };
+  } finally {
+    asker.close();
+  }
+}
+
+async function askAll(
+  asker: Asker,
+  { access, chain }: Session,
+  flags: InitFlags,
+  token: Token,
+): Promise<Answers & { readonly name: string }> {
+  const { symbol } = token;
+  const amount = (text: string) => parseAmountOf(text, token);
+  const name = await asker.ask(flags.name, { option: "--name", text: "Name that clients read", fallback: "" }, String);
+  const where = { option: "--url", text: "Where clients reach the node (https://…)" };
+  const url = await asker.ask(flags.url, where, parseOrigin);
+  const lies = { option: "--region", text: "Where pieces lie (DE, US-CA)", fallback: "" };
+  const region = await asker.ask(flags.region, lies, parseRegionCode);
+  const costs = { option: "--price", text: `Price of a GiB for 30 days ("0.02 ${symbol}")` };
+  const price = await asker.ask(flags.price, costs, amount);
+  const all = chain.deployment.tiers.map((_, tier) => tier);
+  const tiers = flags.tier?.map((tier) => tierIndex(tier, chain.deployment)) ?? all;
+  return { name, provider: access.address, token, price, region, url, listen: flags.listen, tiers };
+}
+
+function askStake(
+  asker: Asker,
+  flags: InitFlags,
+  { minStake, stakeToken }: Session["chain"]["deployment"],
+  token: Token,
+): Promise<bigint> {
+  const least = token.address === stakeToken && minStake > 0n ? { fallback: minStake.toString() } : {};
+  const text = `Stake for the market to hold ("500 ${token.symbol}")`;
+  return asker.ask(flags.stake, { option: "--stake", text, ...least }, (amount) => parseAmountOf(amount, token));
+}
+
+/** The key that will sign deals, where it is here; the provider's own otherwise. */
+async function signerFrom(own: string): Promise<{ readonly address: string; readonly peerId?: string }> {
+  const signer = await keySourceFrom(process.env, "terms").open();
+  return { address: signer.address ?? own, peerId: peerIdOf(await publicKeyOf(signer)) };
+}
+
+function given<T extends object, K extends keyof T>(object: T, name: K): Partial<Pick<T, K>> {
+  return object[name] === undefined ? {} : ({ [name]: object[name] } as Partial<Pick<T, K>>);
+}
+
+function tellOfKeys({ access, chain }: Session, signer: string, payee: string | undefined): void {
+  if (isDevelopmentChain(chain.deployment.chainId)) return;
+  if (signer === access.address) {
+    tell("the provider's own key signs its deals: take another with --signer, and keep this one off the node");
+  }
+  if (payee === undefined) tell("the provider's own account is paid: name another with --payee");
+}
+
+function initLines({ provider, dir, written, steps }: InitReport): string[] {
+  return [
+    `provider  ${provider}`,
+    `folder    ${dir}${written.length === 0 ? "" : `  (${written.join(", ")} written)`}`,
+    ...(steps.length === 0 ? [] : [`on chain  ${steps.join(", ")}`]),
+    "",
+    `look at ${dir}/policy.yaml, then: holdfast provider run --dir ${dir}`,
+  ];
+}
+
+function parseOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href;
+  if (isOrigin) return url.origin;
+  throw new InvalidArgumentError("It has to be an origin, without a path: https://node.example.");
+}
+
+function parseRegionCode(text: string): string {
+  try {
+    if (text !== "") regionBytes(text);
+    return text;
+  } catch {
+    throw new InvalidArgumentError("It has to be an ISO 3166 code in capitals: DE, US-CA.");
+  }
+}
+
+function parseListen(text: string): string {
+  if (scalars.listen.safeParse(text).success) return text;
+  throw new InvalidArgumentError("It has to be HOST:PORT.");
+}

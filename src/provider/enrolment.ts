@@ -1,0 +1,105 @@
+/** Becoming a provider: profile, signer, payee, stake. */
+import { type ContractTransaction, getAddress } from "ethers";
+import { ask, type ChainAccess, fund } from "../client/funds.js";
+import { HoldfastError } from "../errors.js";
+import { regionBytes } from "../protocol/index.js";
+
+/** What the registry tells clients of a provider. */
+export interface EnrolledProfile {
+  readonly name: string;
+  /** Where its node is: the root of an origin. */
+  readonly url: string;
+  /** ISO 3166; without it, none is claimed. */
+  readonly region?: string;
+  /** libp2p Peer ID of the node's key, where it is known. */
+  readonly peerId?: string;
+  /** Rows of the market's table that it offers, each under 8: the registry has a bit for each. */
+  readonly tiers: readonly number[];
+}
+
+export interface Enrolment {
+  readonly profile: EnrolledProfile;
+  /** Stake that the market is to have of it, in base units; what is there counts. */
+  readonly stake: bigint;
+  /** What that is in. */
+  readonly token: string;
+  /** The account that signs deals, another than the provider's own. */
+  readonly signer?: string;
+  /** The account that is paid. */
+  readonly payee?: string;
+}
+
+/** What was done, in the order that it was. */
+export type EnrolmentStep = "registered" | "profile updated" | "signer set" | "payee set" | "stake provisioned";
+
+/**
+ * Brings the registry to what is wanted, as the account of `access`. What is so already costs nothing, so it can be done again
+ * after it broke off, and to change something.
+ *
+ * @returns what it took
+ * @throws HoldfastError `INVALID_REGION`, `INVALID_TIER`
+ * @throws ChainError where the chain refuses a step; the ones before it are done
+ * @example
+ * const profile = { name: "Example", url: "https://node.example", region: "DE", tiers: [0, 1] };
+ * await enrol(access, { profile, stake: 500_000_000n, token, signer });
+ */
+export async function enrol(access: ChainAccess, wanted: Enrolment): Promise<EnrolmentStep[]> {
+  const steps: EnrolmentStep[] = [];
+  const { registry } = access.contracts;
+  const done = async (step: EnrolmentStep, call: Promise<ContractTransaction>) => {
+    await access.sender.send(await call, `become a provider (${step})`);
+    steps.push(step);
+  };
+  const profile = profileFor(wanted.profile);
+  if (!(await ask("read the registry", registry.isRegistered(access.address)))) {
+    await done("registered", registry.register.populateTransaction(profile));
+  } else if (!(await hasProfile(access, profile))) {
+    await done("profile updated", registry.updateProfile.populateTransaction(profile));
+  }
+  const { signer, payee } = wanted;
+  // What is not named stays what it is: a signer that was replaced can never sign again.
+  if (signer !== undefined && (await ask("read the signer", registry.signerOf(access.address))) !== getAddress(signer))
+    await done("signer set", registry.setSigner.populateTransaction(signer));
+  if (payee !== undefined && (await ask("read the payee", registry.payeeOf(access.address))) !== getAddress(payee))
+    await done("payee set", registry.setPayee.populateTransaction(payee));
+  const missing = wanted.stake - (await stakeOf(access, wanted.token));
+  if (missing > 0n) {
+    await fund(access, wanted.token, missing, access.deployment.registry);
+    const provision = registry.provision.populateTransaction(access.deployment.market, wanted.token, missing);
+    await done("stake provisioned", provision);
+  }
+  return steps;
+}
+
+/** Stake that the market has of an account, locked or free, in base units. */
+export async function stakeOf(
+  { contracts, deployment, address }: Pick<ChainAccess, "contracts" | "deployment" | "address">,
+  token: string,
+): Promise<bigint> {
+  const { free, locked } = await ask(
+    "read the stake",
+    contracts.registry.provisionOf(address, deployment.market, token),
+  );
+  return free + locked;
+}
+
+function profileFor({ name, url, region, peerId = "", tiers }: EnrolledProfile) {
+  const unknown = tiers.find((tier) => tier > 7);
+  if (unknown !== undefined) {
+    throw new HoldfastError("INVALID_TIER", `the registry lists no tier ${unknown}`, "tiers 0 to 7 can be listed");
+  }
+  const mask = tiers.reduce((bits, tier) => bits | (1 << tier), 0);
+  const code = region === undefined ? "0x000000000000" : regionBytes(region);
+  return { name, url, peerId, region: code, tiers: mask, offerUri: "" };
+}
+
+async function hasProfile(access: ChainAccess, wanted: ReturnType<typeof profileFor>): Promise<boolean> {
+  const now = await ask("read the profile", access.contracts.registry.profileOf(access.address));
+  return (
+    now.name === wanted.name &&
+    now.url === wanted.url &&
+    now.peerId === wanted.peerId &&
+    now.region === wanted.region &&
+    now.tiers === BigInt(wanted.tiers)
+  );
+}
