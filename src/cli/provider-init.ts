@@ -6,7 +6,7 @@ import { amountText, parseAmountOf, readToken, type Token } from "../client/toke
 import { HoldfastError } from "../errors.js";
 import { keySourceFrom, publicKeyOf } from "../keys/index.js";
 import { regionBytes } from "../protocol/index.js";
-import { type EnrolmentStep, enrol, peerIdOf } from "../provider/index.js";
+import { type EnrolmentStep, enrol, peerIdOf, type Stake } from "../provider/index.js";
 import { scalars } from "../provider/policy/index.js";
 import { type ChainFlags, chainCommand, printResult, type Session, tell, withClient } from "./context.js";
 import { dirOption, readNodeFolder, writeNodeFolder } from "./node-folder.js";
@@ -110,10 +110,10 @@ async function init(session: Session, flags: InitFlags): Promise<InitReport> {
     const { url, region, tiers } = answers;
     const signer = flags.signer === undefined ? await signerFrom(access.address) : { address: flags.signer };
     const profile = { name, url, ...(region !== "" && { region }), ...given(signer, "peerId"), tiers };
-    tell(`registering ${access.address}, stake ${amountText(stake, token)}`);
+    const stakes = await stakesOf(session, { token: token.address, amount: stake });
     const payee = flags.payee === undefined ? {} : { payee: flags.payee };
     const own = signer.address === access.address ? {} : { signer: signer.address };
-    const steps = await enrol(access, { profile, stake, token: token.address, ...own, ...payee });
+    const steps = await enrol(access, { profile, stakes, ...own, ...payee });
     tellOfKeys(session, signer.address, flags.payee);
     return { provider: access.address, dir, written, steps };
   } finally {
@@ -150,6 +150,22 @@ function askStake(
   const least = token.address === stakeToken && minStake > 0n ? { fallback: minStake.toString() } : {};
   const text = `Stake for the market to hold ("500 ${token.symbol}")`;
   return asker.ask(flags.stake, { option: "--stake", text, ...least }, (amount) => parseAmountOf(amount, token));
+}
+
+/** With what the market asks of every provider, in its own token. */
+async function stakesOf({ chain }: Session, own: Stake): Promise<Stake[]> {
+  const { stakeToken, minStake } = chain.deployment;
+  const least = { token: stakeToken, amount: minStake };
+  const stakes = own.token === stakeToken ? [{ ...own, amount: max(own.amount, minStake) }] : [own, least];
+  const wanted = stakes.filter(({ amount }) => amount > 0n);
+  for (const { token, amount } of wanted) {
+    tell(`stake for the market to hold: ${amountText(amount, await readToken(chain.provider, token))}`);
+  }
+  return wanted;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 /** The key that will sign deals, where it is here; the provider's own otherwise. */

@@ -17,12 +17,16 @@ export interface EnrolledProfile {
   readonly tiers: readonly number[];
 }
 
+/** An amount of a token, in base units. */
+export interface Stake {
+  readonly token: string;
+  readonly amount: bigint;
+}
+
 export interface Enrolment {
   readonly profile: EnrolledProfile;
-  /** Stake that the market is to have of it, in base units; what is there counts. */
-  readonly stake: bigint;
-  /** What that is in. */
-  readonly token: string;
+  /** Stake that the market is to have of it; what is there counts. */
+  readonly stakes: readonly Stake[];
   /** The account that signs deals, another than the provider's own. */
   readonly signer?: string;
   /** The account that is paid. */
@@ -41,7 +45,7 @@ export type EnrolmentStep = "registered" | "profile updated" | "signer set" | "p
  * @throws ChainError where the chain refuses a step; the ones before it are done
  * @example
  * const profile = { name: "Example", url: "https://node.example", region: "DE", tiers: [0, 1] };
- * await enrol(access, { profile, stake: 500_000_000n, token, signer });
+ * await enrol(access, { profile, stakes: [{ token, amount: 500_000_000n }], signer });
  */
 export async function enrol(access: ChainAccess, wanted: Enrolment): Promise<EnrolmentStep[]> {
   const steps: EnrolmentStep[] = [];
@@ -62,11 +66,11 @@ export async function enrol(access: ChainAccess, wanted: Enrolment): Promise<Enr
     await done("signer set", registry.setSigner.populateTransaction(signer));
   if (payee !== undefined && (await ask("read the payee", registry.payeeOf(access.address))) !== getAddress(payee))
     await done("payee set", registry.setPayee.populateTransaction(payee));
-  const missing = wanted.stake - (await stakeOf(access, wanted.token));
-  if (missing > 0n) {
-    await fund(access, wanted.token, missing, access.deployment.registry);
-    const provision = registry.provision.populateTransaction(access.deployment.market, wanted.token, missing);
-    await done("stake provisioned", provision);
+  for (const { token, amount } of wanted.stakes) {
+    const missing = amount - (await stakeOf(access, token));
+    if (missing <= 0n) continue;
+    await fund(access, token, missing, access.deployment.registry);
+    await done("stake provisioned", registry.provision.populateTransaction(access.deployment.market, token, missing));
   }
   return steps;
 }

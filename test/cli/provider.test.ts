@@ -1,0 +1,219 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import type { Wallet } from "ethers";
+import { holdfast } from "../support/cli.js";
+import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
+import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
+import { STAKE, type StorageNet, startStorageNet } from "../support/storage-net.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TSX = fileURLToPath(import.meta.resolve("tsx/esm"));
+
+describe("cli: a provider from init to its end", () => {
+  let net: StorageNet;
+  let owner: Wallet;
+  let signer: Wallet;
+  let proving: Wallet;
+  let client: Wallet;
+  let restore: () => void;
+  let dir: string;
+  let url: string;
+  let running: { child: ChildProcess; said: () => string } | undefined;
+
+  before(async () => {
+    net = await startStorageNet({ minStake: 1_000n });
+    [owner, signer, proving, client] = [await net.rich(), await net.account(), await net.account(), await net.rich()];
+    restore = await commandsOn(net);
+    dir = join(await tempFolder(), "node");
+  });
+  afterEach(async () => {
+    await stop("SIGKILL");
+  });
+  after(async () => {
+    restore();
+    await net.stop();
+    await removeFolders();
+  });
+
+  const init = (...more: string[]) =>
+    holdfast(["provider", "init", "--dir", dir, "--url", url, "--price", "30 TUSD", "--stake", `${STAKE}`, ...more]);
+
+  /** The node in a process of its own, when it says that it runs. */
+  async function run(...more: string[]): Promise<void> {
+    const env = { ...process.env, HOLDFAST_TERMS_PRIVATE_KEY: signer.privateKey };
+    const args = ["--import", TSX, join(ROOT, "src/cli/main.ts"), "provider", "run", "--dir", dir, ...more];
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      env: { ...env, HOLDFAST_PROVING_PRIVATE_KEY: proving.privateKey, HOLDFAST_PRIVATE_KEY: "" },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let text = "";
+    child.stderr.on("data", (more) => {
+      text += more;
+    });
+    running = { child, said: () => text };
+    while (!/"provider runs"/.test(text)) {
+      if (child.exitCode !== null) throw new Error(text);
+      await sleep(20);
+    }
+  }
+
+  async function stop(signal: NodeJS.Signals): Promise<number | null> {
+    const { child } = running ?? {};
+    running = undefined;
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;
+    const exit = once(child, "exit");
+    child.kill(signal);
+    return (await exit)[0];
+  }
+
+  it("makes a folder, registers and stakes, once", async () => {
+    actAs(owner);
+    url = `http://127.0.0.1:${await freePort()}`;
+    const listen = ["--listen", url.slice(7), "--signer", signer.address, "--name", "Test", "--region", "NO"];
+    const missing = await holdfast(["provider", "init", "--dir", dir]);
+    expect(missing.status).to.equal(1);
+    expect(missing.stderr).to.contain("--url is missing");
+    const report = jsonOf(await init(...listen, "--token", net.token, "--json"));
+    expect(report.written).to.deep.equal(["node.yaml", "policy.yaml", "deployment.json"]);
+    expect(report.steps).to.deep.equal(["registered", "signer set", "stake provisioned", "stake provisioned"]);
+    const profile = await net.contracts.registry.profileOf(owner.address);
+    expect({ name: profile.name, url: profile.url, tiers: profile.tiers, region: profile.region }).to.deep.equal({
+      ...{ name: "Test", url, tiers: 7n, region: "0x4e4f00000000" },
+    });
+    expect(await net.contracts.registry.signerOf(owner.address)).to.equal(signer.address);
+    const again = jsonOf(await init(...listen, "--token", net.token, "--json"));
+    expect([again.written, again.steps]).to.deep.equal([[], []]);
+    const renamed = jsonOf(await init(...listen, "--token", net.token, "--name", "Other", "--json"));
+    expect(renamed.steps).to.deep.equal(["profile updated"]);
+    // Another's key makes nothing of this folder.
+    actAs(client);
+    const other = await init(...listen, "--token", net.token);
+    expect(other.stderr).to.contain("the folder is of");
+  });
+
+  it("tells bad options and bad folders", async () => {
+    actAs(owner);
+    for (const [args, text] of [
+      [["--url", "node.example"], "has to be an origin"],
+      [["--url", "https://node.example/path"], "has to be an origin"],
+      [["--region", "Norway"], "ISO 3166"],
+      [["--listen", "8080"], "HOST:PORT"],
+      [["--tier", "tepid"], "no tier tepid"],
+      [["--price", "1 EUR"], "is no amount of TUSD"],
+    ] as const) {
+      const { status, stderr } = await init("--token", net.token, ...args);
+      expect(status, stderr).to.equal(1);
+      expect(stderr).to.contain(text);
+      expect(stderr).not.to.contain("defect");
+    }
+    const nowhere = await holdfast(["provider", "run", "--dir", join(dir, "nowhere")]);
+    expect(nowhere.stderr).to.contain("is no provider's folder");
+    const policy = await readFile(join(dir, "policy.yaml"), "utf8");
+    await writeFile(join(dir, "policy.yaml"), policy.replace("regions: [NO]", "regions: [Norway]"));
+    const bad = await holdfast(["provider", "status", "--dir", dir]);
+    expect(bad.stderr).to.match(/policy.yaml can't be used: line \d+: regions.0 has to be an ISO 3166 code/);
+    await writeFile(join(dir, "policy.yaml"), policy);
+  });
+
+  it("serves, signs and proves; the status tells of it", async () => {
+    await useFreeOpsPort(dir);
+    await run();
+    const { payload } = await testPiece(100_000);
+    const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 300_000n, urls: [url] };
+    const { deals } = await net.clientOf(client).store(new Blob([payload]), wishes);
+    const deal = deals[0]!;
+    const before = jsonOf(await holdfast(["provider", "status", "--dir", dir, "--json"]));
+    expect(before.deals[0].next).to.include({ window: 1, state: "ahead" });
+    expect(before).to.include({ registered: true, signer: signer.address, payee: owner.address });
+    expect(before.node.healthy).to.equal(true);
+    const { firstEpoch } = await net.contracts.lens.dealOf(deal.id);
+    await net.mine(Number(firstEpoch) + 2 - (await net.provider.getBlockNumber()));
+    await until(async () => (await net.contracts.lens.dealOf(deal.id)).lastProven === 1n);
+    const proven = await holdfast(["provider", "status", "--dir", dir]);
+    expect(proven.stdout, proven.stderr).to.match(/node {6}healthy\n/);
+    expect(proven.stdout).to.match(/\n0x\w{10} +Open +\S+ +1 +proven +0, \d+ left +[\d.]+ TUSD\n/);
+    const due = jsonOf(await holdfast(["keeper", "status", "--dir", dir, "--json"]));
+    expect(due.due).to.deep.equal([]);
+    // The account that owns the stake paid for no proof.
+    expect(await net.provider.getTransactionCount(proving)).to.be.greaterThan(0);
+    expect(await stop("SIGTERM")).to.equal(0);
+    const stopped = jsonOf(await holdfast(["provider", "status", "--dir", dir, "--json"]));
+    expect(stopped.node).to.equal(null);
+  });
+
+  it("stops within ten seconds of SIGTERM whatever is on its way, and goes on with it at the next start", async () => {
+    const [view] = jsonOf(await holdfast(["provider", "status", "--dir", dir, "--json"])).deals;
+    const id = BigInt(view.id);
+    const { firstEpoch, tier } = await net.contracts.lens.dealOf(id);
+    const { period } = net.deployment.tiers[Number(tier)]!;
+    await run();
+    await net.automine(false);
+    try {
+      await net.mine(Number(firstEpoch) + period + 2 - (await net.provider.getBlockNumber()));
+      const sent = async () => (await net.provider.send("txpool_status", [])).pending !== "0x0";
+      await until(sent);
+      const began = performance.now();
+      expect(await stop("SIGTERM")).to.equal(0);
+      expect(performance.now() - began).to.be.lessThan(10_000);
+      await net.provider.send("anvil_dropAllTransactions", []);
+      await run();
+      // The same bytes, not another proof: the window is guarded.
+      await until(sent);
+      await net.mine();
+      await until(async () => (await net.contracts.lens.dealOf(id)).lastProven === 2n);
+    } finally {
+      await net.automine(true);
+    }
+    expect(await stop("SIGTERM")).to.equal(0);
+  });
+
+  it("refuses keys that can't do what they are for", async () => {
+    const env = { key: signer.privateKey };
+    signer = client;
+    await run().then(
+      () => expect.fail("it ran"),
+      (error: Error) => expect(error.message).to.contain(`signs no deals for ${owner.address}`),
+    );
+    expect(env.key).not.to.equal(client.privateKey);
+  });
+
+  it("settles for anybody from a keeper's folder", async () => {
+    const keeper = join(await tempFolder(), "keeper");
+    const made = jsonOf(await holdfast(["keeper", "init", "--dir", keeper, "--json"]));
+    expect(made.written).to.deep.equal(["node.yaml", "policy.yaml", "deployment.json"]);
+    expect(await readdir(keeper)).to.include("data");
+    const status = await holdfast(["keeper", "status", "--dir", keeper]);
+    expect(status.stdout, status.stderr).to.contain("does not run here");
+    const none = await holdfast(["provider", "run", "--dir", keeper]);
+    expect(none.stderr).to.contain("is of no provider");
+  });
+
+  async function until(condition: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0; !(await condition()); tries++) {
+      if (tries > 1_500) throw new Error(`waited in vain: ${running?.said()}`);
+      await sleep(20);
+    }
+  }
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+/** Tests run side by side. */
+async function useFreeOpsPort(dir: string): Promise<void> {
+  const path = join(dir, "node.yaml");
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace(/^ops: .*$/m, `ops: 127.0.0.1:${await freePort()}`));
+}
