@@ -21,7 +21,7 @@ import { checkOrigin, tellOrigin } from "./demo/origin.js";
 import { type DemoReport, dollars, holdingsTable, Narrator } from "./demo/report.js";
 import { writeSample } from "./demo/sample.js";
 import { REPLICAS, Story } from "./demo/story.js";
-import { buildWorld, enrol, type ProviderActor, type World } from "./demo/world.js";
+import { buildWorld, enlist, type ProviderActor, type World } from "./demo/world.js";
 
 export interface DemoOptions {
   /** The file to store; a picture made on the spot where none is named. */
@@ -180,7 +180,7 @@ async function raiseCurtain(
       pricePerGiBPerPeriod: `${CHEAPEST + DEARER * BigInt(index)}`,
     });
     const url = child.ready.url as string;
-    await enrol(world, actor, url);
+    await enlist(world, actor, url);
     return { actor, child, url, dataDir };
   };
   return { story, access, open };

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatDeployment } from "../../src/chain/deployment.js";
 import { startChild } from "../demo/child.js";
-import { buildWorld, enrol, type World } from "../demo/world.js";
+import { buildWorld, enlist, type World } from "../demo/world.js";
 
 const FILES_PER_FOLDER = 100;
 /** Files of 1 byte to 4 KiB: 2 KiB on average. */
@@ -72,7 +72,7 @@ export async function benchFolder({ json = false, files = 10_000 } = {}): Promis
       () => undefined,
     );
     try {
-      await enrol(world, actor, provider.ready.url as string);
+      await enlist(world, actor, provider.ready.url as string);
       const result = await measure(world, base, files);
       print(result, json);
       return result;

@@ -1,10 +1,12 @@
 import { type ContractTransactionResponse, HDNodeWallet, type JsonRpcProvider, Mnemonic } from "ethers";
+import { pino } from "pino";
 import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
 import { type Contracts, connect } from "../../src/chain/contracts.js";
 import { deployHoldfast } from "../../src/chain/deploy.js";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { connectChain } from "../../src/chain/provider.js";
-import { regionBytes } from "../../src/protocol/index.js";
+import { TransactionSender } from "../../src/chain/sender.js";
+import { enrol } from "../../src/provider/index.js";
 import { type TestToken, TestToken__factory } from "../../typechain-types/index.js";
 
 /** The mnemonic that every development chain knows: its keys are worth nothing anywhere else. */
@@ -79,23 +81,14 @@ export async function buildWorld(signal: AbortSignal): Promise<World> {
 }
 
 /** Has a provider registered under `url`, with its hot key as signer and all its money as stake. */
-export async function enrol(world: World, actor: ProviderActor, url: string): Promise<void> {
-  const { contracts, deployment, token, tokenAddress } = world;
-  const [vault, registry] = [contracts.vault.connect(actor.owner), contracts.registry.connect(actor.owner)];
-  await done(token.connect(actor.owner).approve(deployment.vault, STAKE));
-  await done(vault.depositAndApprove(tokenAddress, STAKE, deployment.registry));
-  await done(
-    registry.register({
-      name: actor.name,
-      url,
-      peerId: "",
-      region: regionBytes(actor.region),
-      tiers: 1,
-      offerUri: "",
-    }),
-  );
-  await done(registry.setSigner(actor.hot.address));
-  await done(registry.provision(deployment.market, tokenAddress, STAKE));
+export async function enlist(world: World, actor: ProviderActor, url: string): Promise<void> {
+  const { contracts, deployment, tokenAddress: token, provider } = world;
+  const { name, region, owner, hot } = actor;
+  const logger = pino({ level: "silent" });
+  const sender = new TransactionSender({ provider, signer: owner, logger, pollMs: POLLING_MS });
+  const access = { address: owner.address, sender, contracts, deployment };
+  const profile = { name, url, region, tiers: [0] };
+  await enrol(access, { profile, stakes: [{ token, amount: STAKE }], signer: hot.address });
 }
 
 /** Waits until a transaction is in a block. */

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export { type Chain, type OpenChainOptions, openChain } from "../chain/chain.js";
+export { type SenderOptions, type Sent, TransactionSender } from "../chain/sender.js";
 export { Crew, type CrewOptions, keepRunning, type Service } from "./crew.js";
 export { type Deal, DealBook, hasEnded, idText } from "./deals.js";
 export type {
