@@ -1,8 +1,10 @@
 /** A provider of the demo: its HTTP node, and the keepers that fill requests and prove, in a process of its own. */
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pino from "pino";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { startProvider } from "../../src/provider/index.js";
+import { openDatabase } from "../../src/store/database/index.js";
 import { runChild } from "./child.js";
 
 interface Config {
@@ -27,10 +29,12 @@ const COLLATERAL_RATIO = 30;
 
 await runChild<Config>(async ({ rpcUrl, deployment, dataDir, token, owner, hotKey, pricePerGiBPerPeriod }, tell) => {
   const tiers = [{ tier: 0, pricePerGiBPerPeriod, egressPricePerGiB: "0", collateralRatio: COLLATERAL_RATIO }];
+  const database = await openDatabase({ dir: join(dataDir, "index") });
   const provider = await startProvider({
     rpcUrl,
     deployment,
     dataDir,
+    database,
     provider: owner,
     privateKey: hotKey,
     policy: { token, maxPieceBytes: MAX_PIECE_BYTES, maxPeriods: MAX_PERIODS, tiers },
@@ -50,5 +54,9 @@ await runChild<Config>(async ({ rpcUrl, deployment, dataDir, token, owner, hotKe
     while (filler.inFlight > 0) await delay(REST_MS);
     tell({ kind: "rested", number });
   });
-  return { ready: { url: provider.url, pid: process.pid }, close: provider.close };
+  const close = async () => {
+    await provider.close();
+    await database.destroy();
+  };
+  return { ready: { url: provider.url, pid: process.pid }, close };
 });

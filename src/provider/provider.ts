@@ -13,7 +13,8 @@ import type { Journal } from "../chain/journal.js";
 import { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { keepSending, ProvingKeeper } from "../keeper/index.js";
-import { FileBlockIndex, FilePieceStore } from "../store/index.js";
+import { type Database, DatabasePieceIndex, DatabaseUnpaidNotes } from "../store/database/index.js";
+import { BlobPieceStore, type BlobStore, FileBlockIndex, type PieceIndex } from "../store/index.js";
 import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
@@ -22,14 +23,17 @@ import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
 import { peerIdOf } from "./gateway/index.js";
 import { MigrationDesk } from "./migrations.js";
 import type { Policy } from "./offers.js";
-import { PromisedPieces } from "./promised.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
 import { UnpaidKeeper, UnpaidPieces } from "./unpaid/index.js";
 
 export interface ProviderOptions extends ListenOptions {
-  /** Where pieces live. One process a folder. */
+  /** Where uploads arrive, and where pieces live that no `blobs` are given for. One process a folder. */
   readonly dataDir: string;
+  /** What is known of them. Nodes that share a Postgres and a bucket share their pieces. Whoever opened it closes it. */
+  readonly database: Database;
+  /** Where the bytes of pieces live; files in `dataDir` by default. Whoever opened it closes it. */
+  readonly blobs?: BlobStore;
   /** JSON-RPC endpoint of the deployment's chain. */
   readonly rpcUrl: string;
   readonly deployment: Deployment;
@@ -73,10 +77,10 @@ export interface RunningProvider extends RunningNode {
  * register and provision stake before a client can find it and the market takes its deals.
  *
  * @throws HoldfastError `LISTEN_FAILED`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `INVALID_REGION`,
- *   `INVALID_POLICY`, `INVALID_PUBLIC_URL`
- * @throws the reason of `signal`, and what the file system throws
+ *   `INVALID_POLICY`, `INVALID_PUBLIC_URL`, `BLOBS_UNREACHABLE`, `BLOBS_REFUSED`
+ * @throws the reason of `signal`, and what the file system and the database throw
  * @example
- * const { url, close } = await startProvider({ dataDir, rpcUrl, deployment, privateKey, policy, logger });
+ * const { url, close } = await startProvider({ dataDir, database, rpcUrl, deployment, privateKey, policy, logger });
  */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
   const { rpcUrl, deployment, logger, signal, pollMs } = options;
@@ -101,24 +105,27 @@ interface Parts {
   readonly chain: Chain;
   readonly signer: Wallet;
   readonly provider: string;
-  readonly store: FilePieceStore;
+  readonly store: BlobPieceStore;
+  readonly index: PieceIndex;
   readonly policy: Policy;
-  readonly promised: PromisedPieces;
   readonly unpaid: UnpaidPieces;
   readonly freeBytes: () => Promise<number>;
 }
 
 async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningProvider> {
-  const { dataDir, policy, logger, proving = true } = options;
+  const { dataDir, database, blobs, policy, logger, proving = true } = options;
   const signer = new Wallet(options.privateKey, chain.provider);
   const provider = getAddress(options.provider ?? signer.address);
-  const store = await FilePieceStore.open(dataDir);
-  const unpaid = await UnpaidPieces.open({ dir: join(dataDir, "unpaid"), store });
+  const index = new DatabasePieceIndex(database);
+  const store = await BlobPieceStore.open(dataDir, { index, logger, ...(blobs && { blobs }) });
+  const unpaid = await UnpaidPieces.open({ notes: new DatabaseUnpaidNotes(database), store });
   const offered = { ...policy, token: getAddress(policy.token) };
   const freeBytes = () => freeBytesAt(dataDir);
-  const promised = new PromisedPieces();
-  const parts = { chain, signer, provider, store, policy: offered, promised, unpaid, freeBytes };
-  const serving = await serve(parts, options);
+  const parts = { chain, signer, provider, store, index, policy: offered, unpaid, freeBytes };
+  const serving = await serve(parts, options).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   logger.info({ url: serving.url, provider, dataDir, proving }, "provider listens");
   const stop = new AbortController();
   const { sender, keeper, filler, clearing } = keepersOf(parts, options);
@@ -129,6 +136,7 @@ async function runOn(chain: Chain, options: ProviderOptions): Promise<RunningPro
   const close = async () => {
     stop.abort();
     await Promise.all([serving.close(), sending, ...kept]);
+    await store.close();
     chain.provider.destroy();
   };
   return { url: serving.url, keeper, filler, close };
@@ -148,7 +156,8 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
   const migrations = new MigrationDesk({ ...counter, desk, head });
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger });
+  const sharing = options.blobs && { blobs: options.blobs, index: parts.index };
+  const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger, sharing });
   const gateway = { index, peerId: peerIdOf(signer.signingKey.publicKey), ...(publicUrl && { publicUrl }) };
   const serving = { store, desk, changes, gateway, unpaid, fetching, freeBytes, logger, maxPieceBytes };
   const node = await startOrClose(index, { ...options.peers, ...serving, ...listen });
@@ -157,7 +166,7 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
 }
 
 function keepersOf(parts: Parts, options: ProviderOptions) {
-  const { chain, signer, provider, store, unpaid, promised } = parts;
+  const { chain, signer, provider, store, unpaid } = parts;
   const { logger, filling, fetching = {}, proving = true, pollMs, graceMs } = options;
   const poll = pollMs === undefined ? {} : { pollMs };
   const journal = options.journal === undefined ? {} : { journal: options.journal };
@@ -168,7 +177,7 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
     sender,
     keeper: proving ? new ProvingKeeper({ ...shared, pieces: store }) : undefined,
     filler: filling && new FillingKeeper({ ...parts, ...shared, ...filling, fetching }),
-    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace }),
+    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, logger, ...grace }),
   };
 }
 

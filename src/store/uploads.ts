@@ -13,6 +13,9 @@ export interface Arrival {
   readonly paths: UploadPaths;
 }
 
+/** Puts an upload back that was given away. */
+export type GiveBack = () => void;
+
 interface Upload {
   readonly piece: PartialPiece;
   readonly paths: UploadPaths;
@@ -130,8 +133,12 @@ export class Uploads {
   }
 
   /** Gives an upload away: from now on its id is unknown here, its files are the caller's. */
-  take(id: string): void {
+  take(id: string): GiveBack {
+    const upload = this.#get(id);
     this.#uploads.delete(id);
+    return () => {
+      this.#uploads.set(id, Object.assign(upload, { since: this.#now() }));
+    };
   }
 
   /** Forgets an upload and deletes what it has. Ids that did not come from here are in no path. */

@@ -12,6 +12,7 @@ import { packFolder } from "../../src/piece/car/index.js";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { type ProviderOptions, peerIdOf, startProvider } from "../../src/provider/index.js";
 import { expectError } from "../piece/helpers.js";
+import { closeDatabases, newDatabase } from "../support/databases.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
 
@@ -25,6 +26,7 @@ describe("provider: the whole node", () => {
   beforeEach(async () => {
     options = {
       dataDir: await tempFolder(),
+      database: await newDatabase(),
       rpcUrl: net.anvil.url,
       deployment: net.deployment,
       privateKey: (await net.account()).privateKey,
@@ -33,6 +35,7 @@ describe("provider: the whole node", () => {
       logger: pino({ level: "silent" }),
     };
   });
+  afterEach(closeDatabases);
   after(async () => {
     await net.stop();
     await removeFolders();

@@ -15,6 +15,20 @@ export interface TestDatabases {
   readonly isShared: boolean;
 }
 
+/** A database of its own, in a folder; closed by {@link closeDatabases}. */
+export async function newDatabase(): Promise<Database> {
+  const database = await openDatabase({ dir: await tempFolder() });
+  standing.push(database);
+  return database;
+}
+
+const standing: Database[] = [];
+
+/** For `after` hooks. */
+export async function closeDatabases(): Promise<void> {
+  await Promise.all(standing.splice(0).map((database) => database.destroy()));
+}
+
 /**
  * Describes tests once for each database. Without a Postgres on the machine its tests are skipped, but not where the whole
  * suite has to hold.
@@ -46,7 +60,7 @@ export function describeDatabases(title: string, tests: (databases: TestDatabase
         create,
         async empty() {
           common ??= await openDatabase(await create());
-          await sql`truncate accounts, transactions cascade`.execute(common);
+          await sql`truncate accounts, transactions, pieces, unpaid_pieces, leases cascade`.execute(common);
           return common;
         },
         async open(options) {

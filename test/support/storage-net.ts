@@ -4,6 +4,7 @@ import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
 import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
+import { closeDatabases, newDatabase } from "./databases.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
 
@@ -84,6 +85,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
       const dataDir = await tempFolder();
       const node = await startProvider({
         dataDir,
+        database: await newDatabase(),
         rpcUrl: chain.anvil.url,
         deployment: chain.deployment,
         privateKey: wallet.privateKey,
@@ -100,6 +102,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     tokensOf: (account) => testToken.balanceOf(account),
     async stop() {
       await Promise.all(nodes.map((node) => node.close()));
+      await closeDatabases();
       await chain.stop();
     },
   };

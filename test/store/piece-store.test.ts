@@ -2,14 +2,14 @@ import { cp, mkdir, open, readdir, readFile, rm, truncate, writeFile } from "nod
 import { join } from "node:path";
 import { expect } from "chai";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { bytesOf, inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 
 const MIB = 1 << 20;
 const MOST = 16 * MIB;
 
-async function put(store: FilePieceStore, { payload, cid }: TestPiece): Promise<void> {
+async function put(store: BlobPieceStore, { payload, cid }: TestPiece): Promise<void> {
   const id = await store.beginUpload();
   await store.writeUpload(id, inChunks(payload), MOST);
   await store.finishUpload(id, cid);
@@ -17,7 +17,7 @@ async function put(store: FilePieceStore, { payload, cid }: TestPiece): Promise<
 
 describe("store: pieces in a folder", () => {
   let dir: string;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let piece: TestPiece;
   const files = async (sub: string) => (await readdir(join(dir, sub))).sort();
   const path = (suffix = ".piece") => join(dir, "pieces", piece.cid + suffix);
@@ -31,7 +31,7 @@ describe("store: pieces in a folder", () => {
   });
   beforeEach(async () => {
     dir = await tempFolder();
-    store = await FilePieceStore.open(dir);
+    store = await BlobPieceStore.open(dir);
   });
   after(removeFolders);
 
@@ -76,7 +76,7 @@ describe("store: pieces in a folder", () => {
     await writeFile(path(".layer.x.part"), "half");
     await writeFile(join(dir, "pieces", "notes.piece"), "not ours");
     expect(await files("uploads")).to.have.length(2);
-    const again = await FilePieceStore.open(dir);
+    const again = await BlobPieceStore.open(dir);
     expect(await files("uploads")).to.deep.equal([]);
     expect(await files("pieces")).to.deep.equal([`${piece.cid}.layer`, `${piece.cid}.piece`, "notes.piece"]);
     expect(await again.list()).to.deep.equal([piece.cid]);
@@ -173,7 +173,7 @@ describe("store: pieces in a folder", () => {
 
   it("limits uploads under way, and forgets those that nobody goes on with", async () => {
     let now = 0;
-    const small = await FilePieceStore.open(dir, { maxUploads: 2, expireMs: 1_000, now: () => now });
+    const small = await BlobPieceStore.open(dir, { maxUploads: 2, expireMs: 1_000, now: () => now });
     const written = await small.beginUpload();
     await small.writeUpload(written, inChunks(piece.payload), MOST);
     const begun = await small.beginUpload();
@@ -190,7 +190,7 @@ describe("store: pieces in a folder", () => {
 
   it("makes room for another upload where one was begun a minute ago and got no byte", async () => {
     let now = 0;
-    const small = await FilePieceStore.open(dir, { maxUploads: 2, now: () => now });
+    const small = await BlobPieceStore.open(dir, { maxUploads: 2, now: () => now });
     const partial = await small.beginUpload();
     await small.appendUpload(partial, inChunks(piece.payload.subarray(0, MIB)), { maxBytes: MOST, last: false });
     const idle = await small.beginUpload();
@@ -205,7 +205,7 @@ describe("store: pieces in a folder", () => {
 
   it("does not expire an upload that is being written", async () => {
     let now = 0;
-    const small = await FilePieceStore.open(dir, { expireMs: 1_000, now: () => now });
+    const small = await BlobPieceStore.open(dir, { expireMs: 1_000, now: () => now });
     const id = await small.beginUpload();
     const slow = async function* () {
       yield piece.payload.subarray(0, MIB);
@@ -219,7 +219,7 @@ describe("store: pieces in a folder", () => {
 
   it("goes on, after a process that died, from the last checkpoint", async () => {
     const checkpointBytes = MIB;
-    const dying = await FilePieceStore.open(dir, { checkpointBytes });
+    const dying = await BlobPieceStore.open(dir, { checkpointBytes });
     const id = await dying.beginUpload("somebody");
     let left: Promise<void> | undefined;
     const copy = await tempFolder();
@@ -231,7 +231,7 @@ describe("store: pieces in a folder", () => {
       throw new Error("killed");
     };
     await dying.appendUpload(id, dies(), { maxBytes: MOST, last: true }).catch(() => undefined);
-    const next = await FilePieceStore.open(copy, { checkpointBytes });
+    const next = await BlobPieceStore.open(copy, { checkpointBytes });
     expect(next.uploads()).to.deep.equal([{ id, owner: "somebody", bytes: 2 * MIB }]);
     const rest = inChunks(piece.payload.subarray(2 * MIB));
     await expectError("WRONG_OFFSET", () => next.appendUpload(id, rest, { offset: MIB, maxBytes: MOST, last: true }));
