@@ -5,7 +5,7 @@ import { sha256 } from "multiformats/hashes/sha2";
 import { pino } from "pino";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { type GatewayOptions, peerIdOf, type RunningNode, startNode } from "../../src/provider/index.js";
-import { FileBlockIndex, BlobPieceStore } from "../../src/store/index.js";
+import { BlobPieceStore, FileBlockIndex } from "../../src/store/index.js";
 import { inChunks, tempFolder } from "./pieces.js";
 
 export interface TestGateway {

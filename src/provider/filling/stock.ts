@@ -54,11 +54,7 @@ export class SpeculativeStock {
    * @throws HoldfastError as `fetchPiece`; `TOO_MANY_BYTES` where the limit is reached, `DISK_FULL`
    * @throws the reason of `signal`
    */
-  async fetch(
-    piece: PieceTree,
-    sources: readonly string[],
-    signal: AbortSignal,
-  ): Promise<FetchedPiece | undefined> {
+  async fetch(piece: PieceTree, sources: readonly string[], signal: AbortSignal): Promise<FetchedPiece | undefined> {
     const key = treeKey(piece);
     const underWay = [...this.#fetched.values()].filter(({ pieceCid }) => pieceCid === undefined).length;
     if (this.#fetched.has(key) || underWay >= this.#options.maxFetches) return undefined;

@@ -73,7 +73,11 @@ export class DatabasePieceIndex extends DatabaseLeases implements PieceIndex {
   }
 
   async keepLayer({ pieceCid, layer }: IndexedPiece): Promise<void> {
-    await this.#db.updateTable("pieces").set({ layer: layer ?? null }).where("piece_cid", "=", pieceCid).execute();
+    await this.#db
+      .updateTable("pieces")
+      .set({ layer: layer ?? null })
+      .where("piece_cid", "=", pieceCid)
+      .execute();
   }
 
   promise(tree: PieceTree, until: bigint): Promise<IndexedPiece[]> {

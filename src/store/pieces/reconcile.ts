@@ -44,7 +44,8 @@ export async function reconcile(blobs: BlobStore, index: PieceIndex, logger: Log
     if (!lease) busy.push(name);
     else await mend(blobs, index, name, lease, counts).finally(() => lease.release());
   }
-  if (counts.found > 0) logger?.info({ pieces: counts.found, blobs: blobs.where }, "pieces were found that were not known");
+  if (counts.found > 0)
+    logger?.info({ pieces: counts.found, blobs: blobs.where }, "pieces were found that were not known");
   if (counts.lost > 0) logger?.error({ pieces: counts.lost, blobs: blobs.where }, "pieces are lost");
   return busy;
 }

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { CID } from "multiformats/cid";
 import { identity } from "multiformats/hashes/identity";
 import { pino } from "pino";
-import { BlockReader, FileBlockIndex, BlobPieceStore } from "../../../src/store/index.js";
+import { BlobPieceStore, BlockReader, FileBlockIndex } from "../../../src/store/index.js";
 import { type Block, carOf, rawBlock, text } from "../../piece/car/helpers.js";
 import { pseudoRandom } from "../../piece/helpers.js";
 import { storePiece } from "../../support/gateway.js";
