@@ -1,14 +1,14 @@
 /** Run by the bench in a process of its own: a node that takes uploads. Prints its URL, and ends with its standard input. */
 import { pino } from "pino";
 import { startNode } from "../../src/provider/server.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { peakMiB } from "./peak-memory.js";
 
 const refuse = () => {
   throw new Error("no deals here");
 };
 const node = await startNode({
-  store: await FilePieceStore.open(process.argv[2] as string),
+  store: await BlobPieceStore.open(process.argv[2] as string),
   desk: { info: refuse, offers: refuse, accept: refuse },
   logger: pino({ level: "silent" }),
   maxPieceBytes: 2 ** 36,

@@ -43,6 +43,7 @@ await runChild<Config>(async ({ rpcUrl, deployment, dataDir, token, owner, hotKe
     signer,
     sender,
     dataDir,
+    database,
     provider: owner,
     policy: { token, maxPieceBytes: MAX_PIECE_BYTES, maxPeriods: MAX_PERIODS, tiers },
     // Gas is free here, and all sources are on this machine.

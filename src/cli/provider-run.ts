@@ -46,7 +46,7 @@ async function serve(
   { proving, privateSources }: RunFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { chain, proving: sender, logger, observer, ops } = operator;
+  const { chain, database, proving: sender, logger, observer, ops } = operator;
   const { dataDir, policy } = folder;
   const { listen, publicUrl } = folder.settings;
   const provider = providerOf(folder);
@@ -56,7 +56,7 @@ async function serve(
     ? { settling: await settlingOf(policy, chain, provider), ...(await restoringOf(operator, policy)) }
     : {};
   const running = await startProvider({
-    ...{ chain, signer, sender, provider, dataDir, proving, observer, logger },
+    ...{ chain, signer, sender, provider, dataDir, database, proving, observer, logger },
     ...(await nodePolicy(policy, chain)),
     ...keeping,
     ...listen,

@@ -15,7 +15,6 @@ import {
 import type { PieceStore } from "../store/index.js";
 import { checkSigner, MAX_VALIDITY_SECONDS, openDeal, promise, refusal } from "./checks.js";
 import type { Policy } from "./offers.js";
-import type { PromisedPieces } from "./promised.js";
 
 export interface AmendmentDeskOptions {
   /** The provider that deals are made for. */
@@ -27,8 +26,6 @@ export interface AmendmentDeskOptions {
   readonly contracts: Contracts;
   readonly store: PieceStore;
   readonly policy: Policy;
-  /** Told of every piece that a signature is given for, before it is. */
-  readonly promised?: PromisedPieces;
   /** Unix seconds by the chain. */
   readonly now: () => Promise<bigint>;
   /** The latest block's number. */

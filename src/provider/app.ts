@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   NOT_SERVED: 501,
   TOO_MANY_UPLOADS: 503,
   SEED_UNAVAILABLE: 503,
+  BLOBS_UNREACHABLE: 503,
   DISK_FULL: 507,
 };
 

@@ -9,8 +9,7 @@ import type { Contracts } from "../chain/contracts.js";
 import { chainError } from "../chain/errors.js";
 import { HoldfastError } from "../errors.js";
 import { Status } from "../protocol/index.js";
-import type { PieceStore } from "../store/index.js";
-import type { PieceIdentity, PromisedPieces } from "./promised.js";
+import type { PieceStore, PieceTree } from "../store/index.js";
 
 /** Signatures that can be used for longer would be a free option on the provider's stake, in seconds. */
 export const MAX_VALIDITY_SECONDS = 3_600n;
@@ -33,16 +32,15 @@ export async function checkSigner(contracts: Contracts, provider: string, signer
 /**
  * Gives one's word on a piece, just before the signature. Whatever was looked at before that may have been deleted since.
  *
- * @param until - unix seconds up to which it can be used; for ever without it
- * @throws HoldfastError `DEAL_REFUSED`
+ * @param until - unix seconds up to which it can be used
+ * @throws HoldfastError `DEAL_REFUSED` where it is not here; from this call on, it stays
  */
 export async function promise(
-  { promised, store }: { readonly promised?: PromisedPieces; readonly store: PieceStore },
-  piece: PieceIdentity,
-  until?: bigint,
+  { store }: { readonly store: Pick<PieceStore, "promise"> },
+  { root, leafCount }: PieceTree,
+  until: bigint,
 ): Promise<void> {
-  promised?.promise(piece, until);
-  if (!(await store.findTree(piece.root, piece.leafCount))) throw refusal("the piece is not here any more");
+  if (!(await store.promise(root, leafCount, until))) throw refusal("the piece is not here any more");
 }
 
 /** A deal that is open. @throws HoldfastError `DEAL_REFUSED` */

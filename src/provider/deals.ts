@@ -18,7 +18,6 @@ import {
 import type { PieceStore } from "../store/index.js";
 import { checkSigner, MAX_VALIDITY_SECONDS, promise, refusal } from "./checks.js";
 import { isServed, OfferBook, type Policy, type StandingOffer } from "./offers.js";
-import type { PromisedPieces } from "./promised.js";
 
 export interface DealDeskOptions {
   /** The provider that deals are made for. */
@@ -30,8 +29,6 @@ export interface DealDeskOptions {
   readonly contracts: Contracts;
   readonly store: PieceStore;
   readonly policy: Policy;
-  /** Told of every piece that a signature is given for, before it is. */
-  readonly promised?: PromisedPieces;
   /** Unix seconds by the chain. */
   readonly now: () => Promise<bigint>;
 }

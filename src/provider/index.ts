@@ -15,7 +15,6 @@ export { createNode, type NodeOptions } from "./http.js";
 export { MigrationDesk, type MigrationDeskOptions } from "./migrations.js";
 export { OfferBook, type OfferBookOptions, type Policy, type StandingOffer } from "./offers.js";
 export { PieceFetches, type PieceFetchesOptions, type UploadLimits } from "./pdp/index.js";
-export { PromisedPieces } from "./promised.js";
 export { type ProviderOptions, type RunningProvider, startProvider } from "./provider.js";
 export { PullDesk, type PullDeskOptions } from "./pulls.js";
 export { type ByteRange, parseRange } from "./range.js";

@@ -12,7 +12,8 @@ import type { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { Crew, type CrewOptions, keepRunning, type ProvingKeeper } from "../keeper/index.js";
 import { type KeySigner, publicKeyOf } from "../keys/index.js";
-import { FileBlockIndex, FilePieceStore } from "../store/index.js";
+import { type Database, DatabasePieceIndex, DatabaseUnpaidNotes } from "../store/database/index.js";
+import { BlobPieceStore, type BlobStore, FileBlockIndex, type PieceIndex } from "../store/index.js";
 import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
@@ -21,14 +22,17 @@ import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
 import { peerIdOf } from "./gateway/index.js";
 import { MigrationDesk } from "./migrations.js";
 import type { Policy } from "./offers.js";
-import { PromisedPieces } from "./promised.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
 import { UnpaidKeeper, UnpaidPieces } from "./unpaid/index.js";
 
 export interface ProviderOptions extends ListenOptions {
-  /** Where pieces live. One process a folder. */
+  /** Where uploads arrive, and where pieces live that no `blobs` are given for. One process a folder. */
   readonly dataDir: string;
+  /** What is known of them. Nodes that share a Postgres and a bucket share their pieces. Whoever opened it closes it. */
+  readonly database: Database;
+  /** Where the bytes of pieces live; files in `dataDir` by default. Whoever opened it closes it. */
+  readonly blobs?: BlobStore;
   /** The market's chain; whoever opened it closes it, after the provider. */
   readonly chain: Chain;
   /** Signs deals: the provider's own key, or that of the signer registered for it. */
@@ -77,12 +81,12 @@ export interface RunningProvider extends RunningNode {
  * can find it and the market takes its deals.
  *
  * @throws HoldfastError `LISTEN_FAILED`, `INVALID_REGION`, `INVALID_POLICY`, `INVALID_PUBLIC_URL`
- * @throws the reason of `signal`, what `signer` and the file system throw
+ * @throws the reason of `signal`, what `signer`, the file system and the database throw
  * @example
  * const chain = await openChain(rpcUrls, deployment, { logger });
  * const signer = new Wallet(key, chain.provider);
  * const sender = new TransactionSender({ provider: chain.provider, signer, logger });
- * const { url, close } = await startProvider({ dataDir, chain, signer, sender, policy, logger });
+ * const { url, close } = await startProvider({ dataDir, database, chain, signer, sender, policy, logger });
  */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
   const { signal } = options;
@@ -102,23 +106,26 @@ interface Parts {
   readonly signer: KeySigner;
   readonly sender: TransactionSender;
   readonly provider: string;
-  readonly store: FilePieceStore;
+  readonly store: BlobPieceStore;
+  readonly index: PieceIndex;
   readonly policy: Policy;
-  readonly promised: PromisedPieces;
   readonly unpaid: UnpaidPieces;
   readonly freeBytes: () => Promise<number>;
 }
 
 async function runOn(options: ProviderOptions): Promise<RunningProvider> {
-  const { chain, signer, sender, dataDir, policy, logger } = options;
+  const { chain, signer, sender, dataDir, database, blobs, policy, logger } = options;
   const provider = getAddress(options.provider ?? signer.address);
-  const store = await FilePieceStore.open(dataDir);
-  const unpaid = await UnpaidPieces.open({ dir: join(dataDir, "unpaid"), store });
+  const index = new DatabasePieceIndex(database);
+  const store = await BlobPieceStore.open(dataDir, { index, logger, ...(blobs && { blobs }) });
+  const unpaid = await UnpaidPieces.open({ notes: new DatabaseUnpaidNotes(database), store });
   const offered = { ...policy, token: getAddress(policy.token) };
   const freeBytes = () => freeBytesAt(dataDir);
-  const promised = new PromisedPieces();
-  const parts = { chain, signer, sender, provider, store, policy: offered, promised, unpaid, freeBytes };
-  const serving = await serve(parts, options);
+  const parts = { chain, signer, sender, provider, store, index, policy: offered, unpaid, freeBytes };
+  const serving = await serve(parts, options).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const stop = new AbortController();
   const { crew, filler, clearing } = keepersOf(parts, options);
   logger.info({ url: serving.url, provider, dataDir, proving: crew.proving !== undefined }, "provider listens");
@@ -127,6 +134,7 @@ async function runOn(options: ProviderOptions): Promise<RunningProvider> {
   const close = async () => {
     stop.abort();
     await Promise.all([serving.close(), ...kept]);
+    await store.close();
   };
   return { url: serving.url, keeper: crew.proving, crew, filler, close };
 }
@@ -146,7 +154,8 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
   const migrations = new MigrationDesk({ ...counter, desk, head });
   const changes = { amendments, migrations, pulls };
   const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
-  const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger });
+  const sharing = options.blobs && { blobs: options.blobs, index: parts.index };
+  const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger, sharing });
   const gateway = { index, peerId, ...(publicUrl && { publicUrl }) };
   const serving = { store, desk, changes, gateway, unpaid, fetching, freeBytes, logger, maxPieceBytes };
   const node = await startOrClose(index, { ...options.peers, ...serving, ...listen });
@@ -155,7 +164,7 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
 }
 
 function keepersOf(parts: Parts, options: ProviderOptions) {
-  const { chain, sender, provider, store, unpaid, promised } = parts;
+  const { chain, sender, provider, store, unpaid } = parts;
   const { logger, filling, fetching = {}, proving = true, settling, restoring, observer, graceMs } = options;
   const own = { provider, pieces: store };
   const crew = new Crew({
@@ -169,7 +178,7 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
   return {
     crew,
     filler: filling && new FillingKeeper({ ...parts, ...filling, fetching, logger }),
-    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger, ...grace }),
+    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, logger, ...grace }),
   };
 }
 

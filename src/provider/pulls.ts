@@ -4,9 +4,9 @@ import type { Contracts } from "../chain/contracts.js";
 import { HoldfastError } from "../errors.js";
 import { encodePieceCid } from "../piece/index.js";
 import type { PullAnswer } from "../protocol/index.js";
-import type { PieceStore } from "../store/index.js";
+import type { PieceStore, PieceTree } from "../store/index.js";
 import { openDeal, refusal } from "./checks.js";
-import { type FetchOptions, fetchPiece, type PieceIdentity, payloadBounds, sourcesOf } from "./fetching/index.js";
+import { type FetchOptions, fetchPiece, payloadBounds, sourcesOf } from "./fetching/index.js";
 import type { UnpaidPieces } from "./unpaid/index.js";
 
 export interface PullDeskOptions {
@@ -76,7 +76,7 @@ export class PullDesk {
     await Promise.all([...this.#pulls.values()].map(({ done }) => done));
   }
 
-  #begin(key: string, piece: PieceIdentity, url: string): void {
+  #begin(key: string, piece: PieceTree, url: string): void {
     const { maxPulls = MAX_PULLS, retryMs = RETRY_MS } = this.#o;
     const known = this.#pulls.get(key);
     if (known?.failedAt !== undefined && performance.now() - known.failedAt < retryMs) {
@@ -93,7 +93,7 @@ export class PullDesk {
     this.#pulls.set(key, pull);
   }
 
-  async #fetch(piece: PieceIdentity, url: string, key: string): Promise<void> {
+  async #fetch(piece: PieceTree, url: string, key: string): Promise<void> {
     const { store, fetching, unpaid, logger } = this.#o;
     const options = { ...fetching, signal: this.#stopping.signal };
     try {
@@ -108,7 +108,7 @@ export class PullDesk {
     }
   }
 
-  async #lookUp(dealId: bigint): Promise<{ piece: PieceIdentity; url: string }> {
+  async #lookUp(dealId: bigint): Promise<{ piece: PieceTree; url: string }> {
     const { contracts, provider } = this.#o;
     const deal = await openDeal(contracts, dealId);
     if (deal.provider === provider) throw refusal("that deal is with this provider already");

@@ -1,9 +1,13 @@
 /**
- * Where bytes live: the interfaces, and a folder on this machine behind them.
+ * Where bytes live: the interfaces, and what is behind them.
  *
  * @packageDocumentation
  */
+export * from "./blobs/index.js";
 export * from "./blocks/index.js";
-export { FilePieceStore } from "./file-store.js";
+export { BlobPieceStore, type PieceStoreOptions } from "./piece-store.js";
+export { MemoryPieceIndex } from "./pieces/memory-index.js";
+export { type IndexedPiece, type PieceIndex, type PieceTree, treeKey } from "./pieces/types.js";
+export { MemoryUnpaidNotes, type UnpaidNote, type UnpaidNotes } from "./pieces/unpaid-notes.js";
 export type { AppendOptions, PieceSource, PieceStore, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
 export type { UploadsOptions } from "./uploads.js";

@@ -74,21 +74,37 @@ export interface PieceStore extends PieceSource {
   /** Ends uploads that nobody went on with. */
   expireUploads(): Promise<void>;
   /**
-   * Takes an upload into the store if its bytes are the piece that `pieceCid` names; otherwise they are deleted.
+   * Takes an upload into the store if its bytes are the piece that `pieceCid` names; otherwise they are deleted. Where the
+   * store can't be reached, the upload stays, and this can be tried again.
    *
-   * @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_INCOMPLETE`, `PIECE_MISMATCH`, `INVALID_PIECE_CID`
+   * @throws HoldfastError `UNKNOWN_UPLOAD`, `UPLOAD_INCOMPLETE`, `PIECE_MISMATCH`, `INVALID_PIECE_CID`, `DISK_FULL`,
+   *   `BLOBS_UNREACHABLE`
    */
   finishUpload(id: string, pieceCid: string): Promise<void>;
   /** Ends an upload without its piece: what came of it is deleted. One that is unknown is none to end. */
   discardUpload(id: string): Promise<void>;
-  /** Deletes a piece, where it is here. No deal may need it any more. @throws HoldfastError `INVALID_PIECE_CID` */
-  remove(pieceCid: string): Promise<void>;
+  /**
+   * Deletes a piece, where it is here. No deal may need it any more.
+   *
+   * @param freeAt - only where nothing is promised of it at this time, in unix seconds of the chain
+   * @returns whether it is gone; false where it is promised
+   * @throws HoldfastError `INVALID_PIECE_CID`
+   */
+  remove(pieceCid: string, freeAt?: number): Promise<boolean>;
+  /**
+   * Gives one's word on a piece, before a signature that a deal can be opened with: from here on no process deletes it by a
+   * {@link PieceStore.remove} that asks for that.
+   *
+   * @param until - unix seconds of the chain, the last one included
+   * @returns its commitment; undefined where it is not here, and nothing was promised
+   */
+  promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<Commitment | undefined>;
   /** The commitment of a piece that is here. @throws HoldfastError `INVALID_PIECE_CID` */
   find(pieceCid: string): Promise<Commitment | undefined>;
   /** The commitment of a payload that is here under this root and leafCount. */
   findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined>;
   /**
-   * The payload's bytes from `start` up to and without `end`. It fails on the way, with `PIECE_DAMAGED`, where the disk
+   * The payload's bytes from `start` up to and without `end`. It fails on the way, with `BLOB_DAMAGED`, where the disk
    * has lost bytes.
    *
    * @throws HoldfastError `UNKNOWN_PIECE`, `INVALID_PIECE_CID`

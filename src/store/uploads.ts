@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "../errors.js";
 import type { Commitment } from "../piece/index.js";
+import { diskFull } from "./disk-full.js";
 import { CHECKPOINT_BYTES, PartialPiece, removeUpload, type UploadPaths } from "./partial.js";
 import type { AppendOptions, UploadInfo } from "./types.js";
 
@@ -11,6 +12,9 @@ export interface Arrival {
   readonly commitment: Commitment;
   readonly paths: UploadPaths;
 }
+
+/** Puts an upload back that was given away. */
+export type GiveBack = () => void;
 
 interface Upload {
   readonly piece: PartialPiece;
@@ -129,8 +133,12 @@ export class Uploads {
   }
 
   /** Gives an upload away: from now on its id is unknown here, its files are the caller's. */
-  take(id: string): void {
+  take(id: string): GiveBack {
+    const upload = this.#get(id);
     this.#uploads.delete(id);
+    return () => {
+      this.#uploads.set(id, Object.assign(upload, { since: this.#now() }));
+    };
   }
 
   /** Forgets an upload and deletes what it has. Ids that did not come from here are in no path. */
@@ -188,7 +196,7 @@ export class Uploads {
       await this.#arrived(upload, last, lasting);
     } catch (error) {
       await this.#failed(id, upload, lasting, error);
-      throw explained(error);
+      throw diskFull(error);
     } finally {
       Object.assign(upload, { writing: false, announced: 0, since: this.#now() });
     }
@@ -250,12 +258,4 @@ export class Uploads {
 
 function unknown(id: string): HoldfastError {
   return new HoldfastError("UNKNOWN_UPLOAD", `there is no upload ${id}`, "begin another upload");
-}
-
-/** No space, no quota, or a limit on the size of files. */
-const FULL: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
-function explained(error: unknown): unknown {
-  if (!FULL.has((error as NodeJS.ErrnoException).code)) return error;
-  return new HoldfastError("DISK_FULL", "there is no space for this piece", "free some space", { cause: error });
 }

@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { upload } from "../../src/client/index.js";
 import { streamOf } from "../../src/piece/index.js";
 import { type RunningNode, startNode } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { testLogger } from "../support/dev-chain.js";
 import { inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
@@ -30,7 +30,7 @@ describe("client: uploads over a line that breaks", () => {
   const sockets = new Set<Socket>();
 
   const start = async (port = 0) => {
-    const store = await FilePieceStore.open(dir);
+    const store = await BlobPieceStore.open(dir);
     const desk = { info: refuse, offers: refuse, accept: refuse };
     return startNode({ store, desk, logger: testLogger(), maxPieceBytes: 64 * MIB, port });
   };

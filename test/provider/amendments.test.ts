@@ -4,7 +4,7 @@ import { dealIdText, upload } from "../../src/client/index.js";
 import type { ProvingKeeper } from "../../src/keeper/index.js";
 import { type Amendment, amendmentToJson, dealDomain, signAmendment, windowOf } from "../../src/protocol/index.js";
 import { AmendmentDesk, type AmendmentDeskOptions, type Policy } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { stepTo } from "../support/keeping.js";
 import { inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
@@ -41,7 +41,7 @@ describe("provider: amendments", () => {
   };
   /** A desk on the same deals, with a store of its own that has the new piece. */
   const deskOf = async (changes: Partial<AmendmentDeskOptions> = {}, policy: Partial<Policy> = {}) => {
-    const pieces = await FilePieceStore.open(await tempFolder());
+    const pieces = await BlobPieceStore.open(await tempFolder());
     const arrival = await pieces.beginUpload();
     await pieces.writeUpload(arrival, inChunks(piece.payload), NEW);
     await pieces.finishUpload(arrival, piece.cid);

@@ -4,13 +4,13 @@
  */
 import { pino } from "pino";
 import { startNode } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 
 const refuse = () => {
   throw new Error("no deals here");
 };
 const node = await startNode({
-  store: await FilePieceStore.open(process.argv[2] as string),
+  store: await BlobPieceStore.open(process.argv[2] as string),
   desk: { info: refuse, offers: refuse, accept: refuse },
   logger: pino({ level: "silent" }),
   maxPieceBytes: 1 << 30,

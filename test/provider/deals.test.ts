@@ -9,7 +9,7 @@ import {
   signTerms,
 } from "../../src/protocol/index.js";
 import { DealDesk, type Policy } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 import { STAKE, type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
@@ -20,7 +20,7 @@ describe("provider: the deal desk", () => {
   let net: StorageNet;
   let provider: Wallet;
   let client: Wallet;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let piece: TestPiece;
   let good: DealTerms;
 
@@ -44,7 +44,7 @@ describe("provider: the deal desk", () => {
     net = await startStorageNet();
     [provider, client] = [await net.rich(), await net.rich()];
     await net.register(provider, "http://127.0.0.1:1");
-    store = await FilePieceStore.open(await tempFolder());
+    store = await BlobPieceStore.open(await tempFolder());
     piece = await testPiece(10_000);
     const id = await store.beginUpload();
     await store.writeUpload(id, inChunks(piece.payload), 10_000);

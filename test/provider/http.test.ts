@@ -8,7 +8,7 @@ import { type Level, pino } from "pino";
 import { HoldfastError } from "../../src/errors.js";
 import type { DealTerms, OfferPageJson, ProviderInfo } from "../../src/protocol/index.js";
 import { type RunningNode, startNode } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 
@@ -33,7 +33,7 @@ const OFFERS: OfferPageJson = { chainId: 1, market: INFO.market, offers: [] };
 
 describe("provider: HTTP", () => {
   let dir: string;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let node: RunningNode;
   let piece: TestPiece;
   let logged: { level: number; msg: string }[];
@@ -73,7 +73,7 @@ describe("provider: HTTP", () => {
   });
   beforeEach(async () => {
     dir = await tempFolder();
-    store = await FilePieceStore.open(dir, { maxUploads: 4 });
+    store = await BlobPieceStore.open(dir, { maxUploads: 4 });
     logged = [];
     const logger = pino({ level: "debug" satisfies Level }, { write: (line) => void logged.push(JSON.parse(line)) });
     const desk = { info: () => INFO, offers: async () => OFFERS, accept: (terms: DealTerms) => accept(terms) };

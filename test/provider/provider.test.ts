@@ -12,6 +12,7 @@ import { packFolder } from "../../src/piece/car/index.js";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { type ProviderOptions, peerIdOf, startProvider } from "../../src/provider/index.js";
 import { expectError } from "../piece/helpers.js";
+import { closeDatabases, newDatabase } from "../support/databases.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { ownAccess, type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
 
@@ -25,12 +26,16 @@ describe("provider: the whole node", () => {
   beforeEach(async () => {
     options = {
       dataDir: await tempFolder(),
+      database: await newDatabase(),
       ...(await ownAccess(net, await net.account())),
       policy: testPolicy(net.token.toLowerCase()),
       logger: pino({ level: "silent" }),
     };
   });
-  afterEach(() => options.chain.provider.destroy());
+  afterEach(async () => {
+    options.chain.provider.destroy();
+    await closeDatabases();
+  });
   after(async () => {
     await net.stop();
     await removeFolders();

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
 import { PullDesk, type PullDeskOptions } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { testLogger } from "../support/dev-chain.js";
 import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
@@ -26,7 +26,7 @@ describe("provider: pulling pieces", () => {
     new PullDesk({
       provider: owner.address,
       contracts: net.contracts,
-      store: await FilePieceStore.open(await tempFolder()),
+      store: await BlobPieceStore.open(await tempFolder()),
       maxPieceBytes: SIZE,
       fetching: { allowAddress: () => true, connections: 1 },
       logger: testLogger(),

@@ -1,12 +1,12 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "chai";
 import { openChain } from "../../src/chain/chain.js";
 import { upload } from "../../src/client/index.js";
 import { promise } from "../../src/provider/checks.js";
-import { PromisedPieces, UnpaidKeeper, type UnpaidKeeperOptions, UnpaidPieces } from "../../src/provider/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import { UnpaidKeeper, type UnpaidKeeperOptions, UnpaidPieces } from "../../src/provider/index.js";
+import { type Database, DatabasePieceIndex, DatabaseUnpaidNotes } from "../../src/store/database/index.js";
+import { BlobPieceStore, FileBlobs } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
+import { describeDatabases } from "../support/databases.js";
 import { testLogger } from "../support/dev-chain.js";
 import { inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 import { type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
@@ -14,13 +14,14 @@ import { until } from "./pdp/node.js";
 
 const HOUR_MS = 3_600_000;
 
-describe("provider: pieces that nobody pays for", () => {
+describeDatabases("provider: pieces that nobody pays for", (databases) => {
   let net: StorageNet;
   let node: TestProvider;
   let dir: string;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let unpaid: UnpaidPieces;
-  let promised: PromisedPieces;
+  let notes: DatabaseUnpaidNotes;
+  let database: Database;
   let now: number;
   let stop: AbortController;
   let deleted: string[];
@@ -28,7 +29,7 @@ describe("provider: pieces that nobody pays for", () => {
   let running: Promise<void>;
   let seed = 100;
 
-  const open = async () => UnpaidPieces.open({ dir: join(dir, "unpaid"), store, now: () => now });
+  const open = async () => UnpaidPieces.open({ notes, store, now: () => now });
   const bring = async (piece: TestPiece) => {
     const id = await store.beginUpload();
     await store.writeUpload(id, inChunks(piece.payload), 1 << 20);
@@ -38,7 +39,7 @@ describe("provider: pieces that nobody pays for", () => {
   const run = async (options: Partial<UnpaidKeeperOptions> = {}) => {
     const chain = await openChain(net.anvil.url, net.deployment, { logger: testLogger(), pollMs: 10 });
     const provider = node.wallet.address;
-    const parts = { chain, provider, store, unpaid, promised, logger: testLogger(), now: () => now };
+    const parts = { chain, provider, store, unpaid, logger: testLogger(), now: () => now };
     const keeper = new UnpaidKeeper({ ...parts, ...options });
     keeper.on("deleted", ({ pieceCid }) => deleted.push(pieceCid)).on("paid", ({ pieceCid }) => paid.push(pieceCid));
     running = keeper.run(stop.signal).finally(() => chain.provider.destroy());
@@ -50,6 +51,12 @@ describe("provider: pieces that nobody pays for", () => {
       await new Promise((go) => setTimeout(go, 60));
     }
   };
+  const noted = async () => (await notes.list()).map(({ pieceCid }) => pieceCid);
+  const blobs = async () => {
+    const names = [];
+    for await (const { name } of new FileBlobs(dir).list("pieces")) names.push(name);
+    return names;
+  };
   const chainTime = async () => (await net.provider.getBlock("latest"))!.timestamp;
   const later = (seconds: number) => net.provider.send("evm_increaseTime", [seconds]);
 
@@ -59,10 +66,11 @@ describe("provider: pieces that nobody pays for", () => {
   });
   beforeEach(async () => {
     dir = await tempFolder();
-    store = await FilePieceStore.open(dir);
+    database = await databases.empty();
+    notes = new DatabaseUnpaidNotes(database);
+    store = await BlobPieceStore.open(dir, { index: new DatabasePieceIndex(database) });
     now = 1_000;
     unpaid = await open();
-    promised = new PromisedPieces();
     stop = new AbortController();
     [deleted, paid] = [[], []];
     running = Promise.resolve();
@@ -70,6 +78,7 @@ describe("provider: pieces that nobody pays for", () => {
   afterEach(async () => {
     stop.abort();
     await running;
+    await store.close();
   });
   after(async () => {
     await net.stop();
@@ -88,7 +97,8 @@ describe("provider: pieces that nobody pays for", () => {
     await net.mine();
     await until(() => deleted.length === 1);
     expect(deleted).to.deep.equal([piece.cid]);
-    for (const sub of ["pieces", "unpaid"]) expect(await readdir(join(dir, sub))).to.deep.equal([]);
+    expect(await blobs()).to.deep.equal([]);
+    expect(await noted()).to.deep.equal([]);
     expect([...unpaid.holdings()]).to.deep.equal([]);
   });
 
@@ -97,7 +107,7 @@ describe("provider: pieces that nobody pays for", () => {
     await leave(piece);
     await run();
     now += HOUR_MS - 1;
-    unpaid.touch(piece.cid);
+    await unpaid.touch(piece.cid);
     now += HOUR_MS - 1;
     await look();
     expect(deleted).to.deep.equal([]);
@@ -110,7 +120,7 @@ describe("provider: pieces that nobody pays for", () => {
     const piece = await fresh();
     await leave(piece);
     const until1 = (await chainTime()) + 1_000;
-    promised.promise(piece.commitment, BigInt(until1));
+    await promise({ store }, piece.commitment, BigInt(until1));
     await run();
     now += HOUR_MS;
     await look();
@@ -134,7 +144,7 @@ describe("provider: pieces that nobody pays for", () => {
     now += 2 * HOUR_MS;
     await look();
     expect(deleted).to.deep.equal([]);
-    expect(await readdir(join(dir, "unpaid"))).to.deep.equal([]);
+    expect(await noted()).to.deep.equal([]);
     expect(await store.list()).to.deep.equal([piece.cid]);
   });
 
@@ -155,20 +165,25 @@ describe("provider: pieces that nobody pays for", () => {
     expect(paid).to.deep.equal([piece.cid]);
   });
 
-  it("wait after a restart until nothing can be used any more that was signed before it", async () => {
-    const piece = await fresh();
-    await leave(piece);
+  it("stay after a restart while a signature can be used that was given before it", async () => {
+    const [piece, other] = [await fresh(), await fresh()];
+    for (const one of [piece, other]) await leave(one);
+    await promise({ store }, piece.commitment, BigInt((await chainTime()) + 3_600));
+    await store.close();
+    store = await BlobPieceStore.open(dir, { index: new DatabasePieceIndex(database) });
     unpaid = await open();
-    expect([...unpaid.holdings()]).to.deep.equal([{ owner: "203.0.113.9", bytes: 2_000 }]);
+    expect([...unpaid.holdings()]).to.have.deep.members([1, 2].map(() => ({ owner: "203.0.113.9", bytes: 2_000 })));
     await run();
-    await look();
     now += 2 * HOUR_MS;
-    await later(3_600);
-    await look();
-    expect(deleted).to.deep.equal([]);
-    await later(1_000);
     await net.mine();
     await until(() => deleted.length === 1);
+    expect(deleted).to.deep.equal([other.cid]);
+    await later(3_700);
+    await look();
+    expect(deleted).to.have.length(1);
+    await later(1_000);
+    await net.mine();
+    await until(() => deleted.length === 2);
   });
 
   it("are none that were here before, nor those that nobody brought in the end", async () => {
@@ -179,59 +194,49 @@ describe("provider: pieces that nobody pays for", () => {
     const failed = await unpaid.during(never.cid, "x", () => Promise.reject(new Error("no"))).catch((error) => error);
     expect(failed).to.have.property("message", "no");
     expect(unpaid.list()).to.deep.equal([]);
-    expect(await readdir(join(dir, "unpaid"))).to.deep.equal([]);
-    await writeFile(join(dir, "unpaid", never.cid), "x");
-    await writeFile(join(dir, "unpaid", "notes"), "x");
-    unpaid = await open();
-    expect(unpaid.list()).to.deep.equal([]);
-    expect(await readdir(join(dir, "unpaid"))).to.deep.equal([]);
+    expect(await noted()).to.deep.equal([]);
   });
 
   it("are noted before they are here, once, whoever fails to bring them too", async () => {
     const piece = await fresh();
-    let noted = "";
+    let owner: string | undefined;
     const slow = unpaid.during(piece.cid, "first", async () => {
-      noted = await readFile(join(dir, "unpaid", piece.cid), "utf8");
+      owner = (await notes.get(piece.cid))?.owner;
       await new Promise((go) => setTimeout(go, 50));
       await bring(piece);
     });
     await unpaid.during(piece.cid, "second", () => Promise.reject(new Error("no"))).catch(() => undefined);
     await slow;
-    expect(noted).to.equal("first");
-    expect(unpaid.list().map(({ owner }) => owner)).to.deep.equal(["first"]);
+    expect(owner).to.equal("first");
+    expect((await notes.list()).map((note) => note.owner)).to.deep.equal(["first"]);
   });
 
   it("get no signature while they are being deleted, and are not deleted once they have one", async () => {
     const piece = await fresh();
     await leave(piece);
-    const parts = { promised, store };
     const time = await chainTime();
     await run();
     // The deletion stands still half-way.
-    const { remove } = store;
-    let go: () => void = () => undefined;
-    store.remove = async (cid) => {
+    let [begun, go] = [false, () => undefined as void];
+    const slow = FileBlobs.prototype.delete;
+    FileBlobs.prototype.delete = async function (name) {
+      begun = true;
       await new Promise<void>((resume) => {
         go = resume;
       });
-      await remove.call(store, cid);
+      FileBlobs.prototype.delete = slow;
+      await slow.call(this, name);
     };
     now += HOUR_MS;
-    let begun = false;
-    const { condemn } = promised;
-    promised.condemn = (one, at) => {
-      begun = condemn.call(promised, one, at);
-      return begun;
-    };
     await net.mine();
     await until(() => begun);
-    await expectError("DEAL_REFUSED", () => promise(parts, piece.commitment, BigInt(time + 100)));
+    await expectError("DEAL_REFUSED", () => promise({ store }, piece.commitment, BigInt(time + 100)));
     go();
     await until(() => deleted.length === 1);
-    const late = await expectError("DEAL_REFUSED", () => promise(parts, piece.commitment, BigInt(time + 100)));
+    const late = await expectError("DEAL_REFUSED", () => promise({ store }, piece.commitment, BigInt(time + 100)));
     expect(late.message).to.match(/not here any more/);
     await leave(piece);
-    await promise(parts, piece.commitment, BigInt(time + 10_000_000));
+    await promise({ store }, piece.commitment, BigInt(time + 10_000_000));
     now += HOUR_MS;
     await look();
     expect(deleted).to.have.length(1);
@@ -243,9 +248,11 @@ describe("provider: pieces that nobody pays for", () => {
     await run();
     const { remove } = store;
     let again: Promise<void> | undefined;
-    store.remove = async (cid) => {
-      await remove.call(store, cid);
+    store.remove = async (...args) => {
+      const removed = await remove.apply(store, args);
       again = leave(piece);
+      await again;
+      return removed;
     };
     now += HOUR_MS;
     await net.mine();
@@ -253,18 +260,32 @@ describe("provider: pieces that nobody pays for", () => {
     await again;
     expect(await store.list()).to.deep.equal([piece.cid]);
     expect(unpaid.list().map(({ pieceCid }) => pieceCid)).to.deep.equal([piece.cid]);
-    expect(await readdir(join(dir, "unpaid"))).to.deep.equal([piece.cid]);
-    for (let round = 0; round < 20; round++) {
-      await Promise.all([unpaid.forget(piece.cid), unpaid.add(piece.cid, "x")]);
-      expect(await readFile(join(dir, "unpaid", piece.cid), "utf8")).to.equal("x");
-    }
+    expect(await noted()).to.deep.equal([piece.cid]);
+  });
+
+  it("count at a node that another has taken them for, and stay where another was asked for them", async () => {
+    const piece = await fresh();
+    const other = await UnpaidPieces.open({ notes, store, now: () => now });
+    await leave(piece);
+    expect([...other.holdings()]).to.deep.equal([]);
+    await other.refresh();
+    expect([...other.holdings()]).to.deep.equal([{ owner: "203.0.113.9", bytes: 2_000 }]);
+    await run();
+    now += HOUR_MS - 1;
+    await other.touch(piece.cid);
+    now += HOUR_MS - 1;
+    await look();
+    expect(deleted).to.deep.equal([]);
+    now += 1;
+    await net.mine();
+    await until(() => deleted.length === 1);
   });
 
   it("are what strangers leave at a provider that runs", async () => {
     const brief = await net.addProvider({}, 0n, { graceMs: 300 });
     const piece = await fresh();
     await upload(brief.url, piece.cid, new Blob([piece.payload]));
-    expect(await readdir(join(brief.dataDir, "unpaid"))).to.deep.equal([piece.cid]);
+    expect((await fetch(`${brief.url}/piece/${piece.cid}`, { method: "HEAD" })).status).to.equal(200);
     const wallet = await net.rich();
     const kept = await fresh();
     const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 1_000_000n, urls: [node.url] };
@@ -275,6 +296,5 @@ describe("provider: pieces that nobody pays for", () => {
       return (await fetch(`${brief.url}/piece/${piece.cid}`, { method: "HEAD" })).status === 404;
     });
     expect((await fetch(`${node.url}/piece/${kept.cid}`, { method: "HEAD" })).status).to.equal(200);
-    await until(async () => (await readdir(join(node.dataDir, "unpaid"))).length === 0);
   });
 });

@@ -5,12 +5,12 @@ import { sha256 } from "multiformats/hashes/sha2";
 import { pino } from "pino";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { type GatewayOptions, peerIdOf, type RunningNode, startNode } from "../../src/provider/index.js";
-import { FileBlockIndex, FilePieceStore } from "../../src/store/index.js";
+import { BlobPieceStore, FileBlockIndex } from "../../src/store/index.js";
 import { inChunks, tempFolder } from "./pieces.js";
 
 export interface TestGateway {
   readonly dir: string;
-  readonly store: FilePieceStore;
+  readonly store: BlobPieceStore;
   readonly index: FileBlockIndex;
   readonly url: string;
   /** Warnings and errors. */
@@ -32,7 +32,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}): Promi
   const dir = await tempFolder();
   const logged: TestGateway["logged"] = [];
   const logger = pino({ level: "warn" }, { write: (line) => void logged.push(JSON.parse(line)) });
-  const store = await FilePieceStore.open(dir);
+  const store = await BlobPieceStore.open(dir);
   const index = await FileBlockIndex.open(`${dir}/blocks`, { store, logger });
   const node: RunningNode = await startNode({
     store,
@@ -60,7 +60,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}): Promi
   };
 }
 
-export async function storePiece(store: FilePieceStore, payload: Blob | Uint8Array): Promise<string> {
+export async function storePiece(store: BlobPieceStore, payload: Blob | Uint8Array): Promise<string> {
   const bytes = payload instanceof Blob ? new Uint8Array(await payload.arrayBuffer()) : payload;
   const cid = encodePieceCid(await commit(bytes)).toString();
   const id = await store.beginUpload();

@@ -5,6 +5,7 @@ import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
 import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
+import { closeDatabases, newDatabase } from "./databases.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
 
@@ -99,6 +100,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
       chains.push(access.chain);
       const node = await startProvider({
         dataDir,
+        database: await newDatabase(),
         ...access,
         policy: testPolicy(token, policy),
         fetching: { allowAddress: (address) => address === "127.0.0.1", resumeAfterMs: 10 },
@@ -113,6 +115,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     async stop() {
       await Promise.all(nodes.map((node) => node.close()));
       for (const { provider } of chains) provider.destroy();
+      await closeDatabases();
       await chain.stop();
     },
   };

@@ -12,8 +12,7 @@ import {
   encodePieceCidV1,
   MAX_PAYLOAD_SIZE,
 } from "../../piece/index.js";
-import type { PieceStore } from "../../store/index.js";
-import type { PieceIdentity } from "../promised.js";
+import type { PieceStore, PieceTree } from "../../store/index.js";
 import { download, type FetchOptions, type SizeBounds } from "./download.js";
 
 export interface FetchedPiece {
@@ -38,7 +37,7 @@ export function payloadBounds(leafCount: bigint): { least: bigint; most: bigint 
  * @example
  * sourcesOf(piece, request.dataUri, ["https://survivor.example"]);
  */
-export function sourcesOf(piece: PieceIdentity, dataUri: string, providers: readonly string[]): string[] {
+export function sourcesOf(piece: PieceTree, dataUri: string, providers: readonly string[]): string[] {
   const cid = namedIn(dataUri, piece)?.pieceCid;
   const at = (base: string) => `${base.replace(/\/+$/, "")}/piece/${cid ?? treeName(piece)}`;
   const own = dataUri.startsWith(PIECE_SCHEME) ? at(dataUri.slice(PIECE_SCHEME.length)) : dataUri;
@@ -55,7 +54,7 @@ export function sourcesOf(piece: PieceIdentity, dataUri: string, providers: read
  */
 export async function fetchPiece(
   store: PieceStore,
-  piece: PieceIdentity,
+  piece: PieceTree,
   sources: readonly string[],
   options: FetchOptions = {},
 ): Promise<FetchedPiece> {
@@ -78,7 +77,7 @@ export async function fetchPiece(
 
 async function receive(
   store: PieceStore,
-  piece: PieceIdentity,
+  piece: PieceTree,
   source: string,
   options: FetchOptions,
 ): Promise<Commitment> {
@@ -95,7 +94,7 @@ async function receive(
 }
 
 /** A URL that names the piece says its exact size as well. */
-function boundsOf(piece: PieceIdentity, source: string): SizeBounds {
+function boundsOf(piece: PieceTree, source: string): SizeBounds {
   const size = namedIn(source, piece)?.payloadSize;
   const { least, most } = payloadBounds(piece.leafCount);
   return { least: Number(size ?? least), most: Number(size ?? most) };
@@ -105,7 +104,7 @@ function boundsOf(piece: PieceIdentity, source: string): SizeBounds {
  * The CID of the piece in the last step of a URL's path. Payloads that differ in zeros at their end alone have one root;
  * a client finds its file again by its own CID only, so that is the one to fetch.
  */
-function namedIn(url: string, piece: PieceIdentity): ReturnType<typeof named> | undefined {
+function namedIn(url: string, piece: PieceTree): ReturnType<typeof named> | undefined {
   const name = URL.parse(url)?.pathname.split("/").at(-1) ?? "";
   try {
     const commitment = decodePieceCid(name);
@@ -121,7 +120,7 @@ function named(commitment: Commitment): { pieceCid: string; payloadSize: bigint 
 }
 
 /** What a node answers to where only root and leafCount are known. */
-function treeName({ root, leafCount }: PieceIdentity): string {
+function treeName({ root, leafCount }: PieceTree): string {
   return `${encodePieceCidV1(root)}?leafCount=${leafCount}`;
 }
 

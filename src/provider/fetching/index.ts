@@ -4,7 +4,6 @@
  * @packageDocumentation
  */
 
-export type { PieceIdentity } from "../promised.js";
 export { type Address, type AddressOptions, isPublicAddress, type Resolver } from "./addresses.js";
 export type { FetchOptions } from "./download.js";
 export { type FetchedPiece, fetchPiece, payloadBounds, sourcesOf } from "./fetch-piece.js";

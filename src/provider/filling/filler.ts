@@ -19,9 +19,8 @@ import {
   signTerms,
   slotRamp,
 } from "../../protocol/index.js";
-import type { PieceSource } from "../../store/index.js";
+import type { PieceStore } from "../../store/index.js";
 import type { Policy } from "../offers.js";
-import type { PromisedPieces } from "../promised.js";
 import type { FilledEvent } from "./events.js";
 
 export interface FillerOptions {
@@ -30,9 +29,8 @@ export interface FillerOptions {
   /** Signs the terms: the provider's own key, or its registered signer's. */
   readonly signer: Signer;
   readonly provider: string;
-  readonly pieces: PieceSource;
+  readonly pieces: Pick<PieceStore, "open" | "promise">;
   readonly policy: Policy;
-  readonly promised: PromisedPieces;
   readonly seeds: SeedReader;
 }
 
@@ -72,14 +70,13 @@ export class Filler {
    * @throws HoldfastError `MISSING_PIECE`, and what stands in the way of seed or proof
    */
   async fill(vacancy: Vacancy, head: Head, signal: AbortSignal): Promise<FilledEvent> {
-    const { chain, sender, signer, pieces, promised } = this.#options;
+    const { chain, sender, signer, pieces } = this.#options;
     const { id, slot, request } = vacancy;
     const { chainId, market, requests } = chain.deployment;
     const proof = await this.#prove(vacancy, head, signal);
     const terms = this.#terms(vacancy, head);
     // From here on others may come by the signature, and open a deal with it.
-    promised.promise({ root: getBytes(terms.root), leafCount: terms.leafCount }, terms.validUntil);
-    if (!(await pieces.open(getBytes(terms.root), terms.leafCount))) throw missing();
+    if (!(await pieces.promise(getBytes(terms.root), terms.leafCount, terms.validUntil))) throw missing();
     const signature = await signTerms(signer, dealDomain(chainId, market), terms);
     const args = [request, slot, terms, signature, proof] as const;
     const data = chain.contracts.requests.interface.encodeFunctionData("fill", [...args]);

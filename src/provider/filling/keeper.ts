@@ -10,9 +10,8 @@ import { DealBook, hasEnded, idText } from "../../keeper/deals.js";
 import { watchHeads } from "../../keeper/heads.js";
 import { inBatches, isOver, RequestBook, type Vacancy } from "../../keeper/requests.js";
 import { SeedReader } from "../../keeper/seeds.js";
-import type { PieceStore } from "../../store/index.js";
+import { type PieceStore, type PieceTree, treeKey } from "../../store/index.js";
 import { type FetchOptions, sourcesOf } from "../fetching/index.js";
-import { type PieceIdentity, pieceKey } from "../promised.js";
 import type { FillingEvents } from "./events.js";
 import { Filler, type FillerOptions, isFillable, priceNow } from "./filler.js";
 import { blockOfPrice, type Decline, judge } from "./policy.js";
@@ -49,7 +48,7 @@ export interface FillingKeeperOptions extends Omit<FillerOptions, "pieces" | "se
 /** A vacancy, and what is known of it here. */
 interface Prospect {
   vacancy: Vacancy;
-  readonly piece: PieceIdentity;
+  readonly piece: PieceTree;
   busy: boolean;
   tries: number;
   retryAt: number;
@@ -76,7 +75,7 @@ const MAX_SURVIVORS = 8;
  *
  * @example
  * ```ts
- * const keeper = new FillingKeeper({ chain, sender, signer, provider, store, policy, promised, freeBytes, logger, coinPrice });
+ * const keeper = new FillingKeeper({ chain, sender, signer, provider, store, policy, freeBytes, logger, coinPrice });
  * keeper.on("filled", ({ dealId, price }) => console.log(`deal ${dealId} at ${price} a period`));
  * await keeper.run(signal);
  * ```
@@ -264,10 +263,11 @@ export class FillingKeeper extends EventEmitter<FillingEvents> {
   /** Deletes what was fetched for deals that did not come. */
   async #clear(update: HeadUpdate, signal: AbortSignal): Promise<void> {
     if (this.#stock.bytes === 0) return;
-    const wanted = new Set([...this.#prospects.values()].map(({ piece }) => pieceKey(piece)));
+    const wanted = new Set([...this.#prospects.values()].map(({ piece }) => treeKey(piece)));
     const dropped = await this.#stock.drop(
-      (piece) => wanted.has(pieceKey(piece)),
+      (piece) => wanted.has(treeKey(piece)),
       (piece) => this.#isNeeded(piece, update, signal),
+      update.head.timestamp,
     );
     for (const pieceCid of dropped) {
       this.#logger.info({ pieceCid }, "piece without a deal deleted");
@@ -275,13 +275,12 @@ export class FillingKeeper extends EventEmitter<FillingEvents> {
     }
   }
 
-  /** Whether a deal has the piece, or may come to have it by a signature that is about. */
-  async #isNeeded(piece: PieceIdentity, update: HeadUpdate, signal: AbortSignal): Promise<boolean> {
-    if (this.#options.promised.isPromised(piece, update.head.timestamp)) return true;
+  /** Whether a deal has the piece, or is about to by an amendment. */
+  async #isNeeded(piece: PieceTree, update: HeadUpdate, signal: AbortSignal): Promise<boolean> {
     await this.#deals.sync(update, signal);
     const deals = await this.#deals.read([...this.#deals.ids], signal);
     const live = deals.filter((deal) => !hasEnded(deal));
-    return live.some((deal) => [deal, deal.next].some((one) => one && pieceKey(one) === pieceKey(piece)));
+    return live.some((deal) => [deal, deal.next].some((one) => one && treeKey(one) === treeKey(piece)));
   }
 
   #want(prospect: Prospect, floor: bigint): void {
@@ -359,6 +358,6 @@ function urlOf(profile: ProfileStructOutput): string {
   }
 }
 
-function pieceOf({ root, leafCount }: { readonly root: string; readonly leafCount: bigint }): PieceIdentity {
+function pieceOf({ root, leafCount }: { readonly root: string; readonly leafCount: bigint }): PieceTree {
   return { root: getBytes(root), leafCount };
 }

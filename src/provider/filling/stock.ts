@@ -4,9 +4,8 @@
  * @packageDocumentation
  */
 import { HoldfastError } from "../../errors.js";
-import type { PieceStore } from "../../store/index.js";
+import { type PieceStore, type PieceTree, treeKey } from "../../store/index.js";
 import { type FetchedPiece, type FetchOptions, fetchPiece, payloadBounds } from "../fetching/index.js";
-import { type PieceIdentity, pieceKey } from "../promised.js";
 
 export interface StockOptions {
   readonly store: PieceStore;
@@ -22,7 +21,7 @@ export interface StockOptions {
 }
 
 interface Fetched {
-  readonly piece: PieceIdentity;
+  readonly piece: PieceTree;
   readonly bytes: number;
   readonly abort: AbortController;
   /** Set when the piece is here. */
@@ -44,7 +43,7 @@ export class SpeculativeStock {
     return [...this.#fetched.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  async has({ root, leafCount }: PieceIdentity): Promise<boolean> {
+  async has({ root, leafCount }: PieceTree): Promise<boolean> {
     return (await this.#options.store.findTree(root, leafCount)) !== undefined;
   }
 
@@ -55,12 +54,8 @@ export class SpeculativeStock {
    * @throws HoldfastError as `fetchPiece`; `TOO_MANY_BYTES` where the limit is reached, `DISK_FULL`
    * @throws the reason of `signal`
    */
-  async fetch(
-    piece: PieceIdentity,
-    sources: readonly string[],
-    signal: AbortSignal,
-  ): Promise<FetchedPiece | undefined> {
-    const key = pieceKey(piece);
+  async fetch(piece: PieceTree, sources: readonly string[], signal: AbortSignal): Promise<FetchedPiece | undefined> {
+    const key = treeKey(piece);
     const underWay = [...this.#fetched.values()].filter(({ pieceCid }) => pieceCid === undefined).length;
     if (this.#fetched.has(key) || underWay >= this.#options.maxFetches) return undefined;
     const bytes = Number(payloadBounds(piece.leafCount).most);
@@ -83,26 +78,27 @@ export class SpeculativeStock {
   }
 
   /** A deal was won: the piece stays. */
-  keep(piece: PieceIdentity): void {
-    this.#fetched.delete(pieceKey(piece));
+  keep(piece: PieceTree): void {
+    this.#fetched.delete(treeKey(piece));
   }
 
   /**
    * Stops fetching what nobody wants any more, and deletes it where it is here.
    *
-   * @param isNeeded - asked before anything is deleted: whether a deal is there, or may come, that needs the bytes
+   * @param isNeeded - asked before anything is deleted: whether a deal is there that needs the bytes
+   * @param time - unix seconds of the chain: what is promised then stays too
    * @returns what was deleted
    */
   async drop(
-    isWanted: (piece: PieceIdentity) => boolean,
-    isNeeded: (piece: PieceIdentity) => Promise<boolean>,
+    isWanted: (piece: PieceTree) => boolean,
+    isNeeded: (piece: PieceTree) => Promise<boolean>,
+    time: number,
   ): Promise<string[]> {
     const dropped: string[] = [];
     for (const [key, { piece, abort, pieceCid }] of this.#fetched) {
       if (isWanted(piece)) continue;
       if (pieceCid === undefined) abort.abort(new HoldfastError("NOT_WANTED", "nobody wants the piece", "let it be"));
-      else if (!(await isNeeded(piece))) {
-        await this.#options.store.remove(pieceCid);
+      else if (!(await isNeeded(piece)) && (await this.#options.store.remove(pieceCid, time))) {
         this.#fetched.delete(key);
         dropped.push(pieceCid);
       }

@@ -84,7 +84,7 @@ export class PieceFetches {
    */
   async ask(wanted: readonly Wanted[], owner: string, admit: (bytes: number) => void): Promise<FetchStatus[]> {
     const here = await Promise.all(wanted.map(({ pieceCid }) => this.#o.store.find(pieceCid)));
-    for (const [i, { pieceCid }] of wanted.entries()) if (here[i]) this.#o.unpaid?.touch(pieceCid);
+    for (const [i, { pieceCid }] of wanted.entries()) if (here[i]) await this.#o.unpaid?.touch(pieceCid);
     // No await from here on: what is counted and what begins is one step.
     this.#forget();
     const missing = wanted.filter((one, i) => !here[i] && !this.#fetches.has(keyOf(one)));

@@ -65,6 +65,6 @@ export async function takeIn({ store, unpaid }: PdpParts, id: string, pieceCid: 
 /** Whether a piece is here. Whoever hears so relies on it, so its time begins again. */
 export async function isHere({ store, unpaid }: PdpParts, pieceCid: string): Promise<boolean> {
   if (!(await store.find(pieceCid))) return false;
-  unpaid?.touch(canonical(pieceCid));
+  await unpaid?.touch(canonical(pieceCid));
   return true;
 }

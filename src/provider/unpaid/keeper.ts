@@ -5,9 +5,7 @@ import type { Chain } from "../../chain/chain.js";
 import type { HeadUpdate } from "../../chain/follower.js";
 import { type Deal, DealBook, hasEnded } from "../../keeper/deals.js";
 import { watchHeads } from "../../keeper/heads.js";
-import type { PieceStore } from "../../store/index.js";
-import { MAX_VALIDITY_SECONDS } from "../checks.js";
-import { type PromisedPieces, pieceKey } from "../promised.js";
+import { type PieceStore, treeKey } from "../../store/index.js";
 import type { UnpaidPiece, UnpaidPieces } from "./pieces.js";
 
 export interface UnpaidKeeperOptions {
@@ -16,11 +14,10 @@ export interface UnpaidKeeperOptions {
   readonly provider: string;
   readonly store: PieceStore;
   readonly unpaid: UnpaidPieces;
-  readonly promised: PromisedPieces;
   readonly logger: Logger;
   /** Milliseconds that a piece may wait for its deal; an hour by default. */
   readonly graceMs?: number;
-  /** Milliseconds, by the clock of `unpaid`. */
+  /** Unix milliseconds, by the clock of `unpaid`. */
   readonly now?: () => number;
 }
 
@@ -40,7 +37,7 @@ const REORG_SECONDS = 900;
  * provider that is not over has them, nor is about to by an amendment, and nobody holds a signature that could open one.
  *
  * @example
- * const keeper = new UnpaidKeeper({ chain, provider, store, unpaid, promised, logger });
+ * const keeper = new UnpaidKeeper({ chain, provider, store, unpaid, logger });
  * await keeper.run(signal);
  */
 export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
@@ -50,15 +47,13 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
   readonly #read = new Set<bigint>();
   readonly #graceMs: number;
   readonly #now: () => number;
-  /** Chain time of the first head, in unix seconds: what an earlier process signed may be used for an hour from then. */
-  #startedAt: number | undefined;
 
   constructor(options: UnpaidKeeperOptions) {
     super();
     this.#o = options;
     this.#book = new DealBook(options.chain, options.provider);
     this.#graceMs = options.graceMs ?? GRACE_MS;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? Date.now;
   }
 
   /** Works until the signal is aborted. Only listeners can make it fail. */
@@ -71,23 +66,21 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
 
   async #look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
     const { store, unpaid } = this.#o;
-    this.#startedAt ??= update.head.timestamp;
     await store.expireUploads();
+    await unpaid.refresh();
     if (unpaid.list().length === 0) return;
     await this.#book.sync(update, signal);
     const fresh = [...this.#book.ids].filter((id) => !this.#read.has(id));
     await this.#markPaid(await this.#book.read(fresh, signal));
-    const due = unpaid.list().filter((piece) => this.#isDue(piece, update.head.timestamp));
+    const due = unpaid.list().filter((piece) => this.#isDue(piece));
     if (due.length === 0) return;
     // Deals change: this time all of them are read.
     await this.#markPaid(await this.#book.read([...this.#book.ids], signal));
-    const known = new Set(unpaid.list());
-    for (const piece of due.filter((one) => known.has(one))) await this.#clear(piece, update.head.timestamp);
+    for (const { pieceCid } of due) await this.#clear(pieceCid, update.head.timestamp);
   }
 
-  #isDue({ since, recovered }: UnpaidPiece, time: number): boolean {
-    if (this.#now() - since < this.#graceMs) return false;
-    return !recovered || time > (this.#startedAt as number) + Number(MAX_VALIDITY_SECONDS) + REORG_SECONDS;
+  #isDue({ since }: UnpaidPiece): boolean {
+    return this.#now() - since >= this.#graceMs;
   }
 
   async #markPaid(deals: readonly Deal[]): Promise<void> {
@@ -96,32 +89,25 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
     for (const deal of deals) {
       this.#read.add(deal.id);
       if (hasEnded(deal)) continue;
-      paid.add(pieceKey(deal));
-      if (deal.next) paid.add(pieceKey(deal.next));
+      paid.add(treeKey(deal));
+      if (deal.next) paid.add(treeKey(deal.next));
     }
     for (const { pieceCid, commitment } of unpaid.list()) {
-      if (!paid.has(pieceKey(commitment))) continue;
+      if (!paid.has(treeKey(commitment))) continue;
       await unpaid.forget(pieceCid);
       logger.debug({ pieceCid }, "piece has a deal");
       this.emit("paid", { pieceCid });
     }
   }
 
-  async #clear(piece: UnpaidPiece, time: number): Promise<void> {
-    const { store, unpaid, promised, logger } = this.#o;
-    const { pieceCid, commitment } = piece;
-    // From here to the next await nothing else runs: whoever asks for a signature after this is told that it is going.
-    if (unpaid.isComing(pieceCid) || !this.#isDue(piece, time) || !promised.condemn(commitment, time - REORG_SECONDS))
-      return;
-    try {
-      await store.remove(pieceCid);
-      const here = await store.find(pieceCid);
-      // Whoever has begun to bring it again since needs the note.
-      if (!here && !unpaid.isComing(pieceCid)) await unpaid.forget(pieceCid);
-    } finally {
-      promised.pardon(commitment);
-    }
-    logger.info({ pieceCid, bytes: commitment.payloadSize.toString() }, "piece without a deal deleted");
+  async #clear(pieceCid: string, time: number): Promise<void> {
+    const { store, unpaid, logger } = this.#o;
+    // Since it was found to be due, it may have got its deal, or somebody may have asked for it, here or at another node.
+    const piece = await unpaid.look(pieceCid);
+    if (!piece || !this.#isDue(piece) || !(await store.remove(pieceCid, time - REORG_SECONDS))) return;
+    // Whoever has begun to bring it again since needs the note.
+    await unpaid.forget(pieceCid, piece.since);
+    logger.info({ pieceCid, bytes: piece.commitment.payloadSize.toString() }, "piece without a deal deleted");
     this.emit("deleted", { pieceCid });
   }
 }

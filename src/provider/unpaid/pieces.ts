@@ -1,60 +1,47 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Mutex } from "../../chain/mutex.js";
-import { type Commitment, decodePieceCid, encodePieceCid } from "../../piece/index.js";
-import type { PieceStore } from "../../store/index.js";
+import { type Commitment, decodePieceCid } from "../../piece/index.js";
+import type { PieceStore, UnpaidNote, UnpaidNotes } from "../../store/index.js";
 import type { Holding } from "../admission.js";
 
 /** A piece that came without a deal. */
-export interface UnpaidPiece {
-  readonly pieceCid: string;
+export interface UnpaidPiece extends UnpaidNote {
   readonly commitment: Commitment;
-  /** The peer that it counts for. */
-  readonly owner: string;
-  /** When somebody relied on it last, in milliseconds of `now`. */
-  since: number;
-  /** Whether an earlier process took it, whose promises nobody remembers. */
-  readonly recovered: boolean;
 }
 
 export interface UnpaidOptions {
-  /** Where it is noted which pieces these are: a small file each, named by its CID. */
-  readonly dir: string;
-  readonly store: PieceStore;
-  /** Milliseconds, as of any clock that only goes forward. */
+  /** Where it is written down which pieces these are. */
+  readonly notes: UnpaidNotes;
+  readonly store: Pick<PieceStore, "find">;
+  /** Unix milliseconds; by this machine's clock by default. Nodes that share the notes should have the same time. */
   readonly now?: () => number;
 }
 
-const PART = ".part";
-
 /**
  * Pieces that strangers left here and no deal was seen for. A piece is noted before it is in the store, so that none is
- * there that nobody would ever clear away.
+ * there that nobody would ever clear away. What other nodes note is known here from the next {@link UnpaidPieces.refresh} on.
  */
 export class UnpaidPieces {
-  readonly #dir: string;
-  readonly #store: PieceStore;
+  readonly #notes: UnpaidNotes;
+  readonly #store: UnpaidOptions["store"];
   readonly #now: () => number;
-  readonly #pieces = new Map<string, UnpaidPiece>();
-  /** What is forgotten and noted again is noted in the end. */
-  readonly #files = new Mutex();
-  /** Notes that are being written. */
-  readonly #noting = new Map<string, Promise<void>>();
-  /** How many are bringing a piece at this moment. */
-  readonly #coming = new Map<string, number>();
+  #pieces = new Map<string, UnpaidPiece>();
 
-  private constructor({ dir, store, now = () => performance.now() }: UnpaidOptions) {
-    this.#dir = dir;
+  private constructor({ notes, store, now = Date.now }: UnpaidOptions) {
+    this.#notes = notes;
     this.#store = store;
     this.#now = now;
   }
 
-  /** Reads what was noted, and forgets what is not here any more. @throws what the file system throws */
+  /** Reads what was noted. @throws what the notes throw */
   static async open(options: UnpaidOptions): Promise<UnpaidPieces> {
-    await mkdir(options.dir, { recursive: true });
     const unpaid = new UnpaidPieces(options);
-    for (const file of await readdir(options.dir)) await unpaid.#recover(file);
+    await unpaid.refresh();
     return unpaid;
+  }
+
+  /** Reads what was noted, by whichever node. @throws what the notes throw */
+  async refresh(): Promise<void> {
+    const notes = await this.#notes.list();
+    this.#pieces = new Map(notes.map((note) => [note.pieceCid, pieceOf(note)]));
   }
 
   list(): UnpaidPiece[] {
@@ -66,76 +53,59 @@ export class UnpaidPieces {
     for (const { owner, commitment } of this.#pieces.values()) yield { owner, bytes: Number(commitment.payloadSize) };
   }
 
+  /** A piece as it is noted at this moment. */
+  async look(pieceCid: string): Promise<UnpaidPiece | undefined> {
+    const note = await this.#notes.get(pieceCid);
+    return note && pieceOf(note);
+  }
+
   /**
    * Notes a piece while `bring` puts it into the store. One that is here already stays what it was.
    *
-   * @throws what `bring` and the file system throw
+   * @throws what `bring`, the store and the notes throw
    */
   async during(pieceCid: string, owner: string, bring: () => Promise<unknown>): Promise<void> {
-    this.#coming.set(pieceCid, (this.#coming.get(pieceCid) ?? 0) + 1);
+    const since = this.#now();
+    const wasHere = (await this.#store.find(pieceCid)) !== undefined;
+    const isFirst = !wasHere && (await this.#note(pieceCid, owner, since));
+    const isUnpaid = !wasHere || (await this.touch(pieceCid));
     try {
-      if (!(await this.#store.find(pieceCid))) await this.add(pieceCid, owner);
       await bring();
     } finally {
-      const others = (this.#coming.get(pieceCid) ?? 1) - 1;
-      if (others > 0) this.#coming.set(pieceCid, others);
-      else this.#coming.delete(pieceCid);
-      if (others === 0 && !(await this.#store.find(pieceCid))) await this.forget(pieceCid);
-      this.touch(pieceCid);
+      const isHere = (await this.#store.find(pieceCid)) !== undefined;
+      // Another node may have deleted it on the way, and its note with it.
+      if (isHere && isUnpaid) await this.add(pieceCid, owner);
+      // Somebody else may be about to bring it, and has touched the note then.
+      else if (!isHere && isFirst) await this.forget(pieceCid, since);
     }
   }
 
-  /** Notes a piece, once, for whoever is first. Resolves when that is on disk. */
+  /** Notes a piece, for whoever is first. Resolves when that is written down. */
   async add(pieceCid: string, owner: string): Promise<void> {
-    if (!this.#pieces.has(pieceCid)) {
-      this.#pieces.set(pieceCid, this.#piece(pieceCid, owner, false));
-      const noting = this.#note(pieceCid, owner).finally(() => this.#noting.delete(pieceCid));
-      this.#noting.set(pieceCid, noting);
-    }
-    await this.#noting.get(pieceCid);
+    await this.#note(pieceCid, owner, this.#now());
   }
 
-  /** Whether somebody is bringing the piece at this moment. */
-  isComing(pieceCid: string): boolean {
-    return this.#coming.has(pieceCid);
+  /** Begins a piece's time anew. @returns whether it is noted */
+  async touch(pieceCid: string): Promise<boolean> {
+    const since = this.#now();
+    const known = this.#pieces.get(pieceCid);
+    if (known) this.#pieces.set(pieceCid, { ...known, since });
+    return this.#notes.touch(pieceCid, since);
   }
 
-  /** Begins a piece's time anew. */
-  touch(pieceCid: string): void {
-    const piece = this.#pieces.get(pieceCid);
-    if (piece) piece.since = this.#now();
+  /** A deal has the piece, or it is gone. @param since - only where nobody relied on it after this, in unix milliseconds */
+  async forget(pieceCid: string, since = Number.POSITIVE_INFINITY): Promise<void> {
+    if ((this.#pieces.get(pieceCid)?.since ?? 0) <= since) this.#pieces.delete(pieceCid);
+    await this.#notes.forget(pieceCid, Number.isFinite(since) ? since : undefined);
   }
 
-  /** A deal has the piece, or it is gone. */
-  async forget(pieceCid: string): Promise<void> {
-    if (!this.#pieces.delete(pieceCid)) return;
-    await this.#files.run(() => rm(join(this.#dir, pieceCid), { force: true }));
+  async #note(pieceCid: string, owner: string, since: number): Promise<boolean> {
+    const known = this.#pieces.get(pieceCid);
+    this.#pieces.set(pieceCid, pieceOf({ pieceCid, owner: known?.owner ?? owner, since }));
+    return this.#notes.note({ pieceCid, owner, since });
   }
+}
 
-  async #note(pieceCid: string, owner: string): Promise<void> {
-    const path = join(this.#dir, pieceCid);
-    await this.#files.run(async () => {
-      await writeFile(path + PART, owner, { flush: true });
-      await rename(path + PART, path);
-    });
-  }
-
-  async #recover(name: string): Promise<void> {
-    const path = join(this.#dir, name);
-    if (await this.#isPiece(name)) this.#pieces.set(name, this.#piece(name, await readFile(path, "utf8"), true));
-    else await rm(path, { recursive: true, force: true });
-  }
-
-  /** Whether a note is of a piece that came. */
-  async #isPiece(name: string): Promise<boolean> {
-    try {
-      return encodePieceCid(decodePieceCid(name)).toString() === name && (await this.#store.find(name)) !== undefined;
-    } catch {
-      return false; // Something else put it there.
-    }
-  }
-
-  #piece(pieceCid: string, owner: string, recovered: boolean): UnpaidPiece {
-    return { pieceCid, commitment: decodePieceCid(pieceCid), owner, since: this.#now(), recovered };
-  }
+function pieceOf(note: UnpaidNote): UnpaidPiece {
+  return { ...note, commitment: decodePieceCid(note.pieceCid) };
 }

@@ -6,6 +6,7 @@ import type { PieceWatcher, WatchedStore } from "../types.js";
 import type { DigestFilter } from "./bloom.js";
 import { findRecord, type IndexSummary, readSummary, writeIndex } from "./index-file.js";
 import { blocksOf } from "./piece-blocks.js";
+import { SharedIndexes, type SharedIndexesOptions } from "./shared.js";
 import type { BlockIndex, BlockPlace } from "./types.js";
 
 const SUFFIX = ".blocks";
@@ -18,7 +19,15 @@ export interface FileBlockIndexOptions {
   readonly logger: Logger;
   /** Memory for filters, in bytes; 64 MiB by default. */
   readonly maxFilterBytes?: number;
+  /** Set where other nodes have the same pieces: each is indexed by one of them, and all use that. */
+  readonly sharing?: SharedIndexesOptions | undefined;
+  /** Milliseconds between looks at what others did, where `sharing` is set; 5,000 by default. */
+  readonly pollMs?: number;
 }
+
+const POLL_MS = 5_000;
+/** Of so many looks, one is at everything: what others have deleted is forgotten. */
+const LOOKS = 120;
 
 interface Known extends Omit<IndexSummary, "filter"> {
   readonly filter: DigestFilter | undefined;
@@ -26,7 +35,8 @@ interface Known extends Omit<IndexSummary, "filter"> {
 
 /**
  * An index of blocks in a folder, a file for each piece: sorted records that are searched by halving. Pieces are indexed one
- * after the other, in the background, as they come into the store, and what is missing at the start is built again.
+ * after the other, in the background, as they come into the store, and what is missing at the start is built again. Nodes that
+ * share their pieces share what they have built.
  *
  * In memory there is a small filter for each piece that holds blocks.
  *
@@ -41,12 +51,22 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
   readonly #logger: Logger;
   readonly #known = new Map<string, Known>();
   readonly #waiting = new Set<string>();
+  /** Pieces that another node is indexing. */
+  readonly #elsewhere = new Set<string>();
+  /** Pieces that could not be indexed: they are tried again at the next look at everything. */
+  readonly #failed = new Set<string>();
+  readonly #shared: SharedIndexes | undefined;
+  #polling: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #looks = 0;
   #filterBytesLeft: number;
   #current: { readonly pieceCid: string; readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #working: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(dir: string, { store, logger, maxFilterBytes = MAX_FILTER_BYTES }: FileBlockIndexOptions) {
+  private constructor(dir: string, options: FileBlockIndexOptions) {
+    const { store, logger, maxFilterBytes = MAX_FILTER_BYTES, sharing } = options;
+    this.#shared = sharing && new SharedIndexes(sharing);
     this.#dir = dir;
     this.#store = store;
     this.#logger = logger;
@@ -72,6 +92,7 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
       }
     }
     for (const pieceCid of pieces) index.taken(pieceCid);
+    if (options.sharing) index.#follow(options.pollMs ?? POLL_MS);
     return index;
   }
 
@@ -92,6 +113,7 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
 
   async removed(pieceCid: string): Promise<void> {
     this.#waiting.delete(pieceCid);
+    this.#elsewhere.delete(pieceCid);
     this.#forget(pieceCid);
     if (this.#current?.pieceCid === pieceCid) {
       this.#current.abort.abort();
@@ -107,11 +129,38 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
   }
 
   /** Stops indexing. What was not indexed will be at the next start. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#polling);
     this.#waiting.clear();
     this.#current?.abort.abort();
-    return this.#working;
+    await Promise.all([this.#working, this.#looking]);
+  }
+
+  /** Looks now and then at what others have taken, indexed and deleted. */
+  #follow(pollMs: number): void {
+    let busy = false;
+    const look = async () => {
+      if (busy) return;
+      busy = true;
+      await this.#catchUp().catch((err) => this.#logger.warn({ err }, "other nodes' pieces can't be read"));
+      busy = false;
+    };
+    this.#polling = setInterval(() => {
+      this.#looking = look();
+    }, pollMs).unref();
+  }
+
+  async #catchUp(): Promise<void> {
+    const again = [...this.#elsewhere];
+    this.#elsewhere.clear();
+    const fresh = (await this.#shared?.fresh()) ?? [];
+    for (const pieceCid of [...again, ...fresh]) if (!this.#failed.has(pieceCid)) this.taken(pieceCid);
+    if (++this.#looks % LOOKS !== 0) return;
+    this.#failed.clear();
+    const pieces = new Set(await this.#store.list());
+    for (const pieceCid of this.#known.keys()) if (!pieces.has(pieceCid)) await this.removed(pieceCid);
+    for (const pieceCid of pieces) this.taken(pieceCid);
   }
 
   *#nearFirst(near: string): Generator<[string, Known]> {
@@ -136,14 +185,20 @@ export class FileBlockIndex implements BlockIndex, PieceWatcher {
     try {
       const commitment = await this.#store.find(pieceCid);
       if (!commitment) return;
-      const blocks = blocksOf(this.#store, pieceCid, Number(commitment.payloadSize), signal);
-      const summary = await writeIndex(this.#path(pieceCid), blocks);
+      const [path, size] = [this.#path(pieceCid), Number(commitment.payloadSize)];
+      const build = (stop: AbortSignal) => writeIndex(path, blocksOf(this.#store, pieceCid, size, stop));
+      const summary = await (this.#shared?.obtain(pieceCid, path, build, signal) ?? build(signal));
       if (signal.aborted) return;
+      if (!summary) {
+        this.#elsewhere.add(pieceCid);
+        return;
+      }
       this.#note(pieceCid, summary);
       this.#logger.debug({ pieceCid, blocks: summary.count }, "piece indexed");
     } catch (error) {
       // A piece that is being removed is gone before the index is told.
       if (signal.aborted || !(await this.#store.find(pieceCid).catch(() => true))) return;
+      this.#failed.add(pieceCid);
       this.#logger.error({ err: error, pieceCid }, "piece can't be indexed");
     }
   }

@@ -5,3 +5,5 @@
  */
 export { DatabaseJournal } from "./journal.js";
 export { type Database, type DatabaseOptions, openDatabase } from "./open-node.js";
+export { DatabasePieceIndex } from "./piece-index.js";
+export { DatabaseUnpaidNotes } from "./unpaid-notes.js";

@@ -56,10 +56,48 @@ export interface AccountTable {
   readonly address: string;
 }
 
+/** A piece that is here. */
+export interface PieceTable {
+  /** PieceCIDv2. */
+  readonly piece_cid: string;
+  /** In the order of coming, so that a node learns what others have taken. */
+  readonly place: Generated<number>;
+  /** In hex, without 0x. Payloads that differ in zeros at their end share a tree. */
+  readonly root: string;
+  readonly leaf_count: string;
+  /** In bytes. */
+  readonly payload_size: string;
+  /** The cached tree layer where it is small; null where it is a blob beside the payload. */
+  readonly layer: Uint8Array | null;
+  /** Unix seconds, the last one included, until which a signature can be used that was given for it. */
+  readonly promised_until: string | null;
+  readonly taken_at: Timestamp;
+}
+
+/** A piece that came without a deal. It is noted before it is here. */
+export interface UnpaidTable {
+  readonly piece_cid: string;
+  /** The peer that it counts for. */
+  readonly owner: string;
+  /** When somebody relied on it last. */
+  readonly since: ColumnType<Date, Date, Date>;
+}
+
+/** Who is busy with something, and until when nobody else may be, by the database's clock. */
+export interface LeaseTable {
+  readonly name: string;
+  /** A UUID, another for each time. */
+  readonly holder: string;
+  readonly until: ColumnType<Date, never, never>;
+}
+
 export interface Schema {
   readonly transactions: TransactionTable;
   readonly transaction_attempts: AttemptTable;
   /** What transactions do; of live ones, nothing twice. */
   readonly transaction_guards: GuardTable;
   readonly accounts: AccountTable;
+  readonly pieces: PieceTable;
+  readonly unpaid_pieces: UnpaidTable;
+  readonly leases: LeaseTable;
 }

@@ -14,7 +14,7 @@ import {
   sourcesOf,
 } from "../../../src/provider/fetching/index.js";
 import { startNode } from "../../../src/provider/index.js";
-import { FilePieceStore } from "../../../src/store/index.js";
+import { BlobPieceStore } from "../../../src/store/index.js";
 import { expectError } from "../../piece/helpers.js";
 import { bytesOf, removeFolders, type TestPiece, tempFolder, testPiece } from "../../support/pieces.js";
 
@@ -23,7 +23,7 @@ const LOCAL: FetchOptions = { allowAddress: () => true, stallMs: 300, resumeAfte
 
 describe("provider: fetching a piece", () => {
   let dir: string;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let piece: TestPiece;
   const servers: Server[] = [];
 
@@ -70,7 +70,7 @@ describe("provider: fetching a piece", () => {
   });
   beforeEach(async () => {
     dir = await tempFolder();
-    store = await FilePieceStore.open(dir);
+    store = await BlobPieceStore.open(dir);
   });
   afterEach(async () => {
     for (const server of servers.splice(0)) {
@@ -361,12 +361,12 @@ describe("provider: fetching a piece", () => {
 
   it("does not blame a source for a disk or a store that is full", async () => {
     const source = await serve(whole);
-    const full = await FilePieceStore.open(await tempFolder(), { maxUploads: 0 });
+    const full = await BlobPieceStore.open(await tempFolder(), { maxUploads: 0 });
     await expectError("TOO_MANY_UPLOADS", () => fetchPiece(full, identity(), [source, source], LOCAL));
   });
 
   it("fetches from another provider, by root and leafCount or by the CID that the client named", async () => {
-    const other = await FilePieceStore.open(await tempFolder());
+    const other = await BlobPieceStore.open(await tempFolder());
     const fail = () => expect.fail("not asked");
     const desk = { info: fail, offers: fail, accept: fail };
     const node = await startNode({ store: other, desk, logger: pino({ level: "silent" }), maxPieceBytes: 8 * MIB });
@@ -438,7 +438,7 @@ describe("provider: fetching a piece", () => {
       writeUpload: async (_id: string, body: AsyncIterable<Uint8Array>) => {
         for await (const _chunk of body) await new Promise((go) => setTimeout(go, 300));
       },
-    }) as FilePieceStore;
+    }) as BlobPieceStore;
     const fetching = fetchPiece(stuck, first, [source], { ...LOCAL, stallMs: 60_000, signal: reading.signal });
     setTimeout(() => reading.abort(new Error("seen")), 400);
     await fetching.catch(() => undefined);

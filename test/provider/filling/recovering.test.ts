@@ -3,7 +3,7 @@ import { hexlify } from "ethers";
 import { devTiers } from "../../../src/chain/deploy.js";
 import { encodePieceCid } from "../../../src/piece/index.js";
 import { SpeculativeStock, type StockOptions } from "../../../src/provider/filling/stock.js";
-import { FilePieceStore } from "../../../src/store/index.js";
+import { BlobPieceStore } from "../../../src/store/index.js";
 import { expectError } from "../../piece/helpers.js";
 import {
   addFiller,
@@ -98,7 +98,7 @@ describe("FillingKeeper: what goes wrong around it", () => {
 });
 
 describe("SpeculativeStock", () => {
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   const sources: Source[] = [];
   const signal = new AbortController().signal;
 
@@ -114,7 +114,7 @@ describe("SpeculativeStock", () => {
   const never = () => open(serveSource(() => undefined));
 
   beforeEach(async () => {
-    store = await FilePieceStore.open(await tempFolder());
+    store = await BlobPieceStore.open(await tempFolder());
   });
   afterEach(async () => {
     await Promise.all(sources.splice(0).map((source) => source.close()));
@@ -147,15 +147,16 @@ describe("SpeculativeStock", () => {
       expect(fetched?.pieceCid).to.equal(encodePieceCid(piece.commitment).toString());
     }
     const no = async () => false;
-    expect(await stock.drop(() => true, no)).to.deep.equal([]);
+    expect(await stock.drop(() => true, no, 0)).to.deep.equal([]);
     expect(
       await stock.drop(
         () => false,
         async () => true,
+        0,
       ),
     ).to.deep.equal([]);
     expect(stock.bytes).to.be.within(1_000, 1_032);
-    expect(await stock.drop(() => false, no)).to.deep.equal([own.cid]);
+    expect(await stock.drop(() => false, no, 0)).to.deep.equal([own.cid]);
     expect(await store.list()).to.deep.equal([uploaded.cid]);
     expect(stock.bytes).to.equal(0);
   });
@@ -170,6 +171,7 @@ describe("SpeculativeStock", () => {
       await stock.drop(
         () => false,
         async () => false,
+        0,
       ),
     ).to.deep.equal([]);
     expect(await stock.has(piece.commitment)).to.equal(true);
@@ -185,6 +187,7 @@ describe("SpeculativeStock", () => {
       await stock.drop(
         () => false,
         async () => true,
+        0,
       ),
     ).to.deep.equal([]);
     await stopped;

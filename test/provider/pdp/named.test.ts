@@ -18,7 +18,8 @@ describe("provider: uploads whose CID is named first", () => {
   };
   const expectNothing = async () => {
     await until(async () => (await node.files("uploads")).length === 0);
-    for (const sub of ["pieces", "unpaid"]) expect(await node.files(sub)).to.deep.equal([]);
+    expect(await node.files("pieces")).to.deep.equal([]);
+    expect(node.unpaid.list()).to.deep.equal([]);
   };
 
   before(async () => {

@@ -12,7 +12,7 @@ import {
   startNode,
   UnpaidPieces,
 } from "../../../src/provider/index.js";
-import { FilePieceStore } from "../../../src/store/index.js";
+import { BlobPieceStore, MemoryUnpaidNotes } from "../../../src/store/index.js";
 import { testLogger } from "../../support/dev-chain.js";
 import { tempFolder } from "../../support/pieces.js";
 
@@ -25,7 +25,7 @@ const refuse = () => {
 
 export interface LoneNode extends RunningNode {
   readonly dir: string;
-  readonly store: FilePieceStore;
+  readonly store: BlobPieceStore;
   readonly unpaid: UnpaidPieces;
   /** Sends a request as it is, without a client's own mind; gives back status, headers and text. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
@@ -53,8 +53,8 @@ export interface LoneOptions extends Partial<StartOptions> {
 
 export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, folder?: string): Promise<LoneNode> {
   const dir = folder ?? (await tempFolder());
-  const store = await FilePieceStore.open(dir);
-  const unpaid = await UnpaidPieces.open({ dir: join(dir, "unpaid"), store });
+  const store = await BlobPieceStore.open(dir);
+  const unpaid = await UnpaidPieces.open({ notes: new MemoryUnpaidNotes(), store });
   const desk = { info: refuse, offers: refuse, accept: refuse };
   const logger = testLogger();
   const fetches = pulling && new PieceFetches({ store, unpaid, logger, ...pulling });
@@ -69,7 +69,7 @@ export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, f
     store,
     unpaid,
     ask: (method, path, asked) => ask(node.url, method, path, asked),
-    files: (sub) => readdir(join(dir, sub)),
+    files: (sub) => readdir(join(dir, sub)).catch(() => []),
     begin(head, body = new Uint8Array(0)) {
       const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
       socket.on("error", () => undefined);

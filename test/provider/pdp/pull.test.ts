@@ -121,7 +121,8 @@ describe("provider: pulling pieces for whoever asks", () => {
     for (const base of ["http://127.0.0.2:1", "http://169.254.169.254", "http://[::1]:80", "http://10.0.0.1"]) {
       expect((await poll([urlAt(base, piece)])).status, base).to.equal("failed");
     }
-    for (const sub of ["pieces", "uploads", "unpaid"]) expect(await node.files(sub)).to.deep.equal([]);
+    for (const sub of ["pieces", "uploads"]) expect(await node.files(sub)).to.deep.equal([]);
+    expect(node.unpaid.list()).to.deep.equal([]);
   });
 
   it("names what is wrong with a request", async () => {

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { CID } from "multiformats/cid";
 import { identity } from "multiformats/hashes/identity";
 import { pino } from "pino";
-import { BlockReader, FileBlockIndex, FilePieceStore } from "../../../src/store/index.js";
+import { BlobPieceStore, BlockReader, FileBlockIndex } from "../../../src/store/index.js";
 import { type Block, carOf, rawBlock, text } from "../../piece/car/helpers.js";
 import { pseudoRandom } from "../../piece/helpers.js";
 import { storePiece } from "../../support/gateway.js";
@@ -15,7 +15,7 @@ const MIB = 1 << 20;
 
 describe("store: index of blocks", () => {
   let dir: string;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let index: FileBlockIndex;
   let blocks: BlockReader;
   let logged: { level: number; msg: string }[];
@@ -24,7 +24,7 @@ describe("store: index of blocks", () => {
 
   const open = async (options: { maxFilterBytes?: number } = {}) => {
     const logger = pino({ level: "warn" }, { write: (line) => void logged.push(JSON.parse(line)) });
-    store = await FilePieceStore.open(dir);
+    store = await BlobPieceStore.open(dir);
     index = await FileBlockIndex.open(join(dir, "blocks"), { store, logger, ...options });
     blocks = new BlockReader({ store, index, logger });
   };

@@ -8,9 +8,11 @@ import type { Kysely } from "kysely";
 import { type Migration, type MigrationProvider, Migrator } from "kysely/migration";
 import { HoldfastError } from "../../../errors.js";
 import { transactions } from "./0001-transactions.js";
+import { pieces } from "./0002-pieces.js";
 
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-transactions": transactions,
+  "0002-pieces": pieces,
 };
 
 const provider: MigrationProvider = { getMigrations: async () => MIGRATIONS };

@@ -1,46 +1,51 @@
-import { cp, mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
-import { FilePieceStore } from "../../src/store/index.js";
+import type { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
-import { bytesOf, inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
+import { failure } from "../support/failure.js";
+import { bytesOf, inChunks, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
+import { blobsAt, describeStores, type StorePlace } from "../support/stores.js";
 
 const MIB = 1 << 20;
-const MOST = 16 * MIB;
+const MOST = 400 * MIB;
 
-async function put(store: FilePieceStore, { payload, cid }: TestPiece): Promise<void> {
+async function put(store: BlobPieceStore, { payload, cid }: TestPiece): Promise<void> {
   const id = await store.beginUpload();
   await store.writeUpload(id, inChunks(payload), MOST);
   await store.finishUpload(id, cid);
 }
 
-describe("store: pieces in a folder", () => {
+describeStores("Pieces", (stores) => {
+  let place: StorePlace;
   let dir: string;
-  let store: FilePieceStore;
+  let store: BlobPieceStore;
   let piece: TestPiece;
-  const files = async (sub: string) => (await readdir(join(dir, sub))).sort();
-  const path = (suffix = ".piece") => join(dir, "pieces", piece.cid + suffix);
+  const uploads = async () => (await readdir(join(dir, "uploads"))).sort();
+  const blob = ({ cid }: TestPiece = piece, suffix = ".piece") => `pieces/${cid}${suffix}`;
   const expectNothing = async () => {
-    expect(await files("uploads")).to.deep.equal([]);
-    expect(await files("pieces")).to.deep.equal([]);
+    expect(await uploads()).to.deep.equal([]);
+    expect(await blobsAt(place)).to.deep.equal([]);
+    expect(await store.list()).to.deep.equal([]);
+    expect((await stores.s3?.unfinished()) ?? []).to.deep.equal([]);
   };
 
   before(async () => {
     piece = await testPiece(3 * MIB + 17);
   });
   beforeEach(async () => {
-    dir = await tempFolder();
-    store = await FilePieceStore.open(dir);
+    place = await stores.create();
+    dir = place.dir;
+    store = await stores.open(place);
   });
-  after(removeFolders);
 
   it("takes a piece, finds it, lists it, reads any part of it", async () => {
     await put(store, piece);
     expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
     expect(await store.list()).to.deep.equal([piece.cid]);
-    expect(await files("pieces")).to.deep.equal([`${piece.cid}.layer`, `${piece.cid}.piece`]);
-    expect(await files("uploads")).to.deep.equal([]);
+    expect(await blobsAt(place)).to.deep.equal([blob()]);
+    expect(await uploads()).to.deep.equal([]);
     const size = piece.payload.length;
     for (const [start, end] of [
       [0, size],
@@ -73,12 +78,11 @@ describe("store: pieces in a folder", () => {
   it("finds what it held after a restart, and deletes what was half there", async () => {
     await put(store, piece);
     await store.writeUpload(await store.beginUpload(), inChunks(piece.payload), MOST);
-    await writeFile(path(".layer.x.part"), "half");
-    await writeFile(join(dir, "pieces", "notes.piece"), "not ours");
-    expect(await files("uploads")).to.have.length(2);
-    const again = await FilePieceStore.open(dir);
-    expect(await files("uploads")).to.deep.equal([]);
-    expect(await files("pieces")).to.deep.equal([`${piece.cid}.layer`, `${piece.cid}.piece`, "notes.piece"]);
+    await place.blobs.put("pieces/notes.piece", new Uint8Array(4));
+    expect(await uploads()).to.have.length(2);
+    const again = await stores.open(place);
+    expect(await uploads()).to.deep.equal([]);
+    expect(await blobsAt(place)).to.deep.equal([blob(), "pieces/notes.piece"]);
     expect(await again.list()).to.deep.equal([piece.cid]);
     expect(await again.open(piece.commitment.root, piece.commitment.leafCount)).to.not.equal(undefined);
   });
@@ -158,7 +162,7 @@ describe("store: pieces in a folder", () => {
     await Promise.all(ids.map((id) => store.writeUpload(id, inChunks(piece.payload, 10_007), MOST)));
     const ends = await Promise.allSettled([...ids, ids[0] as string].map((id) => store.finishUpload(id, piece.cid)));
     expect(ends.filter(({ status }) => status === "fulfilled")).to.have.length(3);
-    expect(await files("uploads")).to.deep.equal([]);
+    expect(await uploads()).to.deep.equal([]);
     expect(await bytesOf(await store.read(piece.cid, 0, piece.payload.length))).to.deep.equal(piece.payload);
   });
 
@@ -173,7 +177,7 @@ describe("store: pieces in a folder", () => {
 
   it("limits uploads under way, and forgets those that nobody goes on with", async () => {
     let now = 0;
-    const small = await FilePieceStore.open(dir, { maxUploads: 2, expireMs: 1_000, now: () => now });
+    const small = await stores.open(place, { maxUploads: 2, expireMs: 1_000, now: () => now });
     const written = await small.beginUpload();
     await small.writeUpload(written, inChunks(piece.payload), MOST);
     const begun = await small.beginUpload();
@@ -190,7 +194,7 @@ describe("store: pieces in a folder", () => {
 
   it("makes room for another upload where one was begun a minute ago and got no byte", async () => {
     let now = 0;
-    const small = await FilePieceStore.open(dir, { maxUploads: 2, now: () => now });
+    const small = await stores.open(place, { maxUploads: 2, now: () => now });
     const partial = await small.beginUpload();
     await small.appendUpload(partial, inChunks(piece.payload.subarray(0, MIB)), { maxBytes: MOST, last: false });
     const idle = await small.beginUpload();
@@ -205,7 +209,7 @@ describe("store: pieces in a folder", () => {
 
   it("does not expire an upload that is being written", async () => {
     let now = 0;
-    const small = await FilePieceStore.open(dir, { expireMs: 1_000, now: () => now });
+    const small = await stores.open(place, { expireMs: 1_000, now: () => now });
     const id = await small.beginUpload();
     const slow = async function* () {
       yield piece.payload.subarray(0, MIB);
@@ -219,7 +223,7 @@ describe("store: pieces in a folder", () => {
 
   it("goes on, after a process that died, from the last checkpoint", async () => {
     const checkpointBytes = MIB;
-    const dying = await FilePieceStore.open(dir, { checkpointBytes });
+    const dying = await stores.open(place, { checkpointBytes });
     const id = await dying.beginUpload("somebody");
     let left: Promise<void> | undefined;
     const copy = await tempFolder();
@@ -231,7 +235,7 @@ describe("store: pieces in a folder", () => {
       throw new Error("killed");
     };
     await dying.appendUpload(id, dies(), { maxBytes: MOST, last: true }).catch(() => undefined);
-    const next = await FilePieceStore.open(copy, { checkpointBytes });
+    const next = await stores.open({ ...place, dir: copy }, { checkpointBytes });
     expect(next.uploads()).to.deep.equal([{ id, owner: "somebody", bytes: 2 * MIB }]);
     const rest = inChunks(piece.payload.subarray(2 * MIB));
     await expectError("WRONG_OFFSET", () => next.appendUpload(id, rest, { offset: MIB, maxBytes: MOST, last: true }));
@@ -251,75 +255,139 @@ describe("store: pieces in a folder", () => {
       await Promise.all([store.remove(piece.cid), store.finishUpload(id, piece.cid)]);
       // In the order of asking: the deletion first.
       expect(await store.findTree(piece.commitment.root, piece.commitment.leafCount)).to.deep.equal(piece.commitment);
-      expect(await files("pieces")).to.have.length(2);
+      expect(await blobsAt(place)).to.deep.equal([blob()]);
     }
   });
 
-  it("does not have a piece whose file is gone or cut", async () => {
+  it("does not have a piece whose blob is gone or cut", async () => {
     await put(store, piece);
     const { root, leafCount } = piece.commitment;
-    await truncate(path(), piece.payload.length - 1);
-    expect(await store.find(piece.cid)).to.equal(undefined);
-    expect(await store.open(root, leafCount)).to.equal(undefined);
-    await expectError("UNKNOWN_PIECE", () => store.read(piece.cid, 0, 1));
-    await rm(path());
-    expect(await store.find(piece.cid)).to.equal(undefined);
-    expect(await store.open(root, leafCount)).to.equal(undefined);
-    await rm(path(".layer"));
-    await mkdir(path());
-    expect(await store.find(piece.cid)).to.equal(undefined);
-    await rm(path(), { recursive: true });
+    await place.blobs.put(blob(), piece.payload.subarray(1));
+    const expectGone = async () => {
+      expect(await store.find(piece.cid)).to.equal(undefined);
+      expect(await store.findTree(root, leafCount)).to.equal(undefined);
+      expect(await store.open(root, leafCount)).to.equal(undefined);
+      expect(await store.promise(root, leafCount, 1n)).to.equal(undefined);
+      await expectError("UNKNOWN_PIECE", () => store.read(piece.cid, 0, 1));
+    };
+    await expectGone();
+    await place.blobs.delete(blob());
+    await expectGone();
     await put(store, piece);
     expect(await store.open(root, leafCount)).to.not.equal(undefined);
   });
 
-  it("fails, and does not fall short, when bytes go missing while they are read", async () => {
-    await put(store, piece);
-    const stream = await store.read(piece.cid, 0, piece.payload.length);
-    await truncate(path(), 2 * MIB);
-    await expectError("PIECE_DAMAGED", () => bytesOf(stream));
-  });
-
-  it("builds a layer again that was lost or damaged", async () => {
-    await put(store, piece);
-    const { root, leafCount } = piece.commitment;
-    const whole = await readFile(path(".layer"));
-    await writeFile(path(".layer"), whole.subarray(1));
-    expect(await store.open(root, leafCount)).to.not.equal(undefined);
-    expect(await readFile(path(".layer"))).to.deep.equal(whole);
-    await rm(path(".layer"));
-    expect(await store.open(root, leafCount)).to.not.equal(undefined);
-    expect(await readFile(path(".layer"))).to.deep.equal(whole);
-    expect(await files("pieces")).to.have.length(2);
+  it("keeps small layers in the index and large ones as blobs, and builds each again that was lost or damaged", async function () {
+    this.timeout(60_000);
+    const large = await testPiece(255 * MIB, 3);
+    await put(store, large);
+    expect(await blobsAt(place)).to.deep.equal([blob(large, ".layer"), blob(large)].sort());
+    const { root, leafCount } = large.commitment;
+    const whole = Buffer.from((await place.blobs.read(blob(large, ".layer"), 0, MIB))!);
+    const expectProof = async () => {
+      const opened = await store.open(root, leafCount);
+      const proof = await prove(opened!.layer, opened!.read, [0n, leafCount - 1n]);
+      expect(verifyProof(large.commitment, [0n, leafCount - 1n], proof)).to.equal(true);
+    };
+    await expectProof();
+    await place.blobs.put(blob(large, ".layer"), whole.subarray(1));
+    await expectProof();
+    expect(Buffer.from((await place.blobs.read(blob(large, ".layer"), 0, MIB))!).equals(whole)).to.equal(true);
+    await place.blobs.delete(blob(large, ".layer"));
+    await Promise.all([expectProof(), expectProof()]);
+    expect(await place.blobs.size(blob(large, ".layer"))).to.equal(whole.length);
+    await store.remove(large.cid);
+    await expectNothing();
   });
 
   it("builds no layer from bytes that have changed", async () => {
-    await put(store, piece);
-    await rm(path(".layer"));
-    await writeFile(
-      path(),
-      piece.payload.map((byte, i) => (i === 5 ? byte ^ 1 : byte)),
-    );
-    await expectError("PIECE_DAMAGED", () => store.open(piece.commitment.root, piece.commitment.leafCount));
-    expect(await files("pieces")).to.deep.equal([`${piece.cid}.piece`]);
+    const changed = piece.payload.map((byte, i) => (i === 5 ? byte ^ 1 : byte));
+    await place.blobs.put(blob(), changed);
+    const again = await stores.open(place);
+    expect(await again.list(), "its length is right").to.deep.equal([piece.cid]);
+    await expectError("PIECE_DAMAGED", () => again.open(piece.commitment.root, piece.commitment.leafCount));
+  });
+
+  it("knows pieces whose blobs were there before it, and forgets those whose blobs are gone", async () => {
+    const [lost, promised] = [await testPiece(1_000, 7), await testPiece(1_000, 8)];
+    for (const one of [lost, promised]) await put(store, one);
+    const { root, leafCount } = promised.commitment;
+    await store.promise(root, leafCount, BigInt(Math.ceil(Date.now() / 1_000) + 600));
+    for (const one of [lost, promised]) await place.blobs.delete(blob(one));
+    await place.blobs.put(blob(), piece.payload);
+    await place.blobs.put(blob(lost, ".layer"), new Uint8Array(3));
+    await place.blobs.put(`blocks/${lost.cid}.blocks`, new Uint8Array(3));
+    const again = await stores.open(place);
+    const kept = place.database ? [promised.cid, piece.cid] : [piece.cid];
+    expect(await again.list()).to.have.members(kept);
+    expect(await blobsAt(place)).to.deep.equal([blob()]);
+    expect(await blobsAt(place, "blocks")).to.deep.equal([]);
+    const opened = await again.open(piece.commitment.root, piece.commitment.leafCount);
+    expect(opened?.layer.commitment).to.deep.equal(piece.commitment);
+    if (!place.database) return;
+    // What was promised before it was lost is promised once it is back.
+    await put(again, promised);
+    expect(await again.remove(promised.cid, Math.floor(Date.now() / 1_000))).to.equal(false);
   });
 
   it("keeps payloads apart that have the same root and leafCount", async () => {
-    const [short, long] = await Promise.all([testPiece(1), testPiece(1)]);
+    const short = await testPiece(1);
     const padded = new Uint8Array(2);
     padded.set(short.payload);
-    const other = {
-      ...long,
-      payload: padded,
-      cid: encodePieceCid({ ...short.commitment, payloadSize: 2n }).toString(),
-    };
+    const cid = encodePieceCid({ ...short.commitment, payloadSize: 2n }).toString();
+    const long = { ...short, payload: padded, cid };
     await put(store, short);
-    await put(store, other);
+    await put(store, long);
     const { root, leafCount } = short.commitment;
-    await rm(join(dir, "pieces", `${other.cid}.piece`));
+    await place.blobs.delete(blob(long));
     expect((await store.open(root, leafCount))?.layer.commitment.payloadSize).to.equal(1n);
-    await rm(join(dir, "pieces", `${short.cid}.piece`));
+    await store.promise(root, leafCount, 100n);
+    expect(await store.remove(short.cid, 100)).to.equal(false);
+    await place.blobs.delete(blob(short));
     expect(await store.open(root, leafCount)).to.equal(undefined);
+  });
+
+  it("keeps a piece as long as it is promised, and promises none that is not here", async () => {
+    const { root, leafCount } = piece.commitment;
+    expect(await store.promise(root, leafCount, 1_000n)).to.equal(undefined);
+    await put(store, piece);
+    expect(await store.promise(root, leafCount, 1_000n)).to.deep.equal(piece.commitment);
+    expect(await store.promise(root, leafCount, 10n), "an earlier word holds longer").to.deep.equal(piece.commitment);
+    expect(await store.remove(piece.cid, 1_000)).to.equal(false);
+    await put(store, piece);
+    expect(await store.remove(piece.cid, 1_000), "brought again").to.equal(false);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await store.remove(piece.cid, 1_001)).to.equal(true);
+    expect(await store.promise(root, leafCount, 2_000n)).to.equal(undefined);
+    await expectNothing();
+  });
+
+  it("keeps an upload whose piece could not be stored, so that it can be tried again", async () => {
+    const id = await store.beginUpload();
+    await store.writeUpload(id, inChunks(piece.payload), MOST);
+    const take = place.blobs.take;
+    place.blobs.take = () => Promise.reject(new Error("away"));
+    expect((await failure(store.finishUpload(id, piece.cid))).message).to.equal("away");
+    place.blobs.take = take;
+    expect(store.uploadProgress(id)).to.deep.equal({ size: piece.payload.length, complete: true });
+    expect(await store.find(piece.cid)).to.equal(undefined);
+    await store.finishUpload(id, piece.cid);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await uploads()).to.deep.equal([]);
+  });
+
+  it("goes on where the bytes were stored and the index could not be asked", async () => {
+    const index = stores.index(place);
+    const broken = await stores.open(place, { index });
+    const id = await broken.beginUpload();
+    await broken.writeUpload(id, inChunks(piece.payload), MOST);
+    const { put: noted } = index;
+    index.put = () => Promise.reject(new Error("away"));
+    expect((await failure(broken.finishUpload(id, piece.cid))).message).to.equal("away");
+    index.put = noted;
+    await broken.finishUpload(id, piece.cid);
+    expect(await broken.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await uploads()).to.deep.equal([]);
   });
 
   it("drops an upload at any step, and only those that it gave an id to", async () => {

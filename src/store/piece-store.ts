@@ -1,0 +1,278 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { Mutex } from "../chain/mutex.js";
+import { HoldfastError } from "../errors.js";
+import { type Commitment, decodePieceCid, type ReadPayloadRange, type TreeLayer } from "../piece/index.js";
+import { type BlobStore, FileBlobs } from "./blobs/index.js";
+import { removeUpload, type UploadPaths } from "./partial.js";
+import { Layers } from "./pieces/layers.js";
+import { type Lease, withLease } from "./pieces/leases.js";
+import { MemoryPieceIndex } from "./pieces/memory-index.js";
+import { blocksBlob, layerBlob, leaseName, nameOf, payloadBlob } from "./pieces/names.js";
+import { reconcile } from "./pieces/reconcile.js";
+import type { IndexedPiece, PieceIndex } from "./pieces/types.js";
+import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
+import { Uploads, type UploadsOptions } from "./uploads.js";
+
+export interface PieceStoreOptions extends UploadsOptions {
+  /** Where the bytes of whole pieces live; in the same folder by default. */
+  readonly blobs?: BlobStore;
+  /** What is known of them; in memory by default, where it is found out again at each start. */
+  readonly index?: PieceIndex;
+  readonly logger?: Logger;
+}
+
+/** How often leftovers in the blob store are looked for, in milliseconds. */
+const SWEEP_MS = 3_600_000;
+
+/**
+ * Pieces as blobs, `pieces/<PieceCID>.piece` with its `.layer` beside it where that is large, an index of them, and a local
+ * folder for what is still arriving. A piece is here when its blob is whole and the index has it; the blob comes first, and the
+ * index forgets it first. One process a folder; several may share blobs and index.
+ *
+ * @example
+ * const store = await BlobPieceStore.open("data", { blobs, index });
+ * const id = await store.beginUpload();
+ * await store.writeUpload(id, createReadStream("video.mp4"), 1 << 30);
+ * await store.finishUpload(id, pieceCid);
+ */
+export class BlobPieceStore implements WatchedStore {
+  readonly #uploads: Uploads;
+  readonly #blobs: BlobStore;
+  readonly #index: PieceIndex;
+  readonly #layers: Layers;
+  readonly #logger: Logger | undefined;
+  readonly #stop = new AbortController();
+  /** Whoever moves a piece in this process does so in the order of asking; against other processes there is a lease. */
+  readonly #moves = new Map<string, { readonly mutex: Mutex; users: number }>();
+  #mending: Promise<void> = Promise.resolve();
+  #sweptAt = performance.now();
+  #watcher: PieceWatcher | undefined;
+
+  private constructor(uploads: Uploads, blobs: BlobStore, index: PieceIndex, logger: Logger | undefined) {
+    this.#uploads = uploads;
+    this.#blobs = blobs;
+    this.#index = index;
+    this.#layers = new Layers(blobs, index);
+    this.#logger = logger;
+  }
+
+  /**
+   * Opens the store, makes the folder where there is none, and brings the index in line with the blobs that are there.
+   * Leftovers of an earlier process are deleted.
+   *
+   * @param dir - uploads are in its folder `uploads`
+   * @throws what the file system, the blob store and the index throw
+   */
+  static async open(dir: string, options: PieceStoreOptions = {}): Promise<BlobPieceStore> {
+    const { blobs = new FileBlobs(dir), index = new MemoryPieceIndex(), logger, ...rest } = options;
+    const uploads = await Uploads.open(join(dir, "uploads"), rest);
+    const store = new BlobPieceStore(uploads, blobs, index, logger);
+    await store.#sweep();
+    const busy = await reconcile(blobs, index, logger);
+    // What another process is busy with, or was when it died, has to wait until it is not.
+    store.#mending = store.#mend(busy);
+    return store;
+  }
+
+  /** Stops what goes on in the background. */
+  async close(): Promise<void> {
+    this.#stop.abort(new HoldfastError("STOPPED", "the store was closed", "ask again when it is back"));
+    await this.#mending;
+  }
+
+  watch(watcher: PieceWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  beginUpload(owner?: string): Promise<string> {
+    return this.#uploads.begin(owner);
+  }
+
+  appendUpload(id: string, body: AsyncIterable<Uint8Array>, options: AppendOptions): Promise<Commitment | undefined> {
+    return this.#uploads.append(id, body, options);
+  }
+
+  uploadProgress(id: string): { size: number; complete: boolean } {
+    return this.#uploads.progressOf(id);
+  }
+
+  arrived(id: string): Commitment {
+    return this.#uploads.arrivalOf(id).commitment;
+  }
+
+  uploads(): UploadInfo[] {
+    return this.#uploads.list();
+  }
+
+  settled(): Promise<void> {
+    return this.#uploads.settled();
+  }
+
+  async expireUploads(): Promise<void> {
+    await this.#uploads.expire();
+    if (performance.now() - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = performance.now();
+    await this.#sweep();
+  }
+
+  writeUpload(id: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Commitment> {
+    return this.#uploads.write(id, body, maxBytes);
+  }
+
+  async finishUpload(id: string, pieceCid: string): Promise<void> {
+    const expected = nameOf(decodePieceCid(pieceCid));
+    const { commitment, paths } = this.#uploads.arrivalOf(id);
+    const name = nameOf(commitment);
+    if (name !== expected) {
+      await this.#uploads.discard(id);
+      throw new HoldfastError(
+        "PIECE_MISMATCH",
+        `the uploaded bytes are ${name}, not ${expected}`,
+        "check the file and the CID, then upload again",
+      );
+    }
+    const giveBack = this.#uploads.take(id);
+    try {
+      await this.#move(name, (lease) => this.#moveIn(name, paths, lease));
+    } catch (error) {
+      if (isPassing(error)) giveBack();
+      else await removeUpload(paths);
+      throw error;
+    }
+    await removeUpload(paths);
+  }
+
+  /** The layer first: a piece that can be seen can be proven. Where it was here already, it is replaced by itself. */
+  async #moveIn(name: string, { payload, layer }: UploadPaths, lease: Lease): Promise<void> {
+    const piece = await this.#layers.take(name, layer, lease.signal);
+    lease.check();
+    await this.#takePayload(name, payload, lease.signal);
+    await this.#index.put(piece, lease);
+    this.#watcher?.taken(name);
+  }
+
+  async #takePayload(name: string, path: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#blobs.take(payloadBlob(name), path, signal);
+    } catch (error) {
+      // An earlier try came as far as this, and failed at the index.
+      const isGone = (error as NodeJS.ErrnoException).code === "ENOENT";
+      if (!isGone || !(await this.#isWhole(name, decodePieceCid(name)))) throw error;
+    }
+  }
+
+  discardUpload(id: string): Promise<void> {
+    return this.#uploads.discard(id);
+  }
+
+  remove(pieceCid: string, freeAt?: number): Promise<boolean> {
+    const name = nameOf(decodePieceCid(pieceCid));
+    return this.#move(name, async (lease) => {
+      if (!(await this.#index.drop(name, lease, freeAt))) return false;
+      // The payload first: a layer alone is no piece.
+      for (const blob of [payloadBlob(name), layerBlob(name), blocksBlob(name)]) {
+        lease.check();
+        await this.#blobs.delete(blob);
+      }
+      await this.#watcher?.removed(name);
+      return true;
+    });
+  }
+
+  async find(pieceCid: string): Promise<Commitment | undefined> {
+    const commitment = decodePieceCid(pieceCid);
+    const name = nameOf(commitment);
+    const [known, isWhole] = await Promise.all([this.#index.get(name), this.#isWhole(name, commitment)]);
+    return known && isWhole ? commitment : undefined;
+  }
+
+  async read(pieceCid: string, start: number, end: number): Promise<ReadableStream<Uint8Array>> {
+    const { payloadSize, ...rest } = decodePieceCid(pieceCid);
+    const opened = await this.#blobs.open(payloadBlob(nameOf({ payloadSize, ...rest })), start, Math.max(start, end));
+    if (opened && BigInt(opened.size) === payloadSize) return opened.bytes;
+    await opened?.bytes.cancel();
+    throw new HoldfastError("UNKNOWN_PIECE", `piece ${pieceCid} is not here`, "ask another provider");
+  }
+
+  async list(): Promise<string[]> {
+    return (await this.#index.list()).map(({ pieceCid }) => pieceCid);
+  }
+
+  async findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined> {
+    return this.#firstWhole(await this.#index.ofTree({ root, leafCount }));
+  }
+
+  async promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<Commitment | undefined> {
+    return this.#firstWhole(await this.#index.promise({ root, leafCount }, until));
+  }
+
+  async open(root: Uint8Array, leafCount: bigint): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined> {
+    for (const piece of await this.#index.ofTree({ root, leafCount })) {
+      const { pieceCid } = piece;
+      const commitment = decodePieceCid(pieceCid);
+      // Both at once: each may be a question to a bucket.
+      const asked = [this.#isWhole(pieceCid, commitment), this.#layers.kept(piece, commitment)] as const;
+      const [isWhole, layer] = await Promise.all(asked);
+      if (!isWhole) continue;
+      return {
+        layer: layer ?? (await this.#layers.rebuild(pieceCid)),
+        read: (offset, length) => this.#readRange(pieceCid, offset, length),
+      };
+    }
+    return undefined;
+  }
+
+  async #firstWhole(pieces: readonly IndexedPiece[]): Promise<Commitment | undefined> {
+    for (const { pieceCid } of pieces) {
+      const commitment = decodePieceCid(pieceCid);
+      if (await this.#isWhole(pieceCid, commitment)) return commitment;
+    }
+    return undefined;
+  }
+
+  async #isWhole(name: string, { payloadSize }: Commitment): Promise<boolean> {
+    const size = await this.#blobs.size(payloadBlob(name));
+    return size !== undefined && BigInt(size) === payloadSize;
+  }
+
+  async #readRange(name: string, offset: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.#blobs.read(payloadBlob(name), offset, length);
+    if (bytes) return bytes;
+    throw new HoldfastError("UNKNOWN_PIECE", `piece ${name} is not here any more`, "upload it again");
+  }
+
+  /** Does something to a piece that nobody else does something to at the same time. */
+  async #move<T>(name: string, act: (lease: Lease) => Promise<T>): Promise<T> {
+    const entry = this.#moves.get(name) ?? { mutex: new Mutex(), users: 0 };
+    this.#moves.set(name, entry);
+    entry.users++;
+    try {
+      return await entry.mutex.run(() => withLease(this.#index, leaseName(name), act, this.#stop.signal));
+    } finally {
+      if (--entry.users === 0) this.#moves.delete(name);
+    }
+  }
+
+  async #mend(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    try {
+      for (const name of names) await withLease(this.#index, leaseName(name), async () => undefined, this.#stop.signal);
+      await reconcile(this.#blobs, this.#index, this.#logger);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#logger?.error({ err: error }, "the index can't be brought in line");
+    }
+  }
+
+  /** Leftovers do no harm: what can't be cleared away now is the next time. */
+  async #sweep(): Promise<void> {
+    await this.#blobs.sweep().catch((error: unknown) => {
+      this.#logger?.warn({ err: error, blobs: this.#blobs.where }, "leftovers can't be cleared away");
+    });
+  }
+}
+
+/** What another try may get over: the sender does not have to send it all again. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof HoldfastError) || error.code !== "DISK_FULL";
+}

@@ -1,0 +1,39 @@
+/** What the blobs and leases of a piece are called. A name is built from a decoded commitment, never from what a peer sent. */
+import { type Commitment, decodePieceCid, encodePieceCid } from "../../piece/index.js";
+
+export const PIECES = "pieces";
+export const BLOCKS = "blocks";
+export const PAYLOAD_SUFFIX = ".piece";
+export const LAYER_SUFFIX = ".layer";
+export const BLOCKS_SUFFIX = ".blocks";
+
+/** The one spelling of its CID. */
+export function nameOf(commitment: Commitment): string {
+  return encodePieceCid(commitment).toString();
+}
+
+/** Whether something is a piece's name: others may put files into a folder, or objects into a bucket. */
+export function isName(name: string): boolean {
+  try {
+    return nameOf(decodePieceCid(name)) === name;
+  } catch {
+    return false;
+  }
+}
+
+export function payloadBlob(name: string): string {
+  return `${PIECES}/${name}${PAYLOAD_SUFFIX}`;
+}
+
+export function layerBlob(name: string): string {
+  return `${PIECES}/${name}${LAYER_SUFFIX}`;
+}
+
+export function blocksBlob(name: string): string {
+  return `${BLOCKS}/${name}${BLOCKS_SUFFIX}`;
+}
+
+/** The lease of whoever brings or deletes the piece. */
+export function leaseName(name: string): string {
+  return `piece ${name}`;
+}
