@@ -3,11 +3,12 @@
  *
  * @packageDocumentation
  */
+
+export type { DutyRef } from "../store/duties.js";
 export { type Deal, hasEnded, idText } from "./deals.js";
 export type {
   BatchEvent,
   DutyEvent,
-  DutyRef,
   ExtendedEvent,
   FileRef,
   FundingEvents,

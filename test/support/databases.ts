@@ -46,7 +46,7 @@ export function describeDatabases(title: string, tests: (databases: TestDatabase
         create,
         async empty() {
           common ??= await openDatabase(await create());
-          await sql`truncate accounts, transactions cascade`.execute(common);
+          await sql`truncate accounts, transactions, workers, duties, misses cascade`.execute(common);
           return common;
         },
         async open(options) {

@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
+export { DatabaseDuties, type DatabaseDutiesOptions } from "./duties.js";
 export { DatabaseJournal } from "./journal.js";
 export { type Database, type DatabaseOptions, openDatabase } from "./open-node.js";

@@ -8,9 +8,11 @@ import type { Kysely } from "kysely";
 import { type Migration, type MigrationProvider, Migrator } from "kysely/migration";
 import { HoldfastError } from "../../../errors.js";
 import { transactions } from "./0001-transactions.js";
+import { duties } from "./0003-duties.js";
 
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-transactions": transactions,
+  "0003-duties": duties,
 };
 
 const provider: MigrationProvider = { getMigrations: async () => MIGRATIONS };
