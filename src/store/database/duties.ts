@@ -91,11 +91,11 @@ export class DatabaseDuties implements Duties {
   async draw(epoch: number, key: string): Promise<void> {
     const other = sql`epoch = ${epoch} and epoch_hash is distinct from ${key}::text`;
     // What was claimed before the block was there stays claimed.
-    const anew = (column: string) => sql`case when chosen.epoch_hash is null then duties.${sql.ref(column)} end`;
+    const first = sql`case when epoch_hash is null then`;
     await this.#update(
       other,
-      sql`epoch_hash = ${key}, owner = ${anew("owner")}, done_at = ${anew("done_at")}, block = ${anew("block")},
-        retry_at = case when chosen.epoch_hash is null then duties.retry_at else 0 end`,
+      sql`epoch_hash = ${key}, owner = ${first} owner end, done_at = ${first} done_at end, block = ${first} block end,
+        retry_at = ${first} retry_at else 0 end`,
     );
   }
 
@@ -103,8 +103,15 @@ export class DatabaseDuties implements Duties {
     const free = sql`epoch = ${epoch} and epoch_hash = ${key} and done_at is null and retry_at <= ${head}
       and last_block > ${head}
       and (owner is null or (owner <> ${this.worker} and owner not in (${this.#living()})))`;
-    const taken = sql`owner = ${this.worker}`;
-    const rows = await this.#update(free, taken, sql`limit ${limit} for update skip locked`);
+    // The rows' places, not their keys: how many there are is nothing that a planner should have to guess.
+    const { rows } = await sql<{ deal: string; before: string | null }>`
+      with chosen as materialized (
+        select ctid as place, owner as before from duties where ${this.#scope} and ${free}
+        order by deal limit ${limit} for update skip locked
+      )
+      update duties set owner = ${this.worker} from chosen where duties.ctid = chosen.place
+      returning duties.deal, chosen.before
+    `.execute(this.#db);
     return rows.map(({ deal, before }) => ({ id: BigInt(deal), takenOver: before !== null }));
   }
 
@@ -184,23 +191,15 @@ export class DatabaseDuties implements Duties {
   }
 
   /** Changes rows, which are locked in one order first, so that no two statements wait for each other. */
-  async #update(which: RawBuilder<unknown>, to: RawBuilder<unknown>, how = sql`for update`) {
-    const { rows } = await sql<{ deal: string; before: string | null }>`
-      with chosen as materialized (
-        select epoch, deal, owner, epoch_hash from duties where ${this.#scope} and ${which} order by epoch, deal ${how}
-      )
-      update duties set ${to} from chosen
-      where ${this.#prefixed()} and duties.epoch = chosen.epoch and duties.deal = chosen.deal
-      returning duties.deal, chosen.owner as before
+  async #update(which: RawBuilder<unknown>, to: RawBuilder<unknown>): Promise<void> {
+    await sql`
+      update duties set ${to} where ctid = any(array(
+        select ctid from duties where ${this.#scope} and ${which} order by epoch, deal for update
+      ))
     `.execute(this.#db);
-    return rows;
-  }
-
-  #prefixed(): RawBuilder<unknown> {
-    return sql`(duties.chain_id, duties.market, duties.provider) = (${this.#columns})`;
   }
 }
 
 function among(ids: readonly bigint[]): RawBuilder<unknown> {
-  return sql`deal in (select json_array_elements_text(${JSON.stringify(ids.map(String))}::json))`;
+  return sql`deal = any(${`{${ids.join()}}`}::text[])`;
 }
