@@ -79,7 +79,9 @@ async function checkpoint(
   const data = randao.interface.encodeFunctionData("checkpoint", [epoch, header]);
   const doing = `checkpoint the seed of epoch ${epoch}`;
   try {
-    const sent = await sender.send({ to: deployment.randomness, data }, doing, signal);
+    // Of several keepers with one journal, one sends it.
+    const guards = [`checkpoint ${deployment.randomness} ${epoch}`];
+    const sent = await sender.send({ to: deployment.randomness, data }, doing, signal, guards);
     return sent.status === "mined" ? sent.receipt.hash : undefined;
   } catch (error) {
     const failed = chainError(error, doing);

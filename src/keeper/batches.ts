@@ -11,9 +11,6 @@ export interface BatchLimits {
   readonly gas: number;
 }
 
-/** geth takes transactions of 128 KiB; the rest is for the envelope. */
-export const DEFAULT_CALLDATA_LIMIT = 120 * 1024;
-
 /** Since EIP-7825 no transaction may take more gas than this, however large blocks are. */
 const TRANSACTION_GAS_CAP = 2 ** 24;
 
@@ -31,7 +28,7 @@ const GAS_PER_NODE = 1_700;
  * @param share - The part of a block that one transaction may take, over 0 and at most 1.
  * @param calldata - Bytes that the chain's nodes take in one transaction.
  */
-export function batchLimits(blockGasLimit: bigint, share: number, calldata = DEFAULT_CALLDATA_LIMIT): BatchLimits {
+export function batchLimits(blockGasLimit: bigint, share: number, calldata: number): BatchLimits {
   return { calldata, gas: Math.min(Math.floor(Number(blockGasLimit) * share), TRANSACTION_GAS_CAP) };
 }
 

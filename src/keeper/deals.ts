@@ -45,6 +45,8 @@ export interface Deal {
 
 /** Deals in one call of the lens: some 30,000 gas each, far below what nodes grant a call. */
 const READ_BATCH = 100;
+/** Such calls at a time. */
+const READERS = 4;
 
 /**
  * Blocks below the head that are asked for again each time. Behind an endpoint of several nodes, the one that answers for
@@ -72,6 +74,7 @@ export class DealBook {
   readonly #chain: Chain;
   readonly #topics: (string | null)[];
   readonly #ids = new Set<bigint>();
+  #found: bigint[] = [];
   /** Every event up to here is known. */
   #readTo: number;
 
@@ -98,9 +101,22 @@ export class DealBook {
     const filter = { address: this.#chain.deployment.market, topics: this.#topics };
     const settled = head.number - OVERLAP;
     for await (const { logs, to } of this.#chain.follower.logs(filter, this.#readTo + 1, head.number, signal)) {
-      for (const { topics } of logs) this.#ids.add(BigInt(topics[1]!));
+      for (const { topics } of logs) this.#add(BigInt(topics[1]!));
       this.#readTo = Math.max(this.#readTo, Math.min(to, settled));
     }
+  }
+
+  #add(id: bigint): void {
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    this.#found.push(id);
+  }
+
+  /** Deals that were found since this was asked last. */
+  takeFound(): bigint[] {
+    const found = this.#found;
+    this.#found = [];
+    return found;
   }
 
   /** Reads deals as they stand now, in batches; those that do not exist are left out. */
@@ -112,22 +128,26 @@ export class DealBook {
 /**
  * Reads deals in batches; those that do not exist are left out.
  *
- * @param at - `pending`: as they would stand with the transactions that wait for a block, where the node tells
+ * @param at - a block; `pending`: as they would stand with the transactions that wait for one, where the node tells
  */
 export async function readDeals(
   { contracts }: Chain,
   ids: readonly bigint[],
   signal: AbortSignal,
-  at: "latest" | "pending" = "latest",
+  at: number | "latest" | "pending" = "latest",
 ): Promise<Deal[]> {
   const deals: Deal[] = [];
-  for (let from = 0; from < ids.length; from += READ_BATCH) {
-    signal.throwIfAborted();
+  const read = async (from: number) => {
     const batch = ids.slice(from, from + READ_BATCH);
     const views = await contracts.lens.dealsOf(batch, { blockTag: at });
-    for (const [i, view] of views.entries()) {
-      if (Number(view.stage) >= Stages.Open) deals.push(dealOf(batch[i]!, view));
-    }
+    return views.flatMap((view, i) => (Number(view.stage) >= Stages.Open ? [dealOf(batch[i]!, view)] : []));
+  };
+  for (let from = 0; from < ids.length; from += READ_BATCH * READERS) {
+    signal.throwIfAborted();
+    const last = Math.min(ids.length, from + READ_BATCH * READERS);
+    const asked = [];
+    for (let each = from; each < last; each += READ_BATCH) asked.push(read(each));
+    for (const some of await Promise.all(asked)) deals.push(...some);
   }
   return deals;
 }

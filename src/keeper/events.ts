@@ -1,12 +1,7 @@
 /** What keepers tell while they work: for a demo to narrate, for metrics to count, for alarms to ring. */
 import type { ManifestReplica } from "../client/replicas/manifest.js";
 import type { Due, Status } from "../protocol/index.js";
-
-/** One duty: a window of a deal. */
-export interface DutyRef {
-  readonly id: bigint;
-  readonly window: number;
-}
+import type { DutyRef } from "../store/duties.js";
 
 /** A duty as it is found: its window is open. */
 export interface DutyEvent extends DutyRef {
@@ -62,8 +57,19 @@ export interface ProvingEvents {
    * twentieth after, at which more is paid for it. Blocks are left in which it can be proven.
    */
   late: [DutyRef & { readonly share: number; readonly blocksLeft: number }];
-  /** A window closed without a proof. */
+  /**
+   * A window closed without a proof: once for each, also where it did so while nobody looked. Of keepers that share their duties
+   * one tells.
+   */
   missed: [DutyRef];
+  /** The time of a duty is over without a proof; `missed` tells whether that is a miss. */
+  over: [DutyRef];
+  /** Duties that this keeper took on, and how many of them another had when it died. */
+  claimed: [{ readonly duties: number; readonly takenOver: number }];
+  /** Claims that were another keeper's by the time that they were built: this process was paused for too long. */
+  lost: [{ readonly duties: number }];
+  /** How many keepers share the duties, this one included; when that changes. */
+  workers: [{ readonly alive: number }];
   checkpointed: [{ readonly epoch: number; readonly hash: string }];
   /** A deal needs no more proofs. */
   ended: [{ readonly id: bigint; readonly status: Status }];

@@ -5,12 +5,12 @@
  */
 export { type Chain, type OpenChainOptions, openChain } from "../chain/chain.js";
 export { type SenderOptions, type Sent, TransactionSender } from "../chain/sender.js";
+export type { DutyRef } from "../store/duties.js";
 export { Crew, type CrewOptions, keepRunning, type Service } from "./crew.js";
 export { type Deal, DealBook, hasEnded, idText } from "./deals.js";
 export type {
   BatchEvent,
   DutyEvent,
-  DutyRef,
   ExtendedEvent,
   FileRef,
   FundingEvents,

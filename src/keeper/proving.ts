@@ -2,17 +2,24 @@
 import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
+import { type Clock, systemClock } from "../chain/clock.js";
 import { ChainError } from "../chain/errors.js";
 import type { Head, HeadUpdate } from "../chain/follower.js";
+import { calldataLimitOf } from "../chain/limits.js";
 import type { TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
-import { prove } from "../piece/index.js";
-import { challengeIndices, openAt, type Tier, windowOf } from "../protocol/index.js";
+import type { Tier } from "../protocol/index.js";
+import { type Duties, type DutyRef, MemoryDuties, type PlannedDuty } from "../store/duties.js";
 import type { PieceSource } from "../store/types.js";
-import { batchLimits, DEFAULT_CALLDATA_LIMIT, ProofBatcher, sendSplitting } from "./batches.js";
-import { type Deal, DealBook, hasEnded, idText } from "./deals.js";
+import { Agenda } from "./agenda.js";
+import { beating } from "./beating.js";
+import { type Deal, DealBook, hasEnded, idText, readDeals } from "./deals.js";
+import { Duty, type DutyBlocks, nextDuty, nextWindow } from "./duty.js";
 import type { ProvingEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
+import { MissTeller } from "./misses.js";
+import { OpenDuties, type OpenEpoch } from "./open-duties.js";
+import { EpochProver } from "./prover.js";
 import { SeedReader } from "./seeds.js";
 import { type Outcome, ProofSubmitter } from "./submit.js";
 
@@ -25,47 +32,39 @@ export interface ProvingKeeperOptions {
   /** Address of the provider. */
   readonly provider: string;
   readonly logger: Logger;
+  /** Which duties there are and who does each; in memory by default, for a keeper that shares them with nobody. */
+  readonly duties?: Duties;
   /** Blocks on top of a challenge's own before it is answered; 1 by default. More where reorganisations are common. */
   readonly confirmations?: number;
-  /** Bytes of calldata in one transaction at most; 120 KiB by default, for geth. Filecoin takes half of that. */
+  /** Bytes of calldata in one transaction at most; by default what the chain's nodes take. */
   readonly calldataLimit?: number;
   /** Part of a block's gas that one transaction may take; a half by default. */
   readonly gasShare?: number;
   /** Pieces that are read at the same time; 8 by default. */
   readonly readers?: number;
+  readonly clock?: Clock;
 }
 
-/** A window that is open and not proven. */
-interface Duty {
-  readonly deal: Deal;
-  readonly window: number;
-  readonly epoch: number;
-  readonly lastBlock: number;
-  busy: boolean;
-  tries: number;
-  retryAt: number;
-  /** The trouble that was reported last. */
-  code: string | undefined;
-  /** Steps of {@link LADDER} that it has come to. */
-  late: number;
+/** What is remembered of a deal. */
+interface Kept {
+  /** The head at which it was read. */
+  readonly readAt: number;
+  readonly ended: boolean;
+  /** Its last window that has opened, as long as it matters. */
+  readonly duty: Duty | undefined;
+  /** The window that was planned last. */
+  planned: number;
 }
 
-/** Share of a window after which somebody is told that its proof is not in a block. */
-const WARN_SHARE = 0.5;
-/** Shares after which more is paid for it, a quarter each time: three times as much at the end, and no more. */
-const HURRY_SHARES = [0.75, 0.8, 0.85, 0.9, 0.95];
-const LADDER = [WARN_SHARE, ...HURRY_SHARES];
-
-interface Proof {
-  readonly id: bigint;
-  readonly window: number;
-  readonly duty: Duty;
-  readonly proof: Uint8Array;
-}
+/** Blocks for which duties that are over are kept: deeper than any reorganisation that keepers live through. */
+const KEPT_BLOCKS = 256;
+/** Blocks after which a deal is asked for again whose opening is in no block any more. */
+const ASK_AGAIN = 8;
 
 /**
- * Proves the deals of one provider. What is due follows from the chain's books at each head and from nothing else, so
- * a keeper that is stopped, or started twice, or that sees its proofs reorganised away, goes on where the chain stands.
+ * Proves the deals of one provider. What is due follows from the chain's books and from nothing else, so a keeper that is
+ * stopped, or started twice, or that sees its proofs reorganised away, goes on where the chain stands. Keepers that share
+ * their duties do each of them once.
  *
  * @example
  * ```ts
@@ -77,25 +76,36 @@ interface Proof {
 export class ProvingKeeper extends EventEmitter<ProvingEvents> {
   readonly #options: ProvingKeeperOptions;
   readonly #logger: Logger;
+  readonly #duties: Duties;
   readonly #book: DealBook;
-  readonly #seeds: SeedReader;
+  readonly #misses: MissTeller;
   readonly #submitter: ProofSubmitter;
-  /** Deals as last read; a deal that is not in here has to be read. */
-  readonly #deals = new Map<bigint, Deal>();
-  readonly #duties = new Map<bigint, Duty>();
-  readonly #found = new Set<bigint>();
+  readonly #prover: EpochProver;
+  readonly #agenda = new Agenda();
+  readonly #kept = new Map<bigint, Kept>();
+  readonly #open: OpenDuties;
   readonly #jobs = new Set<Promise<void>>();
+  readonly #toPlan: PlannedDuty[] = [];
+  #forgotten = 0;
   #head = 0;
+  #signal: AbortSignal | undefined;
 
   constructor(options: ProvingKeeperOptions) {
     super();
-    const { chain, sender, provider } = options;
+    const { chain, sender, provider, pieces, duties = new MemoryDuties() } = options;
+    const { calldataLimit = calldataLimitOf(chain.deployment.chainId), gasShare = 0.5, readers = 8 } = options;
     this.#options = options;
+    this.#duties = duties;
     this.#logger = options.logger.child({ keeper: "proving", provider });
     this.#book = new DealBook(chain, provider);
-    const onCheckpoint = (epoch: number, hash: string) => this.emit("checkpointed", { epoch, hash });
-    this.#seeds = new SeedReader({ chain, sender, logger: this.#logger, onCheckpoint });
+    this.#misses = new MissTeller(chain, duties);
+    this.#open = new OpenDuties(chain, duties, this.#logger);
     this.#submitter = new ProofSubmitter(chain, sender);
+    const onCheckpoint = (epoch: number, hash: string) => this.emit("checkpointed", { epoch, hash });
+    const seeds = new SeedReader({ chain, sender, logger: this.#logger, onCheckpoint });
+    const limits = { calldataLimit, gasShare, readers };
+    const parts = { chain, pieces, duties, seeds, submitter: this.#submitter, logger: this.#logger };
+    this.#prover = new EpochProver({ ...parts, ...limits, host: this.#host() });
   }
 
   /** Groups of duties that are being read, built or sent at this moment. */
@@ -105,10 +115,17 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
 
   /** Works until the signal is aborted, then waits for what is being sent to notice. Only listeners can make it fail. */
   async run(signal: AbortSignal): Promise<void> {
+    const { chain, clock = systemClock } = this.#options;
+    this.#signal = signal;
+    const onAlive = (alive: number) => this.emit("workers", { alive });
+    const beats = beating({ duties: this.#duties, clock, logger: this.#logger, onAlive }, signal);
     try {
-      await watchHeads(this.#options.chain.follower, this.#logger, signal, (update) => this.#look(update, signal));
+      await beats.first;
+      await watchHeads(chain.follower, this.#logger, signal, (update) => this.#look(update, signal));
     } finally {
       await Promise.allSettled(this.#jobs);
+      await beats.ended;
+      await this.#duties.leave().catch((err: unknown) => this.#logger.warn({ err }, "claims could not be given back"));
     }
   }
 
@@ -117,215 +134,234 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     this.#head = head.number;
     if (ancestor !== undefined) this.#forgetAfter(ancestor);
     await this.#book.sync(update, signal);
-    const unsure = [...this.#book.ids].filter((id) => this.#hasToBeRead(id));
-    for (const deal of await this.#book.read(unsure, signal)) this.#take(deal);
-    for (const duty of this.#duties.values()) this.#climb(duty);
-    const due = [...this.#duties.values()].filter((duty) => this.#isDue(duty));
-    for (const [epoch, duties] of Map.groupBy(due, (duty) => duty.epoch)) this.#begin(epoch, duties, head, signal);
+    for (const id of this.#book.takeFound()) this.#agenda.put(id, 0);
+    for (const id of await this.#open.vanished(head.number)) this.#agenda.put(id, 0);
+    // Before somebody is told that a proof is late: another keeper's may be in a block.
+    for (const duty of this.#open.late(head.number)) if (duty.state !== "busy") this.#agenda.put(duty.deal.id, 0);
+    await this.#read(signal);
+    await this.#duties.plan(this.#toPlan.splice(0));
+    for (const duty of this.#open.late(head.number)) this.#climb(duty);
+    await this.#begin(head, signal);
+    if (head.number - this.#forgotten >= KEPT_BLOCKS / 4) {
+      this.#forgotten = head.number;
+      await this.#duties.forget(head.number - KEPT_BLOCKS);
+    }
     this.emit("head", { number: head.number });
   }
 
   /** What was read from blocks that are gone is read again. Work that is under way ends by itself. */
   #forgetAfter(ancestor: number): void {
-    this.#seeds.forgetAfter(ancestor);
-    this.#deals.clear();
-    for (const [id, duty] of this.#duties) if (!duty.busy) this.#duties.delete(id);
+    this.#open.forgetAfter(ancestor);
+    for (const [id, { readAt, duty }] of this.#kept) {
+      if (readAt > ancestor || (duty?.provenIn ?? 0) > ancestor) this.#agenda.put(id, 0);
+    }
   }
 
-  /** Only where the chain may say something new that matters: a proof is due, or its time is over. */
-  #hasToBeRead(id: bigint): boolean {
-    const duty = this.#duties.get(id);
-    if (duty !== undefined) return !duty.busy && (this.#isDue(duty) || this.#head >= duty.lastBlock);
-    const deal = this.#deals.get(id);
-    if (deal === undefined) return true;
-    // Whatever N is: somebody may have extended the deal.
-    const window = hasEnded(deal) ? 0 : openAt(deal.firstEpoch, this.#tier(deal), Infinity, this.#head + 1);
-    return window !== 0 && window !== deal.lastProven;
+  /** Reads deals for which the head may change something: new ones, windows that open, windows that are over. */
+  async #read(signal: AbortSignal): Promise<void> {
+    const head = this.#head;
+    // What is being sent says by itself what it came to.
+    const ids = this.#agenda.due(head).filter((id) => this.#kept.get(id)?.duty?.state !== "busy");
+    const deals = await readDeals(this.#options.chain, ids, signal, head);
+    const missed = await this.#misses.untold(deals, head, signal);
+    for (const id of ids) this.#agenda.put(id, head + ASK_AGAIN);
+    for (const one of missed) this.#missed(one);
+    const again: Duty[] = [];
+    for (const deal of deals) this.#take(deal, again);
+    for (const [epoch, duties] of Map.groupBy(again, (duty) => duty.epoch)) {
+      const forgotten = duties.map(({ deal }) => deal.id);
+      await this.#duties.reopen(epoch, forgotten);
+    }
   }
 
-  #isDue({ busy, retryAt, epoch, lastBlock }: Duty): boolean {
-    const confirmed = this.#head - epoch >= (this.#options.confirmations ?? 1);
-    return !busy && confirmed && retryAt <= this.#head && this.#head < lastBlock;
-  }
-
-  /** Tells of a proof that is late, and pays more for it. */
-  #climb(duty: Duty): void {
-    const { deal, window, epoch, lastBlock } = duty;
-    const share = (this.#head - epoch) / this.#tier(deal).window;
-    const steps = LADDER.filter((step) => share >= step).length;
-    if (steps <= duty.late) return;
-    duty.late = steps;
+  /** Learns where a deal stands. @param again - takes what was proven, and is not any more */
+  #take(deal: Deal, again: Duty[]): void {
     const { id } = deal;
-    if (share >= HURRY_SHARES[0]!) this.#submitter.hurry([{ id, window }]);
-    const blocksLeft = lastBlock - this.#head;
-    this.#logger.warn({ deal: idText(id), window, blocksLeft, code: duty.code }, "proof is late");
-    this.emit("late", { id, window, share: LADDER[steps - 1]!, blocksLeft });
+    const known = this.#kept.get(id);
+    if (known === undefined) this.#found(deal);
+    const tier = this.#tier(deal);
+    const next = nextDuty(deal, tier, this.#head);
+    const before = known?.duty;
+    const isSame = before?.window === next?.window && before?.epoch === next?.epoch;
+    if (before !== undefined && !isSame) this.#close(before, deal);
+    const isOpen = next !== undefined && next.epoch <= this.#head;
+    const duty = isOpen ? (isSame && before ? before : new Duty(deal, next, tier)) : undefined;
+    const ended = hasEnded(deal);
+    if (ended && known?.ended !== true) this.#ended(deal);
+    this.#kept.set(id, { readAt: this.#head, ended, duty, planned: known?.planned ?? 0 });
+    if (next !== undefined) this.#plan(id, next);
+    if (duty !== undefined && (duty !== before || duty.state === "proven")) {
+      if (duty === before) again.push(duty);
+      this.#due(duty);
+    }
+    // Whatever N is: somebody may have extended the deal by then.
+    const upcoming = nextWindow(deal, tier, this.#head).epoch;
+    this.#agenda.put(id, ended ? Infinity : (duty?.lastBlock ?? next?.epoch ?? upcoming));
   }
 
-  /** Learns where a deal stands. */
-  #take(deal: Deal): void {
-    const { id, firstEpoch, periods, lastProven } = deal;
-    this.#deals.set(id, deal);
-    if (!this.#found.has(id)) {
-      this.#found.add(id);
-      this.#logger.info({ deal: idText(id), firstEpoch, periods, missed: deal.standing.missed }, "deal found");
-      this.emit("found", { id, firstEpoch, periods });
-    }
-    const duty = this.#duties.get(id);
-    if (duty?.busy) return;
-    if (duty !== undefined && duty.window === lastProven) this.#proven(duty, undefined, undefined);
-    else if (duty !== undefined && this.#head >= duty.lastBlock) this.#missed(duty);
-    if (hasEnded(deal)) {
-      this.#duties.delete(id);
-      this.#logger.info({ deal: idText(id), status: deal.standing.status }, "deal ended");
-      this.emit("ended", { id, status: deal.standing.status });
-      return;
-    }
-    const window = openAt(firstEpoch, this.#tier(deal), periods, this.#head + 1);
-    if (window === 0 || window === lastProven || this.#duties.has(id)) return;
-    const { epoch, lastBlock } = windowOf(firstEpoch, this.#tier(deal), window);
-    this.#duties.set(id, {
-      deal,
-      window,
-      epoch,
-      lastBlock,
-      busy: false,
-      tries: 0,
-      retryAt: 0,
-      code: undefined,
-      late: 0,
-    });
-    this.emit("due", { id, window, epoch, lastBlock });
+  #found({ id, firstEpoch, periods, standing: { missed } }: Deal): void {
+    this.#logger.info({ deal: idText(id), firstEpoch, periods, missed }, "deal found");
+    this.emit("found", { id, firstEpoch, periods });
   }
 
-  #begin(epoch: number, duties: readonly Duty[], head: Head, signal: AbortSignal): void {
-    for (const duty of duties) duty.busy = true;
-    const job = this.#fulfil(epoch, duties, head, signal)
-      .catch((error: unknown) => this.#postpone(duties, error, signal))
+  #plan(id: bigint, { window, epoch, lastBlock }: DutyBlocks): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined || kept.planned === window) return;
+    kept.planned = window;
+    this.#toPlan.push({ id, window, epoch, lastBlock });
+  }
+
+  #due(duty: Duty): void {
+    duty.state = "open";
+    duty.provenIn = undefined;
+    duty.retryAt = 0;
+    this.#open.add(duty);
+    const { window, epoch, lastBlock } = duty;
+    this.emit("due", { id: duty.deal.id, window, epoch, lastBlock });
+  }
+
+  /** A duty whose time is over, one way or the other. */
+  #close(duty: Duty, { lastProven }: Deal): void {
+    if (duty.state === "proven") return;
+    if (lastProven >= duty.window) this.#proven(duty, { kind: "already" });
+    else {
+      this.#open.remove(duty);
+      this.emit("over", { id: duty.deal.id, window: duty.window });
+    }
+  }
+
+  #ended({ id, standing: { status } }: Deal): void {
+    this.#logger.info({ deal: idText(id), status }, "deal ended");
+    this.emit("ended", { id, status });
+  }
+
+  /** Begins what is due of each epoch. One that can't be begun keeps no other from it. */
+  async #begin(head: Head, signal: AbortSignal): Promise<void> {
+    for (const open of this.#open.epochs()) {
+      const { epoch } = open;
+      if (head.number - epoch < (this.#options.confirmations ?? 1)) continue;
+      try {
+        const key = await this.#open.keyOf(open, head);
+        if (key === undefined || open.isBusy) continue;
+        if (open.isDue(head.number)) await this.#learn(open);
+        if (open.isDue(head.number)) this.#start(open, key, head, signal);
+      } catch (error) {
+        this.#failed(open, error);
+      }
+    }
+  }
+
+  /** What other keepers have done of an epoch. */
+  async #learn(open: OpenEpoch): Promise<void> {
+    for (const { id, block } of await this.#duties.finished(open.epoch)) {
+      const duty = open.duties.get(id);
+      if (duty?.state !== "open") continue;
+      this.#proven(duty, { kind: "already" });
+      // Where a reorganisation takes that block away, the deal is read again.
+      duty.provenIn = block;
+    }
+  }
+
+  #start(open: OpenEpoch, key: string, head: Head, signal: AbortSignal): void {
+    open.isBusy = true;
+    const job = this.#prover
+      .run({ epoch: open.epoch, key, head }, signal)
+      .catch((error: unknown) => this.#failed(open, error))
       .finally(() => {
-        for (const duty of duties) duty.busy = false;
+        open.isBusy = false;
+        this.#open.prune(open);
         this.#jobs.delete(job);
       });
     this.#jobs.add(job);
   }
 
-  /** Proves the duties of one epoch; a batch is sent as soon as it is full. */
-  async #fulfil(epoch: number, duties: readonly Duty[], head: Head, signal: AbortSignal): Promise<void> {
-    const { gasShare = 0.5, calldataLimit = DEFAULT_CALLDATA_LIMIT, readers = 8 } = this.#options;
-    const seed = await this.#seeds.seed(epoch, signal);
-    const batcher = new ProofBatcher<Proof>(batchLimits(head.gasLimit, gasShare, calldataLimit));
-    const sending: Promise<void>[] = [];
-    const send = (proofs: readonly Proof[]) => {
-      const refused = (items: readonly Proof[], error: unknown) =>
-        this.#postpone(
-          items.map(({ duty }) => duty),
-          error,
-          signal,
-        );
-      sending.push(sendSplitting(proofs, (items) => this.#submit(items, signal), refused));
+  /** What keeps a whole epoch from being done; it is tried again at the next head. */
+  #failed(open: OpenEpoch, error: unknown): void {
+    for (const duty of open.duties.values()) if (duty.state === "open") this.#postpone(duty, error, true);
+  }
+
+  #host() {
+    return {
+      take: (epoch: number, id: bigint) => {
+        const duty = this.#open.at(epoch)?.duties.get(id);
+        if (duty === undefined || !duty.isDue(this.#head)) return undefined;
+        duty.state = "busy";
+        return duty;
+      },
+      claimed: (claims: readonly { takenOver: boolean }[]) => {
+        const takenOver = claims.filter((claim) => claim.takenOver).length;
+        if (takenOver > 0) this.#logger.warn({ duties: takenOver }, "duties of a keeper that died were taken over");
+        if (claims.length > 0) this.emit("claimed", { duties: claims.length, takenOver });
+      },
+      lost: (duties: readonly Duty[]) => {
+        for (const duty of duties) duty.state = "open";
+        this.#logger.warn({ duties: duties.length }, "claims are another keeper's by now");
+        this.emit("lost", { duties: duties.length });
+      },
+      sent: (batch: ProvingEvents["batch"][0]) => {
+        this.#logger.info(batch, "proofs sent");
+        this.emit("batch", batch);
+      },
+      proven: (duty: Duty, outcome: Extract<Outcome, { kind: "proven" | "already" }>) => this.#proven(duty, outcome),
+      failed: (duty: Duty, error: unknown) => this.#postpone(duty, error),
     };
-    for (let at = 0; at < duties.length && !signal.aborted; at += readers) {
-      const built = duties.slice(at, at + readers).map((duty) => this.#build(duty, seed, signal));
-      for (const proof of await Promise.all(built)) {
-        const full = proof && batcher.add(proof);
-        if (full !== undefined) send(full);
-      }
-    }
-    const rest = batcher.take();
-    if (rest.length > 0) send(rest);
-    await Promise.all(sending);
   }
 
-  /** Undefined where the store does not have the bytes. */
-  async #build(duty: Duty, seed: bigint, signal: AbortSignal): Promise<Proof | undefined> {
-    const { id, root, leafCount } = duty.deal;
-    const { chainId, market } = this.#options.chain.deployment;
-    try {
-      const piece = await this.#options.pieces.open(root, leafCount);
-      if (piece === undefined) throw missingPiece(id);
-      const count = this.#tier(duty.deal).challenges;
-      const input = { chainId, market, dealId: id, window: duty.window, seed, count, leafCount };
-      return { id, window: duty.window, duty, proof: await prove(piece.layer, piece.read, challengeIndices(input)) };
-    } catch (error) {
-      this.#postpone([duty], error, signal);
-      return undefined;
-    }
-  }
-
-  async #submit(proofs: readonly Proof[], signal: AbortSignal): Promise<void> {
-    const { outcomes, batch } = await this.#submitter.submit(proofs, signal);
-    if (batch !== undefined) {
-      this.#logger.info(batch, "proofs sent");
-      this.emit("batch", batch);
-    }
-    for (const { id, duty } of proofs) this.#conclude(duty, outcomes.get(id), signal);
-  }
-
-  #conclude(duty: Duty, outcome: Outcome | undefined, signal: AbortSignal): void {
-    if (outcome?.kind === "proven") this.#proven(duty, outcome.hash, outcome.block);
-    else if (outcome?.kind === "already") this.#proven(duty, undefined, undefined);
-    else {
-      // A proof that was right for its seed is wrong where the seed is another by now.
-      if (outcome?.reason === "InvalidProof") this.#seeds.forgetAfter(duty.epoch - 1);
-      this.#postpone([duty], skipped(duty.deal.id, outcome?.message ?? "the market says nothing of it"), signal);
-    }
-  }
-
-  #proven(duty: Duty, hash: string | undefined, block: number | undefined): void {
+  #proven(duty: Duty, outcome: Extract<Outcome, { kind: "proven" | "already" }>): void {
     const { window, deal } = duty;
-    this.#duties.delete(deal.id);
-    const known = this.#deals.get(deal.id);
-    if (known !== undefined) this.#deals.set(deal.id, { ...known, lastProven: window });
-    this.#logger.debug({ deal: idText(deal.id), window, hash, block }, "proven");
-    this.emit("proven", { id: deal.id, window, own: hash !== undefined, hash, block });
+    const { id, firstEpoch } = deal;
+    const own = outcome.kind === "proven";
+    const [hash, block] = own ? [outcome.hash, outcome.block] : [undefined, undefined];
+    duty.state = "proven";
+    duty.provenIn = block ?? this.#head;
+    this.#open.remove(duty);
+    if (own) this.#open.landed(outcome.block, outcome.blockHash, id);
+    const tier = this.#tier(deal);
+    const next = nextWindow({ ...deal, firstEpoch, lastProven: window }, tier, this.#head);
+    this.#agenda.put(id, next.epoch);
+    if (next.window <= deal.periods) this.#plan(id, next);
+    this.#logger.debug({ deal: idText(id), window, hash, block }, "proven");
+    this.emit("proven", { id, window, own, hash, block });
   }
 
-  #missed({ deal: { id }, window, code }: Duty): void {
-    this.#duties.delete(id);
+  #missed({ id, window }: DutyRef): void {
+    const duty = this.#kept.get(id)?.duty;
+    const code = duty?.window === window ? duty.code : undefined;
     this.#logger.error({ deal: idText(id), window, code }, "window missed");
     this.emit("missed", { id, window });
   }
 
+  /** Tells of a proof that is late, and pays more for it. */
+  #climb(duty: Duty): void {
+    const step = duty.climb(this.#head);
+    if (step === undefined) return;
+    const { window, lastBlock, deal, code } = duty;
+    const { id } = deal;
+    if (step.hurries) this.#submitter.hurry([{ id, window }]);
+    const blocksLeft = lastBlock - this.#head;
+    this.#logger.warn({ deal: idText(id), window, blocksLeft, code }, "proof is late");
+    this.emit("late", { id, window, share: step.share, blocksLeft });
+  }
+
   /** Tries again later: at the next head where the chain was the trouble, more and more seldom where the disk is. */
-  #postpone(duties: readonly Duty[], error: unknown, signal: AbortSignal): void {
-    if (signal.aborted) return;
+  #postpone(duty: Duty, error: unknown, atOnce = false): number {
+    duty.state = "open";
+    if (this.#signal?.aborted) return this.#head;
     const code = error instanceof HoldfastError ? error.code : "UNEXPECTED";
     const passing = error instanceof ChainError && error.failure === "retry";
-    for (const duty of duties) {
-      const patience = Math.max(1, Math.floor(this.#tier(duty.deal).window / 8));
-      const wait = passing ? 1 : Math.min(2 ** duty.tries++, patience);
-      duty.retryAt = this.#head + wait;
-      // What it is waiting for was sent before the process was started, or by another one.
-      if (code === "IN_FLIGHT") continue;
-      const { id } = duty.deal;
-      const message = error instanceof Error ? error.message : String(error);
-      if (duty.code === code) continue;
-      duty.code = code;
-      this.#logger.error(
-        { err: error, deal: idText(id), window: duty.window, retryAt: duty.retryAt },
-        "proving failed",
-      );
-      this.emit("trouble", { id, window: duty.window, code, message, retryAt: duty.retryAt });
-    }
+    duty.retryAt = this.#head + (atOnce ? 1 : duty.failed(passing));
+    // In flight: what it is waiting for was sent before the process was started, or by another one.
+    if (code === "IN_FLIGHT" || duty.code === code) return duty.retryAt;
+    duty.code = code;
+    const { window, retryAt } = duty;
+    const { id } = duty.deal;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#logger.error({ err: error, deal: idText(id), window, retryAt }, "proving failed");
+    this.emit("trouble", { id, window, code, message, retryAt });
+    return retryAt;
   }
 
   #tier(deal: Deal): Tier {
     return this.#options.chain.deployment.tiers[deal.tier]!;
   }
-}
-
-function missingPiece(id: bigint): HoldfastError {
-  return new HoldfastError(
-    "MISSING_PIECE",
-    `The store does not hold the piece of deal ${idText(id)}`,
-    "Restore it from another copy before the window closes.",
-  );
-}
-
-function skipped(id: bigint, reason: string): HoldfastError {
-  return new HoldfastError(
-    "SKIPPED",
-    `The proof of deal ${idText(id)} was not accepted: ${reason}`,
-    "It is tried again while the window is open; look the error up in IStorageMarket.",
-  );
 }

@@ -1,7 +1,7 @@
 /** Seeds of challenge epochs, checkpointed first where the chain's randomness needs that. */
 import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
-import { Mutex } from "../chain/mutex.js";
+import { ChainError } from "../chain/errors.js";
 import { obtainSeed } from "../chain/seeds.js";
 import type { TransactionSender } from "../chain/sender.js";
 
@@ -16,43 +16,60 @@ export interface SeedReaderOptions {
   readonly onCheckpoint: (epoch: number, hash: string) => void;
 }
 
+/** Reads seeds, each once: many deals share an epoch. */
 export class SeedReader {
   readonly #options: SeedReaderOptions;
-  readonly #known = new Map<number, bigint>();
-  /** Many deals share an epoch: it is read, and checkpointed, once. */
-  readonly #reading = new Mutex();
+  /** By the hash of the epoch's block: where that is another, so may be the seed. */
+  readonly #known = new Map<string, { readonly epoch: number; readonly seed: bigint }>();
+  readonly #reading = new Map<string, Promise<bigint>>();
 
   constructor(options: SeedReaderOptions) {
     this.#options = options;
   }
 
   /**
-   * The seed of an epoch that is past.
+   * The seed of an epoch that is past. One that can't be had keeps no other waiting.
    *
-   * @throws {HoldfastError} `SEED_LOST` where nobody checkpointed it in time; a `ChainError` where it can't be read yet.
+   * @param key - hash of the epoch's block, where the caller knows it
+   * @throws {HoldfastError} `SEED_LOST` where nobody checkpointed it in time; a `ChainError` where it can't be read yet,
+   *   `REORGANISED` where the epoch's block is another by now.
    */
-  seed(epoch: number, signal: AbortSignal): Promise<bigint> {
-    return this.#reading.run(async () => {
-      const known = this.#known.get(epoch);
-      if (known !== undefined) return known;
-      const seed = await this.#obtain(epoch, signal);
-      this.#known.set(epoch, seed);
-      if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value!);
-      return seed;
-    });
+  async seed(epoch: number, signal: AbortSignal, key?: string): Promise<bigint> {
+    const at = key ?? (await this.#keyOf(epoch));
+    const known = this.#known.get(at)?.seed ?? this.#reading.get(at);
+    if (known !== undefined) return known;
+    const reading = this.#obtain(epoch, at, signal).finally(() => this.#reading.delete(at));
+    this.#reading.set(at, reading);
+    const seed = await reading;
+    this.#known.set(at, { epoch, seed });
+    if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value!);
+    return seed;
   }
 
-  /** Forgets the seeds of all epochs after a block: they are drawn anew. */
+  /** Forgets the seeds of all epochs after a block. */
   forgetAfter(block: number): void {
-    for (const epoch of this.#known.keys()) if (epoch > block) this.#known.delete(epoch);
+    for (const [key, { epoch }] of this.#known) if (epoch > block) this.#known.delete(key);
   }
 
-  #obtain(epoch: number, signal: AbortSignal): Promise<bigint> {
+  async #keyOf(epoch: number): Promise<string> {
+    const hash = (await this.#options.chain.provider.getBlock(epoch))?.hash;
+    if (hash == null) throw reorganised(epoch);
+    return hash;
+  }
+
+  async #obtain(epoch: number, key: string, signal: AbortSignal): Promise<bigint> {
     const { chain, sender, logger, onCheckpoint } = this.#options;
     const told = (at: number, hash: string) => {
       logger.info({ epoch: at, hash }, "seed checkpointed");
       onCheckpoint(at, hash);
     };
-    return obtainSeed({ ...chain, sender }, epoch, { signal, onCheckpoint: told });
+    const seed = await obtainSeed({ ...chain, sender }, epoch, { signal, onCheckpoint: told });
+    if ((await this.#keyOf(epoch)) !== key) throw reorganised(epoch);
+    return seed;
   }
+}
+
+function reorganised(epoch: number): ChainError {
+  const message = `Failed to read the seed of epoch ${epoch}: the chain was reorganised meanwhile`;
+  return new ChainError("REORGANISED", message, "It is read again at the next head.", "retry", undefined);
 }

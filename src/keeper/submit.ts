@@ -15,7 +15,7 @@ export interface Submission {
 
 /** What became of one proof. `already`: somebody else proved the window first. */
 export type Outcome =
-  | { readonly kind: "proven"; readonly hash: string; readonly block: number }
+  | { readonly kind: "proven"; readonly hash: string; readonly block: number; readonly blockHash: string }
   | { readonly kind: "already" }
   | { readonly kind: "refused"; readonly reason: string; readonly message: string };
 
@@ -111,7 +111,8 @@ export class ProofSubmitter {
       if (log.address !== this.#chain.deployment.market) continue;
       const event = market.interface.parseLog(log);
       if (event?.name === "Proven") {
-        outcomes.set(event.args[0], { kind: "proven", hash: receipt.hash, block: receipt.blockNumber });
+        const { hash, blockNumber: block, blockHash } = receipt;
+        outcomes.set(event.args[0], { kind: "proven", hash, block, blockHash });
         accepted++;
       } else if (event?.name === "ProofSkipped") {
         const reason = errorName(hexlify(event.args[1]));

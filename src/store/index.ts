@@ -5,6 +5,16 @@
  */
 export * from "./blobs/index.js";
 export * from "./blocks/index.js";
+export {
+  type Claim,
+  DEFAULT_LEASE_MS,
+  type Duties,
+  type DutyRef,
+  type FinishedDuty,
+  MemoryDuties,
+  type PlannedDuty,
+  type Wanted,
+} from "./duties.js";
 export { BlobPieceStore, type PieceStoreOptions } from "./piece-store.js";
 export { MemoryPieceIndex } from "./pieces/memory-index.js";
 export { type IndexedPiece, type PieceIndex, type PieceTree, treeKey } from "./pieces/types.js";

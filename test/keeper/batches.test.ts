@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { ChainError } from "../../src/chain/errors.js";
+import { calldataLimitOf } from "../../src/chain/limits.js";
 import { batchLimits, ProofBatcher, sendSplitting } from "../../src/keeper/batches.js";
 import { packProofs } from "../../src/protocol/index.js";
 import { StorageMarket__factory } from "../../typechain-types/index.js";
@@ -46,8 +47,13 @@ describe("ProofBatcher", () => {
   });
 
   it("takes a share of the block, but never more than a transaction may have", () => {
-    expect(batchLimits(30_000_000n, 0.25)).to.deep.equal({ calldata: 122_880, gas: 7_500_000 });
+    expect(batchLimits(30_000_000n, 0.25, calldataLimitOf(1))).to.deep.equal({ calldata: 122_880, gas: 7_500_000 });
     expect(batchLimits(10_000_000_000n, 0.5, 65_536)).to.deep.equal({ calldata: 65_536, gas: 2 ** 24 });
+  });
+
+  it("takes what the chain's nodes take: half as much on Filecoin as elsewhere", () => {
+    for (const chainId of [314, 314_159, 31_415_926]) expect(calldataLimitOf(chainId)).to.equal(56 * 1024);
+    for (const chainId of [1, 8_453, 31_337]) expect(calldataLimitOf(chainId)).to.equal(120 * 1024);
   });
 });
 

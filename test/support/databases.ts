@@ -76,7 +76,9 @@ export function describeDatabases(title: string, tests: (databases: TestDatabase
         create,
         async empty() {
           common ??= await openDatabase(await create());
-          await sql`truncate accounts, transactions, pieces, unpaid_pieces, leases cascade`.execute(common);
+          await sql`truncate accounts, transactions, pieces, unpaid_pieces, leases, workers, duties, misses cascade`.execute(
+            common,
+          );
           return common;
         },
         async open(options) {

@@ -1,8 +1,8 @@
 /** Whether a keeper does its duty, from what is known of it. */
 import type { EndpointHealth } from "../../chain/endpoint.js";
 import type { HeadState } from "../../chain/head-watch.js";
+import type { DutyRef } from "../../store/duties.js";
 import { idText } from "../deals.js";
-import type { DutyRef } from "../events.js";
 
 /** `duties`: the last window of every deal was proven. `head`, `endpoints`: the chain is seen. `balance`: gas can be paid. */
 export type CheckName = "duties" | "head" | "balance" | "endpoints";

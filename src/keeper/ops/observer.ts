@@ -3,7 +3,8 @@ import type { TransactionReceipt } from "ethers";
 import type { Logger } from "pino";
 import type { Chain } from "../../chain/chain.js";
 import type { HeadUpdate } from "../../chain/follower.js";
-import type { DutyEvent, DutyRef, ProvenEvent } from "../events.js";
+import type { DutyRef } from "../../store/duties.js";
+import type { DutyEvent, ProvenEvent } from "../events.js";
 import type { ProvingKeeper } from "../proving.js";
 import type { WatchingKeeper } from "../watching.js";
 import { DutyRecord, type HealthReport, judge } from "./health.js";
@@ -67,6 +68,7 @@ export class KeeperObserver {
       this.#metrics.missed.inc();
       this.#duties.missed(duty);
     });
+    keeper.on("over", (duty) => this.#open.delete(keyOf(duty)));
     keeper.on("trouble", ({ code }) => this.#metrics.trouble.inc({ code: this.#code(code) }));
     keeper.on("ended", ({ id }) => {
       for (const [key, duty] of this.#open) if (duty.id === id) this.#open.delete(key);

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { DatabaseDuties, type DatabaseDutiesOptions } from "./duties.js";
 export { DatabaseJournal } from "./journal.js";
 export { type Database, type DatabaseOptions, openDatabase } from "./open-node.js";
 export { DatabasePieceIndex } from "./piece-index.js";

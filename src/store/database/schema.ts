@@ -91,6 +91,46 @@ export interface LeaseTable {
   readonly until: ColumnType<Date, never, never>;
 }
 
+/** A process that does duties. */
+export interface WorkerTable {
+  /** A UUID. */
+  readonly id: string;
+  /** When it was last heard of, by the clock of the database. */
+  readonly seen_at: Timestamp;
+}
+
+/** A window of a deal that is to be proven. */
+export interface DutyTable {
+  readonly chain_id: number;
+  readonly market: string;
+  readonly provider: string;
+  /** The block that its challenge depends on, and its hash, once it is there. */
+  readonly epoch: number;
+  readonly epoch_hash: string | null;
+  /** The deal's id, in decimal, and its window. */
+  readonly deal: string;
+  readonly nth: number;
+  /** The last one that a proof may be in. */
+  readonly last_block: number;
+  /** The worker that has it; the last that had it where it is done. */
+  readonly owner: string | null;
+  /** The head before which nobody takes it. */
+  readonly retry_at: number;
+  readonly done_at: Date | null;
+  /** The block of its proof, where it is done and that is known. */
+  readonly block: number | null;
+}
+
+/** Misses that somebody was told of. */
+export interface MissTable {
+  readonly chain_id: number;
+  readonly market: string;
+  readonly provider: string;
+  readonly deal: string;
+  readonly nth: number;
+  readonly told_at: Timestamp;
+}
+
 export interface Schema {
   readonly transactions: TransactionTable;
   readonly transaction_attempts: AttemptTable;
@@ -100,4 +140,7 @@ export interface Schema {
   readonly pieces: PieceTable;
   readonly unpaid_pieces: UnpaidTable;
   readonly leases: LeaseTable;
+  readonly workers: WorkerTable;
+  readonly duties: DutyTable;
+  readonly misses: MissTable;
 }

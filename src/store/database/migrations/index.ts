@@ -9,10 +9,12 @@ import { type Migration, type MigrationProvider, Migrator } from "kysely/migrati
 import { HoldfastError } from "../../../errors.js";
 import { transactions } from "./0001-transactions.js";
 import { pieces } from "./0002-pieces.js";
+import { duties } from "./0003-duties.js";
 
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-transactions": transactions,
   "0002-pieces": pieces,
+  "0003-duties": duties,
 };
 
 const provider: MigrationProvider = { getMigrations: async () => MIGRATIONS };

@@ -1,0 +1,123 @@
+/** The duties whose window is open, by the epoch of their challenge, and the block that each epoch is drawn from. */
+import type { Logger } from "pino";
+import type { Chain } from "../chain/chain.js";
+import type { Head } from "../chain/follower.js";
+import type { Duties } from "../store/duties.js";
+import type { Duty } from "./duty.js";
+
+/** The duties of one epoch that are not proven, by deal. */
+export class OpenEpoch {
+  readonly epoch: number;
+  readonly duties = new Map<bigint, Duty>();
+  /** Hash of the epoch's block; undefined before it was asked for. */
+  key: string | undefined;
+  /** Whether that has to be asked again: the block may be another. */
+  isUnsure = true;
+  /** Whether they are being done. */
+  isBusy = false;
+
+  constructor(epoch: number) {
+    this.epoch = epoch;
+  }
+
+  /** Whether there is something to begin at a head. */
+  isDue(head: number): boolean {
+    for (const duty of this.duties.values()) if (duty.isDue(head)) return true;
+    return false;
+  }
+}
+
+export class OpenDuties {
+  readonly #chain: Chain;
+  readonly #duties: Duties;
+  readonly #logger: Logger;
+  readonly #epochs = new Map<number, OpenEpoch>();
+  /** Blocks with proofs of ours that were not seen in the chain yet: their hashes, and the deals. */
+  readonly #landed = new Map<number, { hash: string; ids: bigint[] }>();
+
+  constructor(chain: Chain, duties: Duties, logger: Logger) {
+    this.#chain = chain;
+    this.#duties = duties;
+    this.#logger = logger;
+  }
+
+  epochs(): OpenEpoch[] {
+    return [...this.#epochs.values()];
+  }
+
+  at(epoch: number): OpenEpoch | undefined {
+    return this.#epochs.get(epoch);
+  }
+
+  add(duty: Duty): void {
+    const open = this.#epochs.get(duty.epoch) ?? new OpenEpoch(duty.epoch);
+    this.#epochs.set(duty.epoch, open);
+    open.duties.set(duty.deal.id, duty);
+  }
+
+  remove(duty: Duty): void {
+    const open = this.#epochs.get(duty.epoch);
+    open?.duties.delete(duty.deal.id);
+    if (open !== undefined) this.prune(open);
+  }
+
+  /** Forgets an epoch of which nothing is left to do. */
+  prune(open: OpenEpoch): void {
+    if (open.duties.size === 0 && !open.isBusy) this.#epochs.delete(open.epoch);
+  }
+
+  /** Those that are late by one step more at a head. */
+  late(head: number): Duty[] {
+    const late: Duty[] = [];
+    for (const { duties } of this.#epochs.values()) {
+      for (const duty of duties.values()) if (duty.isLate(head)) late.push(duty);
+    }
+    return late;
+  }
+
+  /** Blocks after this one are others by now. */
+  forgetAfter(ancestor: number): void {
+    for (const open of this.#epochs.values()) if (open.epoch > ancestor) open.isUnsure = true;
+  }
+
+  /**
+   * The hash of an epoch's block, which the duties are told of; undefined where the chain has no such block at this head. Where it is
+   * another than before, what was built for the old one is of no use any more.
+   *
+   * @throws what the node or the duties throw
+   */
+  async keyOf(open: OpenEpoch, head: Head): Promise<string | undefined> {
+    const { epoch, key, isUnsure } = open;
+    if (!isUnsure) return key;
+    const hash = epoch === head.number ? head.hash : (await this.#chain.provider.getBlock(epoch))?.hash;
+    if (hash == null) return undefined;
+    if (key !== undefined && key !== hash)
+      this.#logger.warn({ epoch, was: key, is: hash }, "challenges are drawn anew");
+    await this.#duties.draw(epoch, hash);
+    open.key = hash;
+    open.isUnsure = false;
+    return hash;
+  }
+
+  /** Notes that a proof of ours is in a block. */
+  landed(block: number, hash: string, id: bigint): void {
+    const there = this.#landed.get(block);
+    if (there?.hash === hash) there.ids.push(id);
+    else this.#landed.set(block, { hash, ids: [...(there?.ids ?? []), id] });
+  }
+
+  /**
+   * Deals whose proof was in a block that the chain does not have, and that nobody followed: a receipt may come from a block that is
+   * gone before it was anybody's head.
+   */
+  async vanished(head: number): Promise<bigint[]> {
+    const gone: bigint[] = [];
+    for (const [number, { hash, ids }] of this.#landed) {
+      if (number > head) continue;
+      const block = await this.#chain.provider.getBlock(number);
+      if (block?.hash !== hash) gone.push(...ids);
+      this.#landed.delete(number);
+    }
+    return gone;
+  }
+}

@@ -1,0 +1,246 @@
+/** Proves the duties of one epoch: claims them a portion at a time, builds proofs, sends them in batches. */
+import type { Logger } from "pino";
+import type { Chain } from "../chain/chain.js";
+import type { Head } from "../chain/follower.js";
+import { HoldfastError } from "../errors.js";
+import { prove } from "../piece/index.js";
+import { challengeIndices } from "../protocol/index.js";
+import type { Claim, Duties } from "../store/duties.js";
+import type { PieceSource } from "../store/types.js";
+import { batchLimits, ProofBatcher, sendSplitting } from "./batches.js";
+import { idText } from "./deals.js";
+import type { Duty } from "./duty.js";
+import type { BatchEvent } from "./events.js";
+import type { SeedReader } from "./seeds.js";
+import type { Outcome, ProofSubmitter } from "./submit.js";
+
+/** Whoever keeps the duties, as a prover sees it. */
+export interface ProverHost {
+  /** A claimed duty, marked as busy; undefined where it is not known here, or not to be done now. */
+  take(epoch: number, id: bigint): Duty | undefined;
+  /** The deals of claims that were got, and how many were another worker's that has died. */
+  claimed(claims: readonly Claim[]): void;
+  /** Claims that are somebody else's by now. */
+  lost(duties: readonly Duty[]): void;
+  sent(batch: BatchEvent): void;
+  proven(duty: Duty, outcome: Extract<Outcome, { kind: "proven" | "already" }>): void;
+  /** @returns the head at which it is tried again */
+  failed(duty: Duty, error: unknown): number;
+}
+
+export interface ProverOptions {
+  readonly chain: Chain;
+  readonly pieces: PieceSource;
+  readonly duties: Duties;
+  readonly seeds: SeedReader;
+  readonly submitter: ProofSubmitter;
+  readonly host: ProverHost;
+  readonly calldataLimit: number;
+  readonly gasShare: number;
+  readonly readers: number;
+  readonly logger: Logger;
+}
+
+/** What is proven: the duties of an epoch whose block has this hash, at a head. */
+export interface ProverTask {
+  readonly epoch: number;
+  readonly key: string;
+  readonly head: Head;
+}
+
+/** Duties claimed at a time: about as many as go into one transaction, so that what is left is for other workers. */
+const PORTION = 96;
+/** Transactions on their way of one epoch: nodes keep few of one account that wait for a block. */
+const MAX_SENDING = 16;
+
+interface Proof {
+  readonly id: bigint;
+  readonly window: number;
+  readonly duty: Duty;
+  readonly proof: Uint8Array;
+}
+
+export class EpochProver {
+  readonly #o: ProverOptions;
+  /** What was to be noted of duties and could not be. */
+  #unnoted: (() => Promise<void>)[] = [];
+
+  constructor(options: ProverOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Proves what is to be done of an epoch and nobody else does; a batch is sent as soon as it is full.
+   *
+   * @throws what keeps all of them from being begun: the seed, or the duties themselves
+   */
+  async run(task: ProverTask, signal: AbortSignal): Promise<void> {
+    const { chain, seeds, gasShare, calldataLimit } = this.#o;
+    const { epoch, key, head } = task;
+    for (const note of this.#unnoted.splice(0)) await this.#note(note);
+    // First, whoever does the duties: a seed that nobody checkpoints runs out.
+    const seed = await seeds.seed(epoch, signal, key);
+    const batcher = new ProofBatcher<Proof>(batchLimits(head.gasLimit, gasShare, calldataLimit));
+    const sending = new Set<Promise<void>>();
+    const send = async (proofs: readonly Proof[]) => {
+      if (proofs.length === 0) return;
+      while (sending.size >= MAX_SENDING) await Promise.race(sending);
+      const job = this.#send(task, proofs, signal).finally(() => sending.delete(job));
+      sending.add(job);
+    };
+    const { chainId, market } = chain.deployment;
+    const taken: Duty[] = [];
+    try {
+      for (let duties = await this.#claim(task); duties !== undefined; duties = await this.#claim(task)) {
+        taken.push(...duties);
+        signal.throwIfAborted();
+        await this.#build(task, duties, { chainId, market, seed }, signal, async (proof) => {
+          const full = batcher.add(proof);
+          if (full !== undefined) await send(full);
+        });
+      }
+    } finally {
+      // Whatever ended it: what was built is sent, or fails by itself.
+      await send(batcher.take());
+      await Promise.all(sending);
+      const left = taken.filter(({ state }) => state === "busy");
+      for (const duty of left) duty.state = "open";
+      await this.#release(epoch, left, head.number + 1);
+    }
+  }
+
+  /** The next portion; undefined where nothing is left for this worker. */
+  async #claim({ epoch, key, head }: ProverTask): Promise<Duty[] | undefined> {
+    const { duties, host } = this.#o;
+    const claims = await duties.claim({ epoch, key, head: head.number, limit: PORTION });
+    if (claims.length === 0) return undefined;
+    const taken: Duty[] = [];
+    const strange: bigint[] = [];
+    for (const { id } of claims) {
+      const duty = host.take(epoch, id);
+      if (duty === undefined) strange.push(id);
+      else taken.push(duty);
+    }
+    if (strange.length > 0) await duties.release(epoch, strange, head.number + 1);
+    const mine = new Set(taken.map(({ deal }) => deal.id));
+    host.claimed(claims.filter(({ id }) => mine.has(id)));
+    return taken;
+  }
+
+  async #build(
+    task: ProverTask,
+    duties: readonly Duty[],
+    drawn: { readonly chainId: number; readonly market: string; readonly seed: bigint },
+    signal: AbortSignal,
+    built: (proof: Proof) => Promise<void>,
+  ): Promise<void> {
+    for (let at = 0; at < duties.length; at += this.#o.readers) {
+      const some = duties.slice(at, at + this.#o.readers);
+      // What is not begun is given back at the end, by whoever ended it.
+      if (signal.aborted) return;
+      const proofs = await Promise.all(some.map((duty) => this.#proofOf(task, duty, drawn)));
+      for (const proof of proofs) if (proof !== undefined) await built(proof);
+    }
+  }
+
+  /** Undefined where the store does not have the bytes. */
+  async #proofOf(
+    task: ProverTask,
+    duty: Duty,
+    drawn: { readonly chainId: number; readonly market: string; readonly seed: bigint },
+  ): Promise<Proof | undefined> {
+    const { id, root, leafCount, tier } = duty.deal;
+    const { window } = duty;
+    try {
+      if (duty.proof?.key !== task.key) {
+        const piece = await this.#o.pieces.open(root, leafCount);
+        if (piece === undefined) throw missingPiece(id);
+        const count = this.#o.chain.deployment.tiers[tier]!.challenges;
+        const indices = challengeIndices({ ...drawn, dealId: id, window, count, leafCount });
+        duty.proof = { key: task.key, bytes: await prove(piece.layer, piece.read, indices) };
+      }
+      return { id, window, duty, proof: duty.proof.bytes };
+    } catch (error) {
+      await this.#fail(task, [duty], error);
+      return undefined;
+    }
+  }
+
+  /** Never fails: what can't be sent is told of, and tried again. */
+  async #send(task: ProverTask, proofs: readonly Proof[], signal: AbortSignal): Promise<void> {
+    const failures: Promise<void>[] = [];
+    const refused = (items: readonly Proof[], error: unknown) => {
+      const duties = items.map(({ duty }) => duty);
+      failures.push(this.#fail(task, duties, error));
+    };
+    await sendSplitting(proofs, (items) => this.#submit(task, items, signal), refused);
+    await Promise.all(failures);
+  }
+
+  async #submit(task: ProverTask, proofs: readonly Proof[], signal: AbortSignal): Promise<void> {
+    const { duties, host, submitter } = this.#o;
+    const { epoch, key } = task;
+    const ids = proofs.map(({ id }) => id);
+    const held = new Set(await duties.held(epoch, key, ids));
+    const mine = proofs.filter(({ id }) => held.has(id));
+    if (mine.length < proofs.length) host.lost(proofs.filter(({ id }) => !held.has(id)).map(({ duty }) => duty));
+    if (mine.length === 0) return;
+    const { outcomes, batch } = await submitter.submit(mine, signal);
+    if (batch !== undefined) host.sent(batch);
+    const done: bigint[] = [];
+    for (const { id, duty } of mine) {
+      const outcome = outcomes.get(id);
+      if (outcome === undefined || outcome.kind === "refused") await this.#refused(task, duty, outcome);
+      else {
+        done.push(id);
+        host.proven(duty, outcome);
+      }
+    }
+    await this.#note(() => duties.done(epoch, done, batch?.block));
+  }
+
+  #refused(task: ProverTask, duty: Duty, outcome: Extract<Outcome, { kind: "refused" }> | undefined): Promise<void> {
+    // A proof that was right for its seed is wrong where the seed is another by now.
+    if (outcome?.reason === "InvalidProof") this.#o.seeds.forgetAfter(task.epoch - 1);
+    duty.proof = undefined;
+    return this.#fail(task, [duty], skipped(duty.deal.id, outcome?.message ?? "the market says nothing of it"));
+  }
+
+  async #fail({ epoch }: ProverTask, duties: readonly Duty[], error: unknown): Promise<void> {
+    const { host } = this.#o;
+    for (const [retryAt, some] of Map.groupBy(duties, (duty) => host.failed(duty, error))) {
+      await this.#release(epoch, some, retryAt);
+    }
+  }
+
+  async #release(epoch: number, duties: readonly Duty[], retryAt: number): Promise<void> {
+    const ids = duties.map(({ deal }) => deal.id);
+    if (ids.length > 0) await this.#note(() => this.#o.duties.release(epoch, ids, retryAt));
+  }
+
+  /** What can't be noted now is noted before anything else is begun: nobody else can take what this worker has. */
+  async #note(note: () => Promise<void>): Promise<void> {
+    try {
+      await note();
+    } catch (err) {
+      this.#o.logger.warn({ err }, "what became of duties could not be noted");
+      this.#unnoted.push(note);
+    }
+  }
+}
+
+function missingPiece(id: bigint): HoldfastError {
+  return new HoldfastError(
+    "MISSING_PIECE",
+    `The store does not hold the piece of deal ${idText(id)}`,
+    "Restore it from another copy before the window closes.",
+  );
+}
+
+function skipped(id: bigint, reason: string): HoldfastError {
+  return new HoldfastError(
+    "SKIPPED",
+    `The proof of deal ${idText(id)} was not accepted: ${reason}`,
+    "It is tried again while the window is open; look the error up in IStorageMarket.",
+  );
+}
