@@ -218,6 +218,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./keeper-init.js")).keeperInitCommand(),
   },
   {
+    path: ["keeper", "run"],
+    summary: "prove, settle and restore until stopped",
+    load: async () => (await import("./keeper-run.js")).keeperRunCommand(),
+  },
+  {
     path: ["keeper", "status"],
     summary: "what a keeper has to do now and next, and whether it is well",
     load: async () => (await import("./keeper-status.js")).keeperStatusCommand(),

@@ -26,8 +26,16 @@ const settings = z.strictObject({
   ops: scalars.listen.default({ host: "127.0.0.1", port: 9_464 }),
   /** Origin under which clients know it. */
   publicUrl: z.url().optional(),
-  /** Where pieces lie, where that is not the folder: s3://bucket/prefix. */
-  blobs: z.string().optional(),
+  /** Where pieces lie, where that is not the folder; credentials are the environment's. */
+  blobs: z
+    .strictObject({
+      /** s3://bucket/prefix */
+      url: z.string(),
+      endpoint: z.url().optional(),
+      region: z.string().optional(),
+    })
+    .transform(({ url, endpoint, region }) => ({ url, ...(endpoint && { endpoint }), ...(region && { region }) }))
+    .optional(),
 });
 
 /** How a node runs. */

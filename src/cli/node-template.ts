@@ -37,7 +37,7 @@ publicUrl: ${JSON.stringify(url)}
 ops: 127.0.0.1:9464
 
 # Where pieces lie, where that is not data/: an S3 bucket.
-# blobs: s3://bucket/prefix
+# blobs: { url: "s3://bucket/prefix", region: eu-central-1 }
 `;
 }
 

@@ -9,10 +9,11 @@ import { isDevelopmentChain } from "../chain/block-time.js";
 import { type Chain, openChain } from "../chain/chain.js";
 import { TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
-import { KeeperObserver, type OpsServer, startOpsServer } from "../keeper/index.js";
+import { type CrewOptions, KeeperObserver, type OpsServer, startOpsServer } from "../keeper/index.js";
 import { type KeyRole, type KeySigner, keySourceFrom, requireSeparate } from "../keys/index.js";
-import { gasPolicy } from "../provider/policy/index.js";
-import { type Database, DatabaseJournal, openDatabase } from "../store/database/index.js";
+import { gasPolicy, restoreLimits } from "../provider/policy/index.js";
+import { type Database, DatabaseDuties, DatabaseJournal, openDatabase } from "../store/database/index.js";
+import { type BlobStore, openBlobStore } from "../store/index.js";
 import { type ChainFlags, rpcUrls, warnOfPlainKey } from "./context.js";
 import { secretFreeLogger } from "./logging.js";
 import type { NodeFolder } from "./node-folder.js";
@@ -21,6 +22,8 @@ import type { NodeFolder } from "./node-folder.js";
 export interface Operator {
   readonly chain: Chain;
   readonly database: Database;
+  /** Where pieces lie that do not lie in the folder. */
+  readonly blobs: BlobStore | undefined;
   readonly logger: Logger;
   /** Sends proofs, and pays for them. */
   readonly proving: TransactionSender;
@@ -50,6 +53,8 @@ export async function openOperator(flags: ChainFlags, folder: NodeFolder): Promi
   try {
     const database = await openDatabase(databaseOf(folder));
     closing.push(() => database.destroy());
+    const blobs = settings.blobs && (await openBlobStore(settings.blobs));
+    if (blobs) closing.push(() => blobs.close());
     const signer = await openKey("proving", chain);
     await requireOwnKeys(chain, settings.provider, { proving: signer.address });
     const { leastBalance, maxFeePerGas } = await gasPolicy(folder.policy, chain);
@@ -68,7 +73,7 @@ export async function openOperator(flags: ChainFlags, folder: NodeFolder): Promi
       return { signer: other, sender: other.address === signer.address ? proving : senderOf(other) };
     };
     const proving = senderOf(signer);
-    return { chain, database, logger, proving, observer, ops, key, close };
+    return { chain, database, blobs, logger, proving, observer, ops, key, close };
   } catch (error) {
     await close();
     throw error;
@@ -120,6 +125,23 @@ export async function runUntilStopped(logger: Logger, run: (signal: AbortSignal)
   } finally {
     for (const name of ["SIGTERM", "SIGINT"] as const) process.off(name, stop);
   }
+}
+
+/** The duties of a provider, which all its keepers on one database share. */
+export function dutiesOf({ chain, database }: Operator, provider: string): DatabaseDuties {
+  const { chainId, market } = chain.deployment;
+  return new DatabaseDuties(database, { chainId, market, provider });
+}
+
+/** What makes misses good, where the policy wants it. */
+export async function restoringOf(
+  operator: Operator,
+  policy: NodeFolder["policy"],
+): Promise<{ readonly restoring?: Omit<NonNullable<CrewOptions["restoring"]>, "provider" | "pieces"> }> {
+  const limits = await restoreLimits(policy, operator.chain);
+  if (limits === undefined) return {};
+  const { sender } = await operator.key("stake");
+  return { restoring: { sender, limits } };
 }
 
 /** The signer of a provider's deals has to be its own account, or the one that is registered. @throws HoldfastError `WRONG_SIGNER` */

@@ -1,11 +1,10 @@
 /** `holdfast provider run`. */
 import { type Command, Option } from "commander";
-import type { CrewOptions } from "../keeper/index.js";
 import { startProvider } from "../provider/index.js";
-import { nodePolicy, restoreLimits, settlingOf } from "../provider/policy/index.js";
+import { nodePolicy, settlingOf } from "../provider/policy/index.js";
 import { type ChainFlags, chainCommand } from "./context.js";
 import { dirOption, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
-import { type Operator, openOperator, requireSigner, runUntilStopped } from "./operator.js";
+import { dutiesOf, type Operator, openOperator, requireSigner, restoringOf, runUntilStopped } from "./operator.js";
 
 interface RunFlags extends ChainFlags {
   readonly dir: string;
@@ -46,7 +45,7 @@ async function serve(
   { proving, privateSources }: RunFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { chain, database, proving: sender, logger, observer, ops } = operator;
+  const { chain, database, blobs, proving: sender, logger, observer, ops } = operator;
   const { dataDir, policy } = folder;
   const { listen, publicUrl } = folder.settings;
   const provider = providerOf(folder);
@@ -56,7 +55,9 @@ async function serve(
     ? { settling: await settlingOf(policy, chain, provider), ...(await restoringOf(operator, policy)) }
     : {};
   const running = await startProvider({
-    ...{ chain, signer, sender, provider, dataDir, database, proving, observer, logger },
+    ...{ chain, signer, sender, provider, dataDir, database, observer, logger },
+    proving: proving && { duties: dutiesOf(operator, provider) },
+    ...(blobs && { blobs }),
     ...(await nodePolicy(policy, chain)),
     ...keeping,
     ...listen,
@@ -66,17 +67,6 @@ async function serve(
   logger.info({ url: running.url, ops: ops.url }, "provider runs");
   await aborted(signal);
   await running.close();
-}
-
-/** What makes misses good, where the policy wants it. */
-export async function restoringOf(
-  operator: Operator,
-  policy: NodeFolder["policy"],
-): Promise<{ readonly restoring?: Omit<NonNullable<CrewOptions["restoring"]>, "provider" | "pieces"> }> {
-  const limits = await restoreLimits(policy, operator.chain);
-  if (limits === undefined) return {};
-  const { sender } = await operator.key("stake");
-  return { restoring: { sender, limits } };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
