@@ -32,6 +32,8 @@ export interface Landed {
 const MAX_FILLED = 16;
 /** Blocks after which what is mined is forgotten: deeper than any reorganisation that keepers live through. */
 const KEPT_BLOCKS = 256;
+/** Milliseconds after which the same bytes are handed over again: nodes forget what waits, at a restart or when they are full. */
+const AGAIN_MS = 10_000;
 /** Looks in a row at which a nonce is used, and none of one's own hashes is in a block: one answer may be wrong, or old. */
 const LOOKS_TO_BELIEVE = 5;
 
@@ -116,10 +118,14 @@ export class Landing {
     return { receipt, replacements, reverted };
   }
 
-  /** The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long, or has to hurry. */
+  /**
+   * The receipt of whichever of the flight's transactions got into a block; undefined when it takes too long, or has to hurry. The
+   * same bytes are handed over again meanwhile.
+   */
   async #awaitReceipt(flight: Flight, signal: AbortSignal | undefined): Promise<TransactionReceipt | undefined> {
     const { provider, courier, journal, logger, clock, pollMs, replaceAfterMs } = this.#o;
     const until = clock.now() + replaceAfterMs;
+    let again = clock.now() + AGAIN_MS;
     let used = 0;
     while (clock.now() < until) {
       try {
@@ -132,7 +138,10 @@ export class Landing {
         }
         const mined = await provider.getTransactionCount(await courier.address(), "latest");
         used = mined > flight.nonce ? used + 1 : 0;
-        if (!flight.sent && used === 0) await courier.handOver(flight);
+        if (used === 0 && (!flight.sent || clock.now() >= again)) {
+          await courier.handOver(flight);
+          again = clock.now() + AGAIN_MS;
+        }
         if (flight.guards.some((guard) => this.#hurried.has(guard))) return undefined;
       } catch (error) {
         if (error instanceof ChainError) throw error;

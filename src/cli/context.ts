@@ -52,11 +52,7 @@ export interface Session {
  */
 export function chainCommand(name: string): Command {
   return new Command(name)
-    .addOption(
-      new Option("--rpc <url>", "JSON-RPC endpoint of the chain; give several, again or with commas, for failover")
-        .env("HOLDFAST_RPC")
-        .argParser((url: string, before?: string) => (before === undefined ? url : `${before},${url}`)),
-    )
+    .addOption(rpcOption())
     .addOption(
       new Option("--deployment <file>", "the market's deployment; deployments/CHAINID.json by default").env(
         "HOLDFAST_DEPLOYMENT",
@@ -65,10 +61,17 @@ export function chainCommand(name: string): Command {
     .option("--json", "print one JSON object last on standard output");
 }
 
+/** `--rpc`, which may be repeated. */
+export function rpcOption(): Option {
+  return new Option("--rpc <url>", "JSON-RPC endpoint of the chain; give several, again or with commas, for failover")
+    .env("HOLDFAST_RPC")
+    .argParser((url: string, before?: string) => (before === undefined ? url : `${before},${url}`));
+}
+
 /**
  * Does something with the chain, for which no key is needed, and closes the connection.
  *
- * @param known - the deployment where no option names another; the one that comes with the repository by default
+ * @param known - the deployment; the one that an option names, or comes with the repository, by default
  * @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING`, `NO_DEPLOYMENT`, `DEPLOYMENT_UNREADABLE`,
  *   `DEPLOYMENT_INVALID`, `DEPLOYMENT_MISMATCH`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`
  * @throws what `act` throws
@@ -79,9 +82,7 @@ export async function withChain<T>(
   known?: Deployment,
 ): Promise<T> {
   const urls = rpcUrls(flags);
-  const deployment = flags.deployment
-    ? await readDeployment(flags.deployment)
-    : (known ?? (await knownDeployment(await chainIdAtFirst(urls))));
+  const deployment = known ?? (await deploymentOf(flags, urls));
   const chain = await openChain(urls, deployment, { logger: commandLogger() });
   try {
     return await act(chain);
@@ -139,6 +140,10 @@ export async function knownDeployment(chainId: number, folder = join(ROOT, "depl
 export function commandLogger(): Logger {
   const level = process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn";
   return secretFreeLogger(level);
+}
+
+async function deploymentOf({ deployment }: ChainFlags, urls: readonly string[]): Promise<Deployment> {
+  return deployment ? readDeployment(deployment) : knownDeployment(await chainIdAtFirst(urls));
 }
 
 /** The endpoints that a command is given. @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING` */

@@ -5,8 +5,7 @@ import { Crew, type CrewOptions } from "../keeper/index.js";
 import { settlingOf } from "../provider/policy/index.js";
 import { DatabasePieceIndex } from "../store/database/index.js";
 import { BlobPieceStore, FileBlobs } from "../store/index.js";
-import { type ChainFlags, chainCommand } from "./context.js";
-import { dirOption, type NodeFolder, readNodeFolder } from "./node-folder.js";
+import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
 import { dutiesOf, type Operator, openOperator, restoringOf, runUntilStopped } from "./operator.js";
 
 const RUN_HELP = `
@@ -16,11 +15,10 @@ In the folder of \`keeper init\` it settles anybody's deals, as its policy says.
 
 /** `holdfast keeper run [--dir DIR]`. */
 export function keeperRunCommand(): Command {
-  return chainCommand("run")
+  return folderCommand("run")
     .description("prove, settle and restore as the folder's policy says, until stopped; logs are JSON lines")
-    .addOption(dirOption())
     .addHelpText("after", RUN_HELP)
-    .action(async (flags: ChainFlags & { readonly dir: string }) => {
+    .action(async (flags: FolderFlags) => {
       const folder = await readNodeFolder(flags.dir);
       const operator = await openOperator(flags, folder);
       try {

@@ -7,9 +7,9 @@ import { amountText, readToken } from "../client/tokens.js";
 import { HoldfastError } from "../errors.js";
 import { keySourceFrom } from "../keys/index.js";
 import { type DealStanding, providerStanding } from "../provider/index.js";
-import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
+import { type ChainFlags, printResult, withChain } from "./context.js";
 import { shortId } from "./deals.js";
-import { dirOption, type NodeFolder, readNodeFolder } from "./node-folder.js";
+import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
 import { type OpsReport, opsReport, opsUrl } from "./ops-report.js";
 
 /** A duty in what `holdfast keeper status --json` prints. */
@@ -35,16 +35,16 @@ export interface KeeperStatus {
 
 /** `holdfast keeper status [--dir DIR]`. */
 export function keeperStatusCommand(): Command {
-  return chainCommand("status")
+  return folderCommand("status")
     .description("what a keeper has to do now and next, whether it is well, and what it has for gas")
-    .addOption(dirOption())
-    .action(async (flags: ChainFlags & { readonly dir: string }) => {
+    .option("--json", "print one JSON object last on standard output")
+    .action(async (flags: FolderFlags & { readonly json?: boolean }) => {
       const folder = await readNodeFolder(flags.dir);
       await withChain(flags, (chain) => status(chain, folder, flags), folder.deployment);
     });
 }
 
-async function status(chain: Chain, { settings }: NodeFolder, flags: ChainFlags): Promise<void> {
+async function status(chain: Chain, { settings }: NodeFolder, flags: Pick<ChainFlags, "json">): Promise<void> {
   const { signal } = new AbortController();
   const { provider } = settings;
   const standing = provider === undefined ? undefined : await providerStanding(chain, provider, signal);

@@ -6,12 +6,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Option } from "commander";
+import { Command, Option } from "commander";
 import { z } from "zod";
 import type { Deployment } from "../chain/deployment.js";
 import { readDeployment, writeDeployment } from "../chain/deployment-node.js";
 import { HoldfastError } from "../errors.js";
 import { type PolicyFile, parsePolicy, parseYaml, scalars } from "../provider/policy/index.js";
+import { rpcOption } from "./context.js";
 
 const SETTINGS = "node.yaml";
 const POLICY = "policy.yaml";
@@ -48,6 +49,17 @@ export interface NodeFolder {
   readonly deployment: Deployment;
   /** Where pieces, index and uploads lie. */
   readonly dataDir: string;
+}
+
+/** The options that {@link folderCommand} gives a command. */
+export interface FolderFlags {
+  readonly rpc?: string;
+  readonly dir: string;
+}
+
+/** A command on a folder, which knows its market itself: with `--dir` and `--rpc`. */
+export function folderCommand(name: string): Command {
+  return new Command(name).addOption(dirOption()).addOption(rpcOption());
 }
 
 /** `--dir`, of every command that works on a folder. */

@@ -2,12 +2,10 @@
 import { type Command, Option } from "commander";
 import { startProvider } from "../provider/index.js";
 import { nodePolicy, settlingOf } from "../provider/policy/index.js";
-import { type ChainFlags, chainCommand } from "./context.js";
-import { dirOption, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
+import { type FolderFlags, folderCommand, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
 import { dutiesOf, type Operator, openOperator, requireSigner, restoringOf, runUntilStopped } from "./operator.js";
 
-interface RunFlags extends ChainFlags {
-  readonly dir: string;
+interface RunFlags extends FolderFlags {
   readonly proving: boolean;
   readonly privateSources?: boolean;
 }
@@ -20,9 +18,8 @@ SIGTERM stops it within ten seconds: what is under way by then is written down, 
 
 /** `holdfast provider run [--dir DIR] [--no-proving]`. */
 export function providerRunCommand(): Command {
-  return chainCommand("run")
+  return folderCommand("run")
     .description("serve pieces, sign deals and keep them, until stopped; logs are JSON lines on standard error")
-    .addOption(dirOption())
     .option("--no-proving", "leave proving and settling to `holdfast keeper run` on the same database")
     .addOption(
       new Option("--private-sources", "fetch pieces from private addresses as well: for a network of one's own"),

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { id, keccak256, toQuantity, type Wallet, ZeroAddress } from "ethers";
+import { systemClock } from "../../src/chain/clock.js";
 import { type ChainError, chainError, decodeRevert, errorName } from "../../src/chain/errors.js";
 import { type Journal, type JournalEntry, MemoryJournal } from "../../src/chain/journal.js";
 import { type SenderOptions, TransactionSender } from "../../src/chain/sender.js";
@@ -138,6 +139,18 @@ describe("TransactionSender", () => {
     await untilPending(1);
     await chain.mine();
     expect((await sending).status).to.equal("mined");
+  });
+
+  it("hands the same bytes over again to a node that has forgotten them, long before it pays more", async () => {
+    await chain.automine(false);
+    // A thousand seconds in each: what is waited for ten seconds comes at once.
+    const clock = { ...systemClock, now: () => performance.now() * 1_000 };
+    const sending = senderOf({ clock, replaceAfterMs: Number.POSITIVE_INFINITY }).send(settle([1n]), "settle");
+    await untilPending(1);
+    await chain.provider.send("anvil_dropAllTransactions", []);
+    await untilPending(1);
+    await chain.mine();
+    expect(await sending).to.include({ status: "mined", replacements: 0 });
   });
 
   it("gives up on a transaction that no fee moves, never pays above the cap, and goes on after", async () => {

@@ -1,19 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
 import { holdfast } from "../support/cli.js";
 import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
+import { freePort, type RunningCommand, startCommand, until, useFreePorts } from "../support/running.js";
 import { STAKE, type StorageNet, startStorageNet } from "../support/storage-net.js";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const TSX = fileURLToPath(import.meta.resolve("tsx/esm"));
 
 describe("cli: a provider from init to its end", () => {
   let net: StorageNet;
@@ -24,7 +17,7 @@ describe("cli: a provider from init to its end", () => {
   let restore: () => void;
   let dir: string;
   let url: string;
-  let running: { child: ChildProcess; said: () => string } | undefined;
+  let running: RunningCommand | undefined;
 
   before(async () => {
     net = await startStorageNet({ minStake: 1_000n });
@@ -45,32 +38,16 @@ describe("cli: a provider from init to its end", () => {
     holdfast(["provider", "init", "--dir", dir, "--url", url, "--price", "30 TUSD", "--stake", `${STAKE}`, ...more]);
 
   /** The node in a process of its own, when it says that it runs. */
-  async function run(...more: string[]): Promise<void> {
-    const env = { ...process.env, HOLDFAST_TERMS_PRIVATE_KEY: signer.privateKey };
-    const args = ["--import", TSX, join(ROOT, "src/cli/main.ts"), "provider", "run", "--dir", dir, ...more];
-    const child = spawn(process.execPath, args, {
-      cwd: ROOT,
-      env: { ...env, HOLDFAST_PROVING_PRIVATE_KEY: proving.privateKey, HOLDFAST_PRIVATE_KEY: "" },
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    let text = "";
-    child.stderr.on("data", (more) => {
-      text += more;
-    });
-    running = { child, said: () => text };
-    while (!/"provider runs"/.test(text)) {
-      if (child.exitCode !== null) throw new Error(text);
-      await sleep(20);
-    }
+  async function run(): Promise<void> {
+    const keys = { HOLDFAST_TERMS_PRIVATE_KEY: signer.privateKey, HOLDFAST_PROVING_PRIVATE_KEY: proving.privateKey };
+    const env = { ...keys, HOLDFAST_PRIVATE_KEY: "" };
+    running = await startCommand(["provider", "run", "--dir", dir], env, /"provider runs"/);
   }
 
-  async function stop(signal: NodeJS.Signals): Promise<number | null> {
-    const { child } = running ?? {};
+  async function stop(signal: NodeJS.Signals): Promise<number | null | undefined> {
+    const code = await running?.stop(signal);
     running = undefined;
-    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;
-    const exit = once(child, "exit");
-    child.kill(signal);
-    return (await exit)[0];
+    return code;
   }
 
   it("makes a folder, registers and stakes, once", async () => {
@@ -123,7 +100,7 @@ describe("cli: a provider from init to its end", () => {
   });
 
   it("serves, signs and proves; the status tells of it", async () => {
-    await useFreeOpsPort(dir);
+    url = `http://127.0.0.1:${await useFreePorts(dir)}`;
     await run();
     const { payload } = await testPiece(100_000);
     const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 300_000n, urls: [url] };
@@ -194,26 +171,4 @@ describe("cli: a provider from init to its end", () => {
     const none = await holdfast(["provider", "run", "--dir", keeper]);
     expect(none.stderr).to.contain("is of no provider");
   });
-
-  async function until(condition: () => Promise<boolean>): Promise<void> {
-    for (let tries = 0; !(await condition()); tries++) {
-      if (tries > 1_500) throw new Error(`waited in vain: ${running?.said()}`);
-      await sleep(20);
-    }
-  }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
-/** Tests run side by side. */
-async function useFreeOpsPort(dir: string): Promise<void> {
-  const path = join(dir, "node.yaml");
-  const text = await readFile(path, "utf8");
-  await writeFile(path, text.replace(/^ops: .*$/m, `ops: 127.0.0.1:${await freePort()}`));
-}
