@@ -1,7 +1,6 @@
 /** Asking a person at a terminal. */
 import { createInterface } from "node:readline/promises";
 import { HoldfastError } from "../errors.js";
-import { tell } from "./context.js";
 import { printableLines } from "./printable.js";
 
 /** A question, asked where its option was not given. */
@@ -26,14 +25,21 @@ export interface Asker {
   close(): void;
 }
 
+/** Where somebody may sit. */
+export interface Streams {
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: NodeJS.WritableStream;
+}
+
+const STANDARD: Streams = { input: process.stdin, output: process.stderr };
+
 /**
  * Asks on standard error and reads from standard input, where that is a terminal. Otherwise what has no fallback is missing.
  *
  * @param silent - ask nothing even so
  */
-export function openAsker(silent: boolean): Asker {
-  const terminal =
-    process.stdin.isTTY && !silent ? createInterface({ input: process.stdin, output: process.stderr }) : undefined;
+export function openAsker(silent: boolean, { input, output }: Streams = STANDARD): Asker {
+  const terminal = input.isTTY && !silent ? createInterface({ input, output }) : undefined;
   return {
     async ask(given, { option, text, fallback }, parse) {
       if (given !== undefined) return parse(given);
@@ -48,7 +54,7 @@ export function openAsker(silent: boolean): Asker {
         try {
           return parse(answer === "" ? (fallback as string) : answer);
         } catch (error) {
-          tell(error instanceof Error ? error.message : String(error));
+          output.write(`${printableLines(error instanceof Error ? error.message : String(error))}\n`);
         }
       }
     },
