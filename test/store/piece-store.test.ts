@@ -1,4 +1,4 @@
-import { cp, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { cp, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
