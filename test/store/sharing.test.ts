@@ -18,7 +18,7 @@ import {
 } from "../../src/store/database/index.js";
 import { BlobPieceStore, type BlobStore, BlockReader, FileBlockIndex, openBlobStore } from "../../src/store/index.js";
 import { type Block, carOf, rawBlock } from "../piece/car/helpers.js";
-import { pseudoRandom } from "../piece/helpers.js";
+import { expectError, pseudoRandom } from "../piece/helpers.js";
 import { until } from "../provider/pdp/node.js";
 import { runs } from "../support/effort.js";
 import { bytesOf, inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
@@ -73,6 +73,7 @@ describe("Nodes that share a Postgres and a bucket", function () {
     s3.requests.length = 0;
   });
   afterEach(async () => {
+    if (s3) s3.fault = undefined;
     for (const child of others.splice(0)) {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill("SIGKILL");
@@ -154,7 +155,8 @@ describe("Nodes that share a Postgres and a bucket", function () {
     await node.index.settled();
     await node.store.remove(cid);
     await node.unpaid.forget(cid);
-    expect(await names(node.blobs)).to.deep.equal([]);
+    // An index of blocks that was being built may still come, and go.
+    await until(async () => (await names(node.blobs)).length === 0);
     expect(await node.store.list()).to.deep.equal([]);
     expect(await s3.unfinished()).to.deep.equal([]);
     const notes = await node.database.selectFrom("unpaid_pieces").selectAll().execute();
@@ -191,6 +193,28 @@ describe("Nodes that share a Postgres and a bucket", function () {
       expect(Buffer.from(await served.arrayBuffer()).equals(bytes)).to.equal(true);
     }
     expect(s3.requests.filter((request) => /^PUT .*\/blocks\//.test(request))).to.have.length(1);
+    // Where the bucket is away, nobody is told that a block is not there.
+    s3.fault = () => 500;
+    await expectError("BLOBS_UNREACHABLE", () => here.blocks.get(b!.cid));
+    expect((await fetch(`${there.url}/ipfs/${b!.cid}?format=raw`)).status).to.equal(503);
+  });
+
+  it("keep what has arrived while the bucket is away, and go on when it is named again", async () => {
+    const there = await other();
+    const piece = await fresh();
+    const begun = await fetch(`${there.url}/pdp/piece/uploads`, { method: "POST", body: "{}" });
+    const at = there.url + begun.headers.get("location");
+    expect((await fetch(at, { method: "PUT", body: piece.payload })).status).to.equal(204);
+    const name = () => fetch(at, { method: "POST", body: JSON.stringify({ pieceCid: piece.cid }) });
+    s3.fault = (request) => (request.startsWith("PUT") ? 500 : undefined);
+    const refused = await name();
+    expect(refused.status).to.equal(503);
+    expect(refused.headers.get("retry-after")).to.equal("10");
+    expect(await there.ask({ act: "find", pieceCid: piece.cid })).to.equal(false);
+    s3.fault = undefined;
+    expect((await name()).status).to.equal(200);
+    expect(await there.ask({ act: "find", pieceCid: piece.cid })).to.equal(true);
+    await expectNoRest(await own(), piece, task.dir);
   });
 
   for (const step of TAKING) {
