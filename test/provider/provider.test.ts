@@ -11,9 +11,13 @@ import type { ProvingKeeper } from "../../src/keeper/index.js";
 import { packFolder } from "../../src/piece/car/index.js";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { type ProviderOptions, peerIdOf, startProvider } from "../../src/provider/index.js";
+import { openDatabase } from "../../src/store/database/index.js";
+import { openBlobStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { closeDatabases, newDatabase } from "../support/databases.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
+import { postgresBin, startPostgres } from "../support/postgres.js";
+import { startS3 } from "../support/s3.js";
 import { type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
 
 describe("provider: the whole node", () => {
@@ -92,6 +96,40 @@ describe("provider: the whole node", () => {
     expect(info.provider).to.equal(provider);
     expect(node.keeper).to.equal(undefined);
     await node.close();
+  });
+
+  it("is as many nodes as share a Postgres and a bucket: one proves what the other took", async function () {
+    this.timeout(60_000);
+    if (postgresBin() === undefined && !process.env.CI) this.skip();
+    const [postgres, s3] = [await startPostgres(), await startS3()];
+    const [url, bucket] = [await postgres.database(), s3.options()];
+    const places = await Promise.all(
+      [0, 1].map(async () => {
+        const opened = [await openDatabase({ url }), await openBlobStore(bucket)] as const;
+        return { database: opened[0], blobs: opened[1], dataDir: await tempFolder() };
+      }),
+    );
+    const wallet = await net.rich();
+    const { privateKey } = wallet;
+    const taking = await startProvider({ ...options, ...places[0], privateKey, proving: false });
+    const proving = await startProvider({ ...options, ...places[1], privateKey });
+    await net.register(wallet, taking.url);
+    const piece = await testPiece(300_000, 5);
+    const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 300_000n, urls: [taking.url] };
+    const { deals } = await net.clientOf(await net.rich()).store(new Blob([piece.payload]), wishes);
+    await taking.close();
+    const proven = once(proving.keeper as ProvingKeeper, "proven");
+    const { firstEpoch } = await net.contracts.lens.dealOf(deals[0]?.id as bigint);
+    await net.mine(Number(firstEpoch) + 3 - (await net.provider.getBlockNumber()));
+    expect((await proven)[0]).to.include({ id: deals[0]?.id, window: 1, own: true });
+    const served = await fetch(`${proving.url}/piece/${piece.cid}`);
+    expect(Buffer.from(await served.arrayBuffer()).equals(piece.payload)).to.equal(true);
+    await proving.close();
+    for (const { database, blobs } of places) {
+      await database.destroy();
+      blobs.close();
+    }
+    await Promise.all([postgres.stop(), s3.stop()]);
   });
 
   it("proves the deals that it signed, until it is closed", async () => {
