@@ -14,7 +14,7 @@ import { type ProviderOptions, peerIdOf, startProvider } from "../../src/provide
 import { openDatabase } from "../../src/store/database/index.js";
 import { openBlobStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
-import { closeDatabases, newDatabase } from "../support/databases.js";
+import { newDatabase } from "../support/databases.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { postgresBin, startPostgres } from "../support/postgres.js";
 import { startS3 } from "../support/s3.js";
@@ -39,7 +39,7 @@ describe("provider: the whole node", () => {
       logger: pino({ level: "silent" }),
     };
   });
-  afterEach(closeDatabases);
+  afterEach(() => options.database.destroy());
   after(async () => {
     await net.stop();
     await removeFolders();

@@ -3,8 +3,9 @@ import type { Wallet } from "ethers";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
 import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
+import type { Database } from "../../src/store/database/index.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
-import { closeDatabases, newDatabase } from "./databases.js";
+import { newDatabase } from "./databases.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
 
@@ -50,6 +51,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
   const token = await testToken.getAddress();
   const { vault: vaultAddress, registry: registryAddress, market } = chain.deployment;
   const nodes: RunningProvider[] = [];
+  const databases: Database[] = [];
   const senderOf = (signer: Wallet) =>
     new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 10 });
   const rich = async () => {
@@ -83,9 +85,11 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     async addProvider(policy = {}, stake = STAKE, options = {}) {
       const wallet = await rich();
       const dataDir = await tempFolder();
+      const database = await newDatabase();
+      databases.push(database);
       const node = await startProvider({
         dataDir,
-        database: await newDatabase(),
+        database,
         rpcUrl: chain.anvil.url,
         deployment: chain.deployment,
         privateKey: wallet.privateKey,
@@ -102,7 +106,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     tokensOf: (account) => testToken.balanceOf(account),
     async stop() {
       await Promise.all(nodes.map((node) => node.close()));
-      await closeDatabases();
+      await Promise.all(databases.map((database) => database.destroy()));
       await chain.stop();
     },
   };
