@@ -39,6 +39,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   TOO_MANY_UPLOADS: 503,
   SEED_UNAVAILABLE: 503,
   BLOBS_UNREACHABLE: 503,
+  LEASE_LOST: 503,
   DISK_FULL: 507,
 };
 

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export { type BlobStore, type BlobStoreOptions, openBlobStore } from "../store/index.js";
 export { Admission, type AdmissionOptions, type Holding, type PeerLimits } from "./admission.js";
 export { AmendmentDesk, type AmendmentDeskOptions } from "./amendments.js";
 export type { Changes } from "./change-routes.js";

@@ -45,6 +45,8 @@ export class BlobPieceStore implements WatchedStore {
   readonly #stop = new AbortController();
   /** Whoever moves a piece in this process does so in the order of asking; against other processes there is a lease. */
   readonly #moves = new Map<string, { readonly mutex: Mutex; users: number }>();
+  /** Pieces that are on their way into the blob store, by the uploads that they came by. */
+  readonly #coming = new Map<string, string>();
   #mending: Promise<void> = Promise.resolve();
   #sweptAt = performance.now();
   #watcher: PieceWatcher | undefined;
@@ -133,14 +135,21 @@ export class BlobPieceStore implements WatchedStore {
       );
     }
     const giveBack = this.#uploads.take(id);
+    this.#coming.set(id, name);
     try {
       await this.#move(name, (lease) => this.#moveIn(name, paths, lease));
     } catch (error) {
       if (isPassing(error)) giveBack();
       else await removeUpload(paths);
       throw error;
+    } finally {
+      this.#coming.delete(id);
     }
     await removeUpload(paths);
+  }
+
+  isComing(pieceCid: string): boolean {
+    return [...this.#coming.values()].includes(pieceCid);
   }
 
   /** The layer first: a piece that can be seen can be proven. Where it was here already, it is replaced by itself. */

@@ -81,6 +81,8 @@ export interface PieceStore extends PieceSource {
    *   `BLOBS_UNREACHABLE`
    */
   finishUpload(id: string, pieceCid: string): Promise<void>;
+  /** Whether an upload is on its way into this process's store: to a bucket, that takes its time. */
+  isComing(pieceCid: string): boolean;
   /** Ends an upload without its piece: what came of it is deleted. One that is unknown is none to end. */
   discardUpload(id: string): Promise<void>;
   /**

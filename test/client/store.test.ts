@@ -54,7 +54,7 @@ describe("client: storing", () => {
     );
     expect(value).to.deep.equal(payload);
     expect(url).to.equal(cheap.url);
-    expect(await readdir(join(cheap.dataDir, "pieces"))).to.have.length(2);
+    expect(await readdir(join(cheap.dataDir, "pieces"))).to.have.length(1);
   });
 
   it("stores where, and with whom, it was told to", async () => {

@@ -1,16 +1,20 @@
 /**
  * Run by a test in a process of its own: a node that takes an upload and serves it back, watched for its memory. The
- * peer is the parent. Prints the URL, then, when standard input ends, the most memory that it took.
+ * peer is the parent, and the bucket where there is one. Prints the URL, then, when standard input ends, the most memory that it took.
  */
 import { pino } from "pino";
 import { startNode } from "../../src/provider/index.js";
-import { BlobPieceStore } from "../../src/store/index.js";
+import { BlobPieceStore, openBlobStore } from "../../src/store/index.js";
 
+const [dir, bucket] = process.argv.slice(2);
 const refuse = () => {
   throw new Error("no deals here");
 };
 const node = await startNode({
-  store: await BlobPieceStore.open(process.argv[2] as string),
+  store: await BlobPieceStore.open(
+    dir as string,
+    bucket === undefined ? {} : { blobs: await openBlobStore(JSON.parse(bucket)) },
+  ),
   desk: { info: refuse, offers: refuse, accept: refuse },
   logger: pino({ level: "silent" }),
   maxPieceBytes: 1 << 30,

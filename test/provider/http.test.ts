@@ -10,7 +10,7 @@ import type { DealTerms, OfferPageJson, ProviderInfo } from "../../src/protocol/
 import { type RunningNode, startNode } from "../../src/provider/index.js";
 import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
-import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
+import { filesIn, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 
 const MIB = 1 << 20;
 const MOST = 8 * MIB;
@@ -39,7 +39,7 @@ describe("provider: HTTP", () => {
   let logged: { level: number; msg: string }[];
   let accept: (terms: DealTerms) => Promise<{ dealId: string; providerSignature: string }>;
 
-  const files = (sub: string) => readdir(join(dir, sub));
+  const files = (sub: string) => filesIn(join(dir, sub));
   const at = (path: string) => `${node.url}${path}`;
   const begin = async () => {
     const response = await fetch(at("/pdp/piece/uploads"), { method: "POST" });
@@ -212,7 +212,7 @@ describe("provider: HTTP", () => {
         await expectText(await send(`/pdp/piece/uploads/${id}`, "bytes"), 404, /no upload/);
         await expectText(await finish(`/pdp/piece/uploads/${id}`, { pieceCid: piece.cid }), 404, /no upload/);
       }
-      expect(await files("pieces")).to.have.length(2);
+      expect(await files("pieces")).to.have.length(1);
     });
 
     it("takes the same piece from four peers at once", async () => {

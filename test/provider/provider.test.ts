@@ -12,7 +12,7 @@ import { packFolder } from "../../src/piece/car/index.js";
 import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { type ProviderOptions, peerIdOf, startProvider } from "../../src/provider/index.js";
 import { expectError } from "../piece/helpers.js";
-import { closeDatabases, newDatabase } from "../support/databases.js";
+import { newDatabase } from "../support/databases.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 import { ownAccess, type StorageNet, startStorageNet, testPolicy } from "../support/storage-net.js";
 
@@ -34,7 +34,7 @@ describe("provider: the whole node", () => {
   });
   afterEach(async () => {
     options.chain.provider.destroy();
-    await closeDatabases();
+    await options.database.destroy();
   });
   after(async () => {
     await net.stop();

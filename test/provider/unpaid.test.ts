@@ -217,7 +217,8 @@ describeDatabases("provider: pieces that nobody pays for", (databases) => {
     const time = await chainTime();
     await run();
     // The deletion stands still half-way.
-    let [begun, go] = [false, () => undefined as void];
+    let begun = false;
+    let go: () => void = () => undefined;
     const slow = FileBlobs.prototype.delete;
     FileBlobs.prototype.delete = async function (name) {
       begun = true;

@@ -1,4 +1,4 @@
-import { cp, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { cp, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
@@ -366,9 +366,13 @@ describeStores("Pieces", (stores) => {
     const id = await store.beginUpload();
     await store.writeUpload(id, inChunks(piece.payload), MOST);
     const take = place.blobs.take;
-    place.blobs.take = () => Promise.reject(new Error("away"));
+    place.blobs.take = async () => {
+      expect(store.isComing(piece.cid)).to.equal(true);
+      throw new Error("away");
+    };
     expect((await failure(store.finishUpload(id, piece.cid))).message).to.equal("away");
     place.blobs.take = take;
+    expect(store.isComing(piece.cid)).to.equal(false);
     expect(store.uploadProgress(id)).to.deep.equal({ size: piece.payload.length, complete: true });
     expect(await store.find(piece.cid)).to.equal(undefined);
     await store.finishUpload(id, piece.cid);

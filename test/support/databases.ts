@@ -21,14 +21,12 @@ export interface TestDatabases {
 
 let template: Promise<string> | undefined;
 
-/** A database of its own, in a folder; closed by {@link closeDatabases}. To copy one is faster than to make one. */
+/** A database of its own, in a folder. To copy one is faster than to make one. */
 export async function newDatabase(): Promise<Database> {
   template ??= makeTemplate();
   const dir = await tempFolder();
   await cp(await template, dir, { recursive: true });
-  const database = await openDatabase({ dir });
-  standing.push(database);
-  return database;
+  return openDatabase({ dir });
 }
 
 async function makeTemplate(): Promise<string> {
@@ -36,13 +34,6 @@ async function makeTemplate(): Promise<string> {
   process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
   await (await openDatabase({ dir })).destroy();
   return dir;
-}
-
-const standing: Database[] = [];
-
-/** For `after` hooks. */
-export async function closeDatabases(): Promise<void> {
-  await Promise.all(standing.splice(0).map((database) => database.destroy()));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Payloads of tests, with their CIDs, and folders that go away. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Commitment, commit, encodePieceCid } from "../../src/piece/index.js";
@@ -35,6 +35,14 @@ export async function tempFolder(): Promise<string> {
 /** For `after` hooks. */
 export async function removeFolders(): Promise<void> {
   await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+}
+
+/** Names in a folder; none where there is no folder. */
+export function filesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
 }
 
 /** Bytes of a stream. */

@@ -4,8 +4,9 @@ import { type Chain, openChain } from "../../src/chain/chain.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
 import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
+import type { Database } from "../../src/store/database/index.js";
 import { TestToken__factory } from "../../typechain-types/index.js";
-import { closeDatabases, newDatabase } from "./databases.js";
+import { newDatabase } from "./databases.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
 
@@ -63,6 +64,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
   const { vault: vaultAddress, registry: registryAddress, market } = chain.deployment;
   const nodes: RunningProvider[] = [];
   const chains: Chain[] = [];
+  const databases: Database[] = [];
   const senderOf = (signer: Wallet) =>
     new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 10 });
   const rich = async () => {
@@ -97,10 +99,12 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
       const wallet = await rich();
       const dataDir = await tempFolder();
       const access = await ownAccess(chain, wallet);
+      const database = await newDatabase();
       chains.push(access.chain);
+      databases.push(database);
       const node = await startProvider({
         dataDir,
-        database: await newDatabase(),
+        database,
         ...access,
         policy: testPolicy(token, policy),
         fetching: { allowAddress: (address) => address === "127.0.0.1", resumeAfterMs: 10 },
@@ -115,7 +119,7 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
     async stop() {
       await Promise.all(nodes.map((node) => node.close()));
       for (const { provider } of chains) provider.destroy();
-      await closeDatabases();
+      await Promise.all(databases.map((database) => database.destroy()));
       await chain.stop();
     },
   };

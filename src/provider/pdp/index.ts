@@ -20,5 +20,7 @@ export function addPdp(app: App, parts: PdpParts, served: Served): void {
   addNamed(app, parts, named);
   addStreaming(app, parts, (id) => named.has(id));
   addPull(app, parts);
-  addFinding(app, parts, served, (cid) => named.isComing(cid) || parts.fetches?.isComing(cid) === true);
+  const { store, fetches } = parts;
+  const isComing = (cid: string) => named.isComing(cid) || store.isComing(cid) || fetches?.isComing(cid) === true;
+  addFinding(app, parts, served, isComing);
 }

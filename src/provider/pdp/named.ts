@@ -122,7 +122,7 @@ async function receive(
   await store.writeUpload(id, body, size).catch((error) => {
     throw error instanceof HoldfastError && error.code === "PIECE_TOO_LARGE" ? wrongSize(size) : error;
   });
-  await takeIn(parts, id, pieceCid);
+  await takeIn(parts, id, pieceCid, c.env.incoming.socket);
 }
 
 function wrongSize(size: number): HoldfastError {

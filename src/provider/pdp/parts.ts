@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { Socket } from "node:net";
 import type { Context } from "hono";
 import { HoldfastError } from "../../errors.js";
 import { decodePieceCid, encodePieceCid } from "../../piece/index.js";
@@ -50,9 +51,20 @@ export function ownerOf(store: PieceStore, id: string): string {
 /**
  * Takes an upload into the store, as a piece that no deal has yet.
  *
+ * @param socket - that the request came by: nothing moves on it meanwhile, and a large piece takes its time to a bucket
  * @throws HoldfastError as `PieceStore.finishUpload`
  */
-export async function takeIn({ store, unpaid }: PdpParts, id: string, pieceCid: string): Promise<void> {
+export async function takeIn(parts: PdpParts, id: string, pieceCid: string, socket: Socket): Promise<void> {
+  const { timeout = 0 } = socket;
+  socket.setTimeout(0);
+  try {
+    await finish(parts, id, pieceCid);
+  } finally {
+    socket.setTimeout(timeout);
+  }
+}
+
+async function finish({ store, unpaid }: PdpParts, id: string, pieceCid: string): Promise<void> {
   const bring = () => store.finishUpload(id, pieceCid);
   if (!unpaid) return bring();
   const expected = canonical(pieceCid);

@@ -55,7 +55,7 @@ export function addStreaming(app: App, parts: PdpParts, isOthers: (id: string) =
   app.post(`${PLACE}/:id`, smallBody(limits.jsonMs), async (c) => {
     const { pieceCid } = await jsonOf(c);
     if (typeof pieceCid !== "string") throw invalid("the body has no pieceCid");
-    await takeIn(parts, idOf(c), pieceCid);
+    await takeIn(parts, idOf(c), pieceCid, c.env.incoming.socket);
     return c.body(null, 200);
   });
 }

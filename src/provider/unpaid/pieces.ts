@@ -15,6 +15,9 @@ export interface UnpaidOptions {
   readonly now?: () => number;
 }
 
+/** Milliseconds in which a piece's time is begun anew once at most. */
+const TOUCH_MS = 1_000;
+
 /**
  * Pieces that strangers left here and no deal was seen for. A piece is noted before it is in the store, so that none is
  * there that nobody would ever clear away. What other nodes note is known here from the next {@link UnpaidPieces.refresh} on.
@@ -89,6 +92,8 @@ export class UnpaidPieces {
   async touch(pieceCid: string): Promise<boolean> {
     const since = this.#now();
     const known = this.#pieces.get(pieceCid);
+    // Anybody can ask as often as he likes: that must not be as many writes.
+    if (known && since >= known.since && since - known.since < TOUCH_MS) return true;
     if (known) this.#pieces.set(pieceCid, { ...known, since });
     return this.#notes.touch(pieceCid, since);
   }

@@ -65,10 +65,9 @@ export class BlockReader {
         chunks.push(chunk);
       return Buffer.concat(chunks);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // A piece may be removed between any two steps.
-      if (!(error instanceof HoldfastError) && code !== "ENOENT") throw error;
-      this.#logger.warn({ code, pieceCid }, "a block can't be read");
+      // A piece may be removed between any two steps. A bucket that does not answer says nothing of what is in it.
+      if (!(error instanceof HoldfastError) || error.code.startsWith("BLOBS_")) throw error;
+      this.#logger.warn({ code: error.code, pieceCid }, "a block can't be read");
       return undefined;
     }
   }

@@ -79,7 +79,10 @@ export class DatabaseLeases implements Leases {
   }
 
   async #giveBack(name: string, holder: string): Promise<void> {
-    await this.#db.deleteFrom("leases").where("name", "=", name).where("holder", "=", holder).execute();
+    // Those of the dead, whom nobody followed, go as well.
+    await sql`
+      delete from leases
+      where (name = ${name} and holder = ${holder}) or until < clock_timestamp() - interval '1 day'`.execute(this.#db);
   }
 
   #end() {

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -16,7 +15,7 @@ import {
 import { startNode } from "../../../src/provider/index.js";
 import { BlobPieceStore } from "../../../src/store/index.js";
 import { expectError } from "../../piece/helpers.js";
-import { bytesOf, removeFolders, type TestPiece, tempFolder, testPiece } from "../../support/pieces.js";
+import { bytesOf, filesIn, removeFolders, type TestPiece, tempFolder, testPiece } from "../../support/pieces.js";
 
 const MIB = 1 << 20;
 const LOCAL: FetchOptions = { allowAddress: () => true, stallMs: 300, resumeAfterMs: 5 };
@@ -44,7 +43,7 @@ describe("provider: fetching a piece", () => {
     await expectNothing();
   };
   const expectNothing = async () => {
-    for (const folder of ["uploads", "pieces"]) expect(await readdir(join(dir, folder))).to.deep.equal([]);
+    for (const folder of ["uploads", "pieces"]) expect(await filesIn(join(dir, folder))).to.deep.equal([]);
   };
   const expectPiece = async () =>
     expect(Buffer.compare(await bytesOf(await store.read(piece.cid, 0, piece.payload.length)), piece.payload)).to.equal(

@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { BaseWallet, type Wallet } from "ethers";
@@ -18,7 +17,7 @@ import {
   servePiece,
   serveSource,
 } from "../../support/open-market.js";
-import { removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
+import { filesIn, removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
 import { STAKE, type StorageNet, startStorageNet } from "../../support/storage-net.js";
 
 type FillerArguments = Parameters<typeof addFiller> extends [StorageNet, ...infer Rest] ? Rest : never;
@@ -45,7 +44,7 @@ describe("FillingKeeper", () => {
   const post = (changes: Partial<PostedRequest> = {}) => postOnNet(net, client, piece, changes);
   /** Files that a provider has, of pieces and of what is on its way. */
   const files = async ({ dataDir }: Filling) =>
-    (await Promise.all(["pieces", "uploads"].map((folder) => readdir(join(dataDir, folder))))).flat();
+    (await Promise.all(["pieces", "uploads"].map((folder) => filesIn(join(dataDir, folder))))).flat();
   const stakeOf = async ({ wallet }: Filling, where = net.deployment.market) => {
     const { free, locked } = await net.contracts.registry.provisionOf(wallet.address, where, net.token);
     return [free, locked];
@@ -175,13 +174,13 @@ describe("FillingKeeper", () => {
     expect(await stakeOf(loser)).to.deep.equal([STAKE, 0n]);
     // Whoever saw the loser's transaction could open a deal by its signature, for ten minutes.
     await pace.pass(3);
-    expect(await files(loser)).to.have.length(2);
+    expect(await files(loser)).to.have.length(1);
     await net.provider.send("evm_increaseTime", [700]);
     await pace.until(() => loser.heard("dropped").length > 0, 20);
     expect(loser.heard("dropped")[0]).to.include({ pieceCid: piece.cid });
     expect(await files(loser)).to.deep.equal([]);
     expect(loser.filler.speculativeBytes).to.equal(0);
-    expect(await files(winner)).to.have.length(2);
+    expect(await files(winner)).to.have.length(1);
   });
 
   it("keeps the bytes of a lost race where somebody opens the deal by its signature", async () => {
@@ -193,7 +192,7 @@ describe("FillingKeeper", () => {
     await net.provider.send("evm_increaseTime", [700]);
     await pace.pass(10);
     expect(loser.heard("dropped")).to.deep.equal([]);
-    expect(await files(loser)).to.have.length(2);
+    expect(await files(loser)).to.have.length(1);
     expect((await stakeOf(loser))[1]).to.equal(60_000n);
   });
 
@@ -208,7 +207,7 @@ describe("FillingKeeper", () => {
     await (await net.contracts.requests.connect(client).cancel(request)).wait();
     await pace.pass(10);
     expect(one.heard("dropped")).to.deep.equal([]);
-    expect(await files(one)).to.have.length(2);
+    expect(await files(one)).to.have.length(1);
   });
 
   it("drops what it has fetched, or is fetching, when the client cancels", async () => {

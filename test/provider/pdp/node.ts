@@ -1,5 +1,4 @@
 /** A node alone, without a chain, and raw requests to it. */
-import { readdir } from "node:fs/promises";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -12,9 +11,9 @@ import {
   startNode,
   UnpaidPieces,
 } from "../../../src/provider/index.js";
-import { BlobPieceStore, MemoryUnpaidNotes } from "../../../src/store/index.js";
+import { BlobPieceStore, MemoryUnpaidNotes, type UnpaidNotes } from "../../../src/store/index.js";
 import { testLogger } from "../../support/dev-chain.js";
-import { tempFolder } from "../../support/pieces.js";
+import { filesIn, tempFolder } from "../../support/pieces.js";
 
 export const MIB = 1 << 20;
 export const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -27,6 +26,7 @@ export interface LoneNode extends RunningNode {
   readonly dir: string;
   readonly store: BlobPieceStore;
   readonly unpaid: UnpaidPieces;
+  readonly notes: UnpaidNotes;
   /** Sends a request as it is, without a client's own mind; gives back status, headers and text. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
   /** A connection on which the head of a request and some of its body were written. */
@@ -51,10 +51,12 @@ export interface LoneOptions extends Partial<StartOptions> {
   readonly pulling?: Partial<PieceFetchesOptions>;
 }
 
-export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, folder?: string): Promise<LoneNode> {
-  const dir = folder ?? (await tempFolder());
+/** @param before - a node that was closed, which this is after a restart */
+export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, before?: LoneNode): Promise<LoneNode> {
+  const dir = before?.dir ?? (await tempFolder());
+  const notes = before?.notes ?? new MemoryUnpaidNotes();
   const store = await BlobPieceStore.open(dir);
-  const unpaid = await UnpaidPieces.open({ notes: new MemoryUnpaidNotes(), store });
+  const unpaid = await UnpaidPieces.open({ notes, store });
   const desk = { info: refuse, offers: refuse, accept: refuse };
   const logger = testLogger();
   const fetches = pulling && new PieceFetches({ store, unpaid, logger, ...pulling });
@@ -68,8 +70,9 @@ export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, f
     dir,
     store,
     unpaid,
+    notes,
     ask: (method, path, asked) => ask(node.url, method, path, asked),
-    files: (sub) => readdir(join(dir, sub)).catch(() => []),
+    files: (sub) => filesIn(join(dir, sub)),
     begin(head, body = new Uint8Array(0)) {
       const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
       socket.on("error", () => undefined);

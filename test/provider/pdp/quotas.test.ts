@@ -18,9 +18,9 @@ describe("provider: what strangers may leave", () => {
     expect(begun.status, begun.text).to.equal(201);
     return node.ask("PUT", begun.headers.location as string, { body: piece.payload, headers: as(peer) });
   };
-  const start = async (options: Parameters<typeof startLoneNode>[0], dir?: string) => {
+  const start = async (options: Parameters<typeof startLoneNode>[0], before?: LoneNode) => {
     await node?.close();
-    node = await startLoneNode({ trustedProxies: PROXIES, ...options }, dir);
+    node = await startLoneNode({ trustedProxies: PROXIES, ...options }, before);
   };
 
   before(async () => {
@@ -68,7 +68,7 @@ describe("provider: what strangers may leave", () => {
     expect((await put(pieces[0]!, "203.0.113.9")).status).to.equal(204);
     const at = (await begin("203.0.113.9")).headers.location as string;
     await node.ask("PUT", at, { body: pieces[1]!.payload, headers: { "upload-complete": "?0" } });
-    await start({ maxPeerBytes: 2 * MIB + 10 }, node.dir);
+    await start({ maxPeerBytes: 2 * MIB + 10 }, node);
     expectText(await name(pieces[2]!, "203.0.113.9"), 429, /2097152 bytes/);
     expect((await name(pieces[2]!, "203.0.113.10")).status).to.equal(201);
   });

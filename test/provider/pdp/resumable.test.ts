@@ -73,7 +73,7 @@ describe("provider: uploads that are gone on with", () => {
     await breakOff(at, MIB);
     for (const end of [2 * MIB, 2 * MIB + 1, SIZE]) {
       await node.close();
-      node = await startLoneNode({}, node.dir);
+      node = await startLoneNode({}, node);
       const { offset } = await offsetOf(at);
       const complete = end === SIZE ? "?1" : "?0";
       const sent = await patch(at, offset, piece.payload.subarray(offset, end), { "upload-complete": complete });
@@ -81,7 +81,7 @@ describe("provider: uploads that are gone on with", () => {
       expect(await offsetOf(at)).to.deep.equal({ offset: end, complete });
     }
     await node.close();
-    node = await startLoneNode({}, node.dir);
+    node = await startLoneNode({}, node);
     expect(node.store.uploads()).to.have.length(1);
     expect((await finish(at)).status).to.equal(200);
     await expectPiece();
@@ -98,7 +98,7 @@ describe("provider: uploads that are gone on with", () => {
     await truncate(fileOf(short), MIB - 1);
     await writeFile(fileOf(strange, ".state"), '{"size":-1}\nx');
     await writeFile(join(node.dir, "uploads", "notes.state"), "not ours");
-    node = await startLoneNode({}, node.dir);
+    node = await startLoneNode({}, node);
     for (const at of [damaged, short, strange]) expect((await node.ask("HEAD", at)).status).to.equal(404);
     expect(await node.files("uploads")).to.have.length(2);
     expect((await patch(kept, MIB, piece.payload.subarray(MIB))).status).to.equal(204);
