@@ -71,6 +71,11 @@ export class Duty implements DutyBlocks {
     return this.state === "open" && this.retryAt <= head && head < this.lastBlock;
   }
 
+  /** Whether it may be lost by waiting: half of its window is over. */
+  isPressing(head: number): boolean {
+    return (head - this.epoch) / this.#length >= WARN_SHARE;
+  }
+
   /** Whether it has come to another step of the ladder. */
   isLate(head: number): boolean {
     const step = LADDER[this.#late];

@@ -6,6 +6,8 @@
 
 export type { DutyRef } from "../store/duties.js";
 export { type Deal, hasEnded, idText } from "./deals.js";
+export { Doppelganger, type DoppelgangerEvents, type DoppelgangerOptions } from "./doppelganger.js";
+export { type DutyBlocks, nextDuty } from "./duty.js";
 export type {
   BatchEvent,
   DutyEvent,
@@ -27,7 +29,15 @@ export { FundingKeeper, type FundingKeeperOptions } from "./funding.js";
 export type { Check, CheckName, HealthReport } from "./ops/health.js";
 export { KeeperObserver, type ObserverOptions } from "./ops/observer.js";
 export { type OpsServer, type OpsServerOptions, startOpsServer } from "./ops/server.js";
-export { bountyAtLeast, type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
+export {
+  bountyAtLeast,
+  type Candidate,
+  type SettleEconomics,
+  type SettlePolicy,
+  settleAlways,
+  type TokenPrice,
+  worthOf,
+} from "./policy.js";
 export { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 export { RepairKeeper, type RepairKeeperOptions } from "./repairing.js";
 export { type KeptFile, ReplicasKeeper, type ReplicasKeeperOptions } from "./replicas.js";

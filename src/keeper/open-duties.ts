@@ -19,12 +19,6 @@ export class OpenEpoch {
   constructor(epoch: number) {
     this.epoch = epoch;
   }
-
-  /** Whether there is something to begin at a head. */
-  isDue(head: number): boolean {
-    for (const duty of this.duties.values()) if (duty.isDue(head)) return true;
-    return false;
-  }
 }
 
 export class OpenDuties {

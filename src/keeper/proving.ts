@@ -14,6 +14,7 @@ import type { PieceSource } from "../store/types.js";
 import { Agenda } from "./agenda.js";
 import { beating } from "./beating.js";
 import { type Deal, DealBook, hasEnded, idText, readDeals } from "./deals.js";
+import type { Doppelganger } from "./doppelganger.js";
 import { Duty, type DutyBlocks, nextDuty, nextWindow } from "./duty.js";
 import type { ProvingEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
@@ -34,6 +35,8 @@ export interface ProvingKeeperOptions {
   readonly logger: Logger;
   /** Which duties there are and who does each; in memory by default, for a keeper that shares them with nobody. */
   readonly duties?: Duties;
+  /** Says whether another process acts with the same key. While it stands back, only duties are done that waiting would lose. */
+  readonly guard?: Pick<Doppelganger, "standsBack">;
   /** Blocks on top of a challenge's own before it is answered; 1 by default. More where reorganisations are common. */
   readonly confirmations?: number;
   /** Bytes of calldata in one transaction at most; by default what the chain's nodes take. */
@@ -42,6 +45,8 @@ export interface ProvingKeeperOptions {
   readonly gasShare?: number;
   /** Pieces that are read at the same time; 8 by default. */
   readonly readers?: number;
+  /** Duties that are claimed at a time; 96 by default. What is left is for other keepers. */
+  readonly portion?: number;
   readonly clock?: Clock;
 }
 
@@ -56,6 +61,8 @@ interface Kept {
   planned: number;
 }
 
+/** About as many duties as go into one transaction. */
+const PORTION = 96;
 /** Blocks for which duties that are over are kept: deeper than any reorganisation that keepers live through. */
 const KEPT_BLOCKS = 256;
 /** Blocks after which a deal is asked for again whose opening is in no block any more. */
@@ -93,7 +100,12 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
   constructor(options: ProvingKeeperOptions) {
     super();
     const { chain, sender, provider, pieces, duties = new MemoryDuties() } = options;
-    const { calldataLimit = calldataLimitOf(chain.deployment.chainId), gasShare = 0.5, readers = 8 } = options;
+    const {
+      calldataLimit = calldataLimitOf(chain.deployment.chainId),
+      gasShare = 0.5,
+      readers = 8,
+      portion = PORTION,
+    } = options;
     this.#options = options;
     this.#duties = duties;
     this.#logger = options.logger.child({ keeper: "proving", provider });
@@ -103,7 +115,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     this.#submitter = new ProofSubmitter(chain, sender);
     const onCheckpoint = (epoch: number, hash: string) => this.emit("checkpointed", { epoch, hash });
     const seeds = new SeedReader({ chain, sender, logger: this.#logger, onCheckpoint });
-    const limits = { calldataLimit, gasShare, readers };
+    const limits = { calldataLimit, gasShare, readers, portion };
     const parts = { chain, pieces, duties, seeds, submitter: this.#submitter, logger: this.#logger };
     this.#prover = new EpochProver({ ...parts, ...limits, host: this.#host() });
   }
@@ -243,12 +255,23 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       try {
         const key = await this.#open.keyOf(open, head);
         if (key === undefined || open.isBusy) continue;
-        if (open.isDue(head.number)) await this.#learn(open);
-        if (open.isDue(head.number)) this.#start(open, key, head, signal);
+        if (this.#hasToDo(open)) await this.#learn(open);
+        if (this.#hasToDo(open)) this.#start(open, key, head, signal);
       } catch (error) {
         this.#failed(open, error);
       }
     }
+  }
+
+  #hasToDo({ duties }: OpenEpoch): boolean {
+    for (const duty of duties.values()) if (this.#mayBegin(duty)) return true;
+    return false;
+  }
+
+  /** Whether a duty is due, and need not, or can't, wait until it is known who else acts with this key. */
+  #mayBegin(duty: Duty): boolean {
+    if (!duty.isDue(this.#head)) return false;
+    return this.#options.guard?.standsBack !== true || duty.isPressing(this.#head);
   }
 
   /** What other keepers have done of an epoch. */
@@ -284,7 +307,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     return {
       take: (epoch: number, id: bigint) => {
         const duty = this.#open.at(epoch)?.duties.get(id);
-        if (duty === undefined || !duty.isDue(this.#head)) return undefined;
+        if (duty === undefined || !this.#mayBegin(duty)) return undefined;
         duty.state = "busy";
         return duty;
       },
