@@ -154,7 +154,7 @@ describeDatabases("Keepers that share their duties", (databases) => {
     await until(() => [dying, other].every((child) => child.all("workers").some(({ alive }) => alive === 2)), 60_000);
     mine(150);
     await throughAll();
-    await dying.ended;
+    await until(() => dying.process.signalCode === "SIGKILL", 5_000);
     const takenOver = other.all("claimed").reduce((sum, { takenOver }) => sum + takenOver, 0);
     expect(takenOver, "what it had when it died").to.be.at.least(4);
     expect(other.all("proven").filter(({ own }) => own).length).to.be.lessThan(ids.length * PERIODS);
