@@ -147,7 +147,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     if (ancestor !== undefined) this.#forgetAfter(ancestor);
     await this.#book.sync(update, signal);
     for (const id of this.#book.takeFound()) this.#agenda.put(id, 0);
-    for (const id of await this.#open.vanished(head.number)) this.#agenda.put(id, 0);
+    for (const { deal } of await this.#open.vanished(head.number)) this.#agenda.put(deal.id, 0);
     // Before somebody is told that a proof is late: another keeper's may be in a block.
     for (const duty of this.#open.late(head.number)) if (duty.state !== "busy") this.#agenda.put(duty.deal.id, 0);
     await this.#read(signal);
@@ -281,7 +281,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       if (duty?.state !== "open") continue;
       this.#proven(duty, { kind: "already" });
       // Where a reorganisation takes that block away, the deal is read again.
-      duty.provenIn = block;
+      duty.provenIn = block ?? duty.provenIn;
     }
   }
 
@@ -332,16 +332,16 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
 
   #proven(duty: Duty, outcome: Extract<Outcome, { kind: "proven" | "already" }>): void {
     const { window, deal } = duty;
-    const { id, firstEpoch } = deal;
+    const { id } = deal;
     const own = outcome.kind === "proven";
     const [hash, block] = own ? [outcome.hash, outcome.block] : [undefined, undefined];
     duty.state = "proven";
     duty.provenIn = block ?? this.#head;
     this.#open.remove(duty);
-    if (own) this.#open.landed(outcome.block, outcome.blockHash, id);
-    const tier = this.#tier(deal);
-    const next = nextWindow({ ...deal, firstEpoch, lastProven: window }, tier, this.#head);
-    this.#agenda.put(id, next.epoch);
+    if (own) this.#open.landed(outcome.block, outcome.blockHash, duty);
+    const next = nextWindow({ ...deal, lastProven: window }, this.#tier(deal), this.#head);
+    // What others say of a block that is not known here is looked at once more, while there is time.
+    this.#agenda.put(id, own ? next.epoch : Math.min(next.epoch, Math.max(this.#head + 1, duty.halfway)));
     if (next.window <= deal.periods) this.#plan(id, next);
     this.#logger.debug({ deal: idText(id), window, hash, block }, "proven");
     this.emit("proven", { id, window, own, hash, block });

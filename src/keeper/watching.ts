@@ -251,7 +251,9 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     const { chain, sender } = this.#options;
     const { market } = chain.contracts;
     const ids = items.map(({ deal }) => deal.id);
-    const sent = await sender.send(await this.#call(items), `settle ${ids.length} deals`, signal);
+    // Of several keepers with one journal, one settles a deal.
+    const guards = ids.map((id) => `settle ${chain.deployment.market} ${id}`);
+    const sent = await sender.send(await this.#call(items), `settle ${ids.length} deals`, signal, guards);
     // Each is read again at the next head, which finds it settled, by us or by somebody faster.
     if (sent.status === "done") return;
     const { hash, blockNumber: block, gasUsed, logs } = sent.receipt;
@@ -279,6 +281,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       this.#lookAt.delete(id);
       if (this.#own.has(id)) this.#ownWaiting.add(id);
     }
+    // Another keeper's settlement is on its way; what it comes to is seen at the next head.
+    if (code === "IN_FLIGHT") return;
     this.#logger.error({ err: error, deals: ids.length }, "settling failed");
     this.emit("trouble", { ids, code, message });
   }
