@@ -69,6 +69,13 @@ export class Duty implements DutyBlocks {
     this.#length = tier.window;
   }
 
+  /** It is to be done, as if for the first time; a proof that fits is kept. */
+  reopen(): void {
+    this.state = "open";
+    this.provenIn = undefined;
+    this.retryAt = 0;
+  }
+
   /** Whether somebody may begin it at a head. */
   isDue(head: number): boolean {
     return this.state === "open" && this.retryAt <= head && head < this.lastBlock;
