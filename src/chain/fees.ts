@@ -21,6 +21,17 @@ export async function marketFees(provider: Provider, cap: bigint | undefined): P
   return capped({ maxFeePerGas, maxPriorityFeePerGas }, cap);
 }
 
+/**
+ * What a unit of gas costs now, in wei: the base fee of the latest block and the node's advice for the priority fee.
+ *
+ * @throws {HoldfastError} `NO_FEE_MARKET` where the chain has no base fee.
+ */
+export async function presentFee(provider: Provider): Promise<bigint> {
+  const { maxFeePerGas, maxPriorityFeePerGas } = await marketFees(provider, undefined);
+  // The maximum has the base fee twice.
+  return (maxFeePerGas + maxPriorityFeePerGas) / 2n;
+}
+
 /** No transaction is raised above so many times what the chain asks: what is stuck at that is not stuck for its fee. */
 const MOST_RAISED = 16n;
 

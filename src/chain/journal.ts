@@ -65,8 +65,12 @@ export interface Journal {
   mined(id: string, block: number): Promise<void>;
   /** It never will be in a block: its nonce is somebody else's, or no node takes it. */
   drop(id: string): Promise<void>;
+  /** An entry as it is now, with what others have signed for its nonce; undefined where it was dropped, or forgotten. */
+  find(id: string): Promise<JournalEntry | undefined>;
   /** Entries of an account that are live, by nonce. */
   live(from: string): Promise<JournalEntry[]>;
+  /** Nonces of an account, from one on, that are live or were mined: of all others it used, nobody here knows. */
+  nonces(from: string, least: number): Promise<number[]>;
   /** Entries that were mined after a block, by nonce. */
   minedAfter(from: string, block: number): Promise<JournalEntry[]>;
   /** Makes those live again that were mined after a block, which are in none any more; gives them, by nonce. */
@@ -112,6 +116,15 @@ export class MemoryJournal implements Journal {
 
   async drop(id: string): Promise<void> {
     this.#kept.delete(id);
+  }
+
+  async find(id: string): Promise<JournalEntry | undefined> {
+    const kept = this.#kept.get(id);
+    return kept && { ...kept.entry, ...(kept.block !== undefined && { block: kept.block }) };
+  }
+
+  async nonces(from: string, least: number): Promise<number[]> {
+    return this.#of(from, ({ entry }) => entry.nonce >= least).map(({ nonce }) => nonce);
   }
 
   async live(from: string): Promise<JournalEntry[]> {

@@ -133,8 +133,12 @@ export class Landing {
         if (receipt !== undefined) return receipt;
         // Only now: whatever used the nonce by the look before has a receipt by this one, if it was ours.
         if (used >= LOOKS_TO_BELIEVE) {
-          await journal.drop(flight.id);
-          throw nonceTaken(flight);
+          if (!(await this.#learn(flight))) {
+            await journal.drop(flight.id);
+            throw nonceTaken(flight);
+          }
+          used = 0;
+          continue;
         }
         const mined = await provider.getTransactionCount(await courier.address(), "latest");
         used = mined > flight.nonce ? used + 1 : 0;
@@ -150,6 +154,15 @@ export class Landing {
       await clock.sleep(pollMs, signal);
     }
     return undefined;
+  }
+
+  /** Whether another process has signed more for this nonce, which are looked for from now on. */
+  async #learn(flight: Flight): Promise<boolean> {
+    const known = new Set(flight.attempts.map(({ hash }) => hash));
+    const now = await this.#o.journal.find(flight.id);
+    const more = (now?.attempts ?? []).filter(({ hash }) => !known.has(hash));
+    flight.attempts.push(...more);
+    return more.length > 0;
   }
 
   async #receiptOf({ attempts }: Flight): Promise<TransactionReceipt | undefined> {

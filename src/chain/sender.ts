@@ -43,6 +43,8 @@ export interface SenderOptions {
 }
 
 const NONCE_TRIES = 5;
+/** Nonces that are looked through at once. */
+const MAX_NONCES = 1_024;
 /** Blocks back from the head in which what is mined is looked for again at the start. */
 const RECENT_BLOCKS = 64;
 /**
@@ -141,10 +143,38 @@ export class TransactionSender {
    * given up: the same bytes are sent again, and paid more for where they get into no block. It resolves when all of it has
    * come to an end.
    *
+   * @param isLeft - false for what another process may be waiting for; all of it is left by default
    * @throws The reason of `signal`; what the journal throws. What becomes of the transactions is logged.
    */
-  async goOn(signal?: AbortSignal): Promise<void> {
-    await this.#landing.goOn(await this.#journal.live(await this.address()), signal);
+  async goOn(signal?: AbortSignal, isLeft: (entry: JournalEntry) => boolean = () => true): Promise<void> {
+    const live = await this.#journal.live(await this.address());
+    await this.#landing.goOn(live.filter(isLeft), signal);
+  }
+
+  /**
+   * Nonces that this account has used and that are not in the journal: somebody else has the key. Those that wait for a block
+   * count.
+   *
+   * @param from - the first nonce that is asked about; by default the one after the last that the journal has, or what the chain
+   *   counts now where it has none: what was before is history
+   * @returns those nonces, and the first that is used by nobody
+   * @throws ChainError where the chain can't be asked; what the journal throws
+   */
+  async foreignNonces(from?: number): Promise<{ readonly foreign: number[]; readonly next: number }> {
+    const account = await this.address();
+    const count = (tag: "latest" | "pending") => this.#provider.getTransactionCount(account, tag);
+    try {
+      // First what the chain has: what is sent is in the journal before.
+      const [mined, next] = [await count("latest"), await count("pending")];
+      const own = await this.#journal.nonces(account, from ?? 0);
+      const last = own.at(-1) ?? Infinity;
+      const first = from ?? Math.min(mined, last + 1);
+      const known = new Set(own);
+      const nonces = Array.from({ length: Math.min(Math.max(0, next - first), MAX_NONCES) }, (_, i) => first + i);
+      return { foreign: nonces.filter((nonce) => !known.has(nonce)), next };
+    } catch (error) {
+      throw chainError(error, "look for transactions of others");
+    }
   }
 
   /**

@@ -33,6 +33,9 @@ const WARN_SHARE = 0.5;
 const HURRY_SHARES = [0.75, 0.8, 0.85, 0.9, 0.95];
 const LADDER = [WARN_SHARE, ...HURRY_SHARES];
 
+/** Blocks whose hashes every chain serves; with EIP-2935 there are 8,191. A seed that nobody has read or checkpointed by then is lost. */
+const LEAST_HISTORY = 256;
+
 /** `open`: to be done. `busy`: it is being built or sent here. `proven`: as far as it is known. */
 export type DutyState = "open" | "busy" | "proven";
 
@@ -66,9 +69,26 @@ export class Duty implements DutyBlocks {
     this.#length = tier.window;
   }
 
+  /** It is to be done, as if for the first time; a proof that fits is kept. */
+  reopen(): void {
+    this.state = "open";
+    this.provenIn = undefined;
+    this.retryAt = 0;
+  }
+
   /** Whether somebody may begin it at a head. */
   isDue(head: number): boolean {
     return this.state === "open" && this.retryAt <= head && head < this.lastBlock;
+  }
+
+  /** The block at which half of its window is over. */
+  get halfway(): number {
+    return this.epoch + Math.floor(this.#length * WARN_SHARE);
+  }
+
+  /** Whether it may be lost by waiting: half of its window is over, or of the history that its seed may need. */
+  isPressing(head: number): boolean {
+    return head - this.epoch >= Math.min(this.#length * WARN_SHARE, LEAST_HISTORY / 2);
   }
 
   /** Whether it has come to another step of the ladder. */

@@ -5,6 +5,9 @@ import type { Head } from "../chain/follower.js";
 import type { Duties } from "../store/duties.js";
 import type { Duty } from "./duty.js";
 
+/** Blocks for which the proof of a window is kept that is proven: as many as are followed. */
+const KEPT_BLOCKS = 64;
+
 /** The duties of one epoch that are not proven, by deal. */
 export class OpenEpoch {
   readonly epoch: number;
@@ -19,12 +22,6 @@ export class OpenEpoch {
   constructor(epoch: number) {
     this.epoch = epoch;
   }
-
-  /** Whether there is something to begin at a head. */
-  isDue(head: number): boolean {
-    for (const duty of this.duties.values()) if (duty.isDue(head)) return true;
-    return false;
-  }
 }
 
 export class OpenDuties {
@@ -32,8 +29,10 @@ export class OpenDuties {
   readonly #duties: Duties;
   readonly #logger: Logger;
   readonly #epochs = new Map<number, OpenEpoch>();
-  /** Blocks with proofs of ours that were not seen in the chain yet: their hashes, and the deals. */
-  readonly #landed = new Map<number, { hash: string; ids: bigint[] }>();
+  /** Blocks with proofs of ours that were not seen in the chain yet: their hashes, and the duties. */
+  readonly #landed = new Map<number, { hash: string; duties: Duty[] }>();
+  /** Duties whose proofs are kept, in case a reorganisation asks for them again. */
+  #built: Duty[] = [];
 
   constructor(chain: Chain, duties: Duties, logger: Logger) {
     this.#chain = chain;
@@ -100,24 +99,35 @@ export class OpenDuties {
   }
 
   /** Notes that a proof of ours is in a block. */
-  landed(block: number, hash: string, id: bigint): void {
+  landed(block: number, hash: string, duty: Duty): void {
+    this.#built.push(duty);
     const there = this.#landed.get(block);
-    if (there?.hash === hash) there.ids.push(id);
-    else this.#landed.set(block, { hash, ids: [...(there?.ids ?? []), id] });
+    if (there?.hash === hash) there.duties.push(duty);
+    else this.#landed.set(block, { hash, duties: [...(there?.duties ?? []), duty] });
   }
 
   /**
-   * Deals whose proof was in a block that the chain does not have, and that nobody followed: a receipt may come from a block that is
+   * Duties whose proof was in a block that the chain does not have, and that nobody followed: a receipt may come from a block that is
    * gone before it was anybody's head.
    */
-  async vanished(head: number): Promise<bigint[]> {
-    const gone: bigint[] = [];
-    for (const [number, { hash, ids }] of this.#landed) {
+  async vanished(head: number): Promise<Duty[]> {
+    this.#dropProofs(head);
+    const gone: Duty[] = [];
+    for (const [number, { hash, duties }] of this.#landed) {
       if (number > head) continue;
       const block = await this.#chain.provider.getBlock(number);
-      if (block?.hash !== hash) gone.push(...ids);
+      if (block?.hash !== hash) gone.push(...duties);
       this.#landed.delete(number);
     }
     return gone;
+  }
+
+  /** Proofs of ten thousand duties are a lot of memory. */
+  #dropProofs(head: number): void {
+    const isOld = (duty: Duty) => head - (duty.provenIn ?? head) > KEPT_BLOCKS;
+    const [first] = this.#built;
+    if (first === undefined || (first.state === "proven" && !isOld(first))) return;
+    for (const duty of this.#built) if (duty.state === "proven" && isOld(duty)) duty.proof = undefined;
+    this.#built = this.#built.filter((duty) => duty.state === "proven" && duty.proof !== undefined);
   }
 }

@@ -38,6 +38,7 @@ export interface ProverOptions {
   readonly calldataLimit: number;
   readonly gasShare: number;
   readonly readers: number;
+  readonly portion: number;
   readonly logger: Logger;
 }
 
@@ -48,8 +49,6 @@ export interface ProverTask {
   readonly head: Head;
 }
 
-/** Duties claimed at a time: about as many as go into one transaction, so that what is left is for other workers. */
-const PORTION = 96;
 /** Transactions on their way of one epoch: nodes keep few of one account that wait for a block. */
 const MAX_SENDING = 16;
 
@@ -112,7 +111,7 @@ export class EpochProver {
   /** The next portion; undefined where nothing is left for this worker. */
   async #claim({ epoch, key, head }: ProverTask): Promise<Duty[] | undefined> {
     const { duties, host } = this.#o;
-    const claims = await duties.claim({ epoch, key, head: head.number, limit: PORTION });
+    const claims = await duties.claim({ epoch, key, head: head.number, limit: this.#o.portion });
     if (claims.length === 0) return undefined;
     const taken: Duty[] = [];
     const strange: bigint[] = [];

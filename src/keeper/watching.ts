@@ -4,15 +4,17 @@ import { getAddress } from "ethers";
 import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
 import { chainError } from "../chain/errors.js";
+import { presentFee } from "../chain/fees.js";
 import type { HeadUpdate } from "../chain/follower.js";
-import type { TransactionSender } from "../chain/sender.js";
+import type { Call, TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
 import { type Due, Stage, type Status, Status as Statuses, type Tier, windowOf } from "../protocol/index.js";
+import { Bargains } from "./bargains.js";
 import { sendSplitting } from "./batches.js";
 import { type Deal, DealBook, dueFrom, hasEnded } from "./deals.js";
 import type { SettledEvent, WatchingEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
-import { type Candidate, type SettlePolicy, settleAlways } from "./policy.js";
+import { type Candidate, type SettleEconomics, type SettlePolicy, settleAlways } from "./policy.js";
 
 export interface WatchingKeeperOptions {
   readonly chain: Chain;
@@ -21,6 +23,11 @@ export interface WatchingKeeperOptions {
   readonly logger: Logger;
   /** Which deals to settle; all where something is due, by default. */
   readonly policy?: SettlePolicy;
+  /**
+   * What bounties are worth, by the operator: then deals wait until theirs pay for the gas of their batch. Without it, whatever the
+   * policy wants is settled at any fee.
+   */
+  readonly economics?: SettleEconomics;
   /** Whose account in the vault gets the bounties; the sender's by default. */
   readonly bountyTo?: string;
   /**
@@ -38,6 +45,8 @@ export interface WatchingKeeperOptions {
   readonly batchSize?: number;
 }
 
+/** Deals in one transaction at most. */
+const BATCH = 50;
 /** Calls of `dueOf` that are asked for together. */
 const READ_BATCH = 50;
 
@@ -58,6 +67,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   readonly #logger: Logger;
   readonly #policy: SettlePolicy;
   readonly #book: DealBook;
+  readonly #bargains: Bargains | undefined;
   /** The head at which a deal has to be looked at again; Infinity where nothing will ever be due. */
   readonly #lookAt = new Map<bigint, number>();
   /** Deals of the operator's own provider. */
@@ -76,6 +86,10 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     this.#logger = options.logger.child({ keeper: "watching" });
     this.#policy = options.policy ?? settleAlways;
     this.#book = new DealBook(options.chain);
+    const { economics, batchSize = BATCH } = options;
+    const gasOf = (deals: readonly Candidate[]) => this.#gasOf(deals);
+    const renew = (deals: readonly Candidate[]) => this.#due(deals.map(({ deal }) => deal));
+    this.#bargains = economics && new Bargains({ economics, batchSize, gasOf, renew });
   }
 
   /** Works until the signal is aborted. Only listeners can make it fail. */
@@ -87,7 +101,10 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     const { head, ancestor } = update;
     this.#head = head.number;
     this.#final = await this.#finalBlock(head.number);
-    if (ancestor !== undefined) this.#lookAt.clear();
+    if (ancestor !== undefined) {
+      this.#lookAt.clear();
+      this.#bargains?.clear();
+    }
     await this.#book.sync(update, signal);
     const ownIsDue = this.#ownIsDue();
     const ids = [...this.#book.ids].filter((id) => {
@@ -95,13 +112,32 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       return at <= head.number || (ownIsDue && at !== Infinity && this.#own.has(id));
     });
     const candidates = await this.#candidates(await this.#book.read(ids, signal), ownIsDue, signal);
-    const worth = candidates.filter((one) => this.#isOwn(one, ownIsDue) || this.#policy(one));
+    const worth: Candidate[] = [];
+    for (const one of candidates) {
+      if (this.#isOwn(one, ownIsDue)) worth.push(one);
+      else if (!this.#policy(one)) this.#bargains?.remove(one.deal.id);
+      else if (this.#bargains === undefined) worth.push(one);
+      else this.#bargains.add(one);
+    }
     const allSettled = await this.#settle(worth, signal);
     // The gains of a deal that wasn't worth it wait for its next window.
     const settled = new Set(worth);
     for (const one of candidates) if (!settled.has(one)) this.#schedule(one.deal);
     if (ownIsDue && allSettled) this.#ownSettledAt = head.number;
+    await this.#strike(signal);
     this.emit("head", { number: head.number });
+  }
+
+  /** Settles what pays at the present fee. */
+  async #strike(signal: AbortSignal): Promise<void> {
+    if (this.#bargains === undefined || this.#bargains.size === 0) return;
+    const fee = await presentFee(this.#options.chain.provider);
+    for await (const batch of this.#bargains.take(fee)) {
+      signal.throwIfAborted();
+      await this.#settle(batch, signal);
+      // Read again at the next head, which finds them settled.
+      for (const { deal } of batch) this.#lookAt.delete(deal.id);
+    }
   }
 
   /** Deals for which settling would move something; the others are put off. */
@@ -109,6 +145,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     const due = deals.filter((deal) => {
       if (deal.provider === this.#options.own?.provider) this.#own.add(deal.id);
       if (!hasSomethingDue(deal)) {
+        this.#bargains?.remove(deal.id);
         this.#schedule(deal);
         return false;
       }
@@ -121,18 +158,41 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       return false;
     });
     const candidates: Candidate[] = [];
-    for (let at = 0; at < due.length; at += READ_BATCH) {
-      signal.throwIfAborted();
-      const asked = due.slice(at, at + READ_BATCH).map(async (deal) => {
+    for (const one of await this.#due(due, signal)) {
+      if (moves(one.due)) candidates.push(one);
+      else this.#schedule(one.deal);
+    }
+    return candidates;
+  }
+
+  async #due(deals: readonly Deal[], signal?: AbortSignal): Promise<Candidate[]> {
+    const candidates: Candidate[] = [];
+    for (let at = 0; at < deals.length; at += READ_BATCH) {
+      signal?.throwIfAborted();
+      const asked = deals.slice(at, at + READ_BATCH).map(async (deal) => {
         const due = await this.#options.chain.contracts.lens.dueOf(deal.id);
         return { deal, due: dueFrom(due) };
       });
-      for (const one of await Promise.all(asked)) {
-        if (moves(one.due)) candidates.push(one);
-        else this.#schedule(one.deal);
-      }
+      candidates.push(...(await Promise.all(asked)));
     }
     return candidates;
+  }
+
+  /** What settling deals together takes, as the chain would have it now. */
+  async #gasOf(deals: readonly Candidate[]): Promise<bigint> {
+    const { chain, sender } = this.#options;
+    try {
+      return await chain.provider.estimateGas({ from: await sender.address(), ...(await this.#call(deals)) });
+    } catch (error) {
+      throw chainError(error, "estimate a settlement");
+    }
+  }
+
+  async #call(deals: readonly Candidate[]): Promise<Call> {
+    const { chain, sender, bountyTo = await sender.address() } = this.#options;
+    const ids = deals.map(({ deal }) => deal.id);
+    const data = chain.contracts.market.interface.encodeFunctionData("settle", [ids, bountyTo]);
+    return { to: chain.deployment.market, data };
   }
 
   /** The last block of the deal's last closed window. */
@@ -174,7 +234,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
 
   /** False where some could not be settled. */
   async #settle(worth: readonly Candidate[], signal: AbortSignal): Promise<boolean> {
-    const { batchSize = 50 } = this.#options;
+    const { batchSize = BATCH } = this.#options;
     let allSettled = true;
     const refused = (items: readonly Candidate[], error: unknown) => {
       allSettled = false;
@@ -188,11 +248,12 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   }
 
   async #send(items: readonly Candidate[], signal: AbortSignal): Promise<void> {
-    const { chain, sender, bountyTo = await sender.address() } = this.#options;
+    const { chain, sender } = this.#options;
     const { market } = chain.contracts;
     const ids = items.map(({ deal }) => deal.id);
-    const data = market.interface.encodeFunctionData("settle", [ids, bountyTo]);
-    const sent = await sender.send({ to: chain.deployment.market, data }, `settle ${ids.length} deals`, signal);
+    // Of several keepers with one journal, one settles a deal.
+    const guards = ids.map((id) => `settle ${chain.deployment.market} ${id}`);
+    const sent = await sender.send(await this.#call(items), `settle ${ids.length} deals`, signal, guards);
     // Each is read again at the next head, which finds it settled, by us or by somebody faster.
     if (sent.status === "done") return;
     const { hash, blockNumber: block, gasUsed, logs } = sent.receipt;
@@ -220,6 +281,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       this.#lookAt.delete(id);
       if (this.#own.has(id)) this.#ownWaiting.add(id);
     }
+    // Another keeper's settlement is on its way; what it comes to is seen at the next head.
+    if (code === "IN_FLIGHT") return;
     this.#logger.error({ err: error, deals: ids.length }, "settling failed");
     this.emit("trouble", { ids, code, message });
   }

@@ -52,6 +52,22 @@ export function journalTests(open: () => Promise<Journal>): void {
     expect(await journal.live(FROM)).to.deep.equal([]);
   });
 
+  it("finds an entry with all that was signed for it, and knows the nonces that are its own", async () => {
+    const first = await record(journal, { guards: ["a"] }, 7);
+    const more = attempt();
+    await journal.add(first.id, more);
+    expect((await journal.find(first.id))?.attempts).to.deep.equal([first.attempts[0], more]);
+    await journal.mined(first.id, 100);
+    expect(await journal.find(first.id)).to.include({ id: first.id, block: 100 });
+    const dropped = await record(journal, {}, 8);
+    await record(journal);
+    await record(journal, { from: OTHER }, 9);
+    await journal.drop(dropped.id);
+    expect(await journal.find(dropped.id)).to.equal(undefined);
+    expect(await journal.nonces(FROM, 0)).to.deep.equal([7, 9]);
+    expect(await journal.nonces(FROM, 8)).to.deep.equal([9]);
+  });
+
   it("counts on from what is live, and by the chain where nothing is", async () => {
     const entries = [await record(journal, {}, 5), await record(journal), await record(journal)];
     expect(await nonces()).to.deep.equal([5, 6, 7]);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { id, keccak256, toQuantity, type Wallet, ZeroAddress } from "ethers";
 import { systemClock } from "../../src/chain/clock.js";
@@ -229,6 +230,31 @@ describe("TransactionSender", () => {
       expect((await chain.provider.getTransactionReceipt(attempts[0]!.hash))?.status).to.equal(1);
       expect(await journal.live(wallet.address)).to.deep.equal([]);
       expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+    });
+
+    it("finds what another process with its journal has paid more for", async () => {
+      await chain.automine(false);
+      const sending = senderOf({ journal, replaceAfterMs: 600_000 }).send(pay, "pay");
+      await untilPending(1);
+      const [first] = await journal.live(wallet.address);
+      const other = senderOf({ journal, ...HASTY }).goOn();
+      while ((await journal.find(first!.id))!.attempts.length === 1) await sleep(5);
+      await sleep(50);
+      await chain.mine();
+      const [sent] = await Promise.all([sending, other]);
+      if (sent.status !== "mined") throw new Error(sent.status);
+      expect(sent.receipt.hash).not.to.equal(first!.attempts[0]!.hash);
+      expect((await journal.find(first!.id))?.block).to.equal(sent.receipt.blockNumber);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+    });
+
+    it("leaves to others what they may be waiting for", async () => {
+      await leave(0);
+      const asked: string[] = [];
+      await senderOf({ journal }).goOn(undefined, ({ doing }) => asked.push(doing) < 0);
+      expect(asked).to.deep.equal(["pay"]);
+      expect(await journal.live(wallet.address)).to.have.length(1);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(0);
     });
 
     it("takes it for over where another transaction has the nonce", async () => {

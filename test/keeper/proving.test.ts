@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
+import { openChain } from "../../src/chain/chain.js";
 import type { ProvenEvent, ProvingKeeper, Trouble } from "../../src/keeper/index.js";
 import { Status } from "../../src/protocol/index.js";
-import { type DevChain, startDevChain } from "../support/dev-chain.js";
+import type { PieceSource } from "../../src/store/types.js";
+import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { bytesOf, Parties, startProving, step, stepTo, stepUntil } from "../support/keeping.js";
 import { type Fault, startRpcProxy } from "../support/rpc-proxy.js";
 
@@ -51,6 +53,16 @@ describe("ProvingKeeper", () => {
   afterEach(async () => {
     for (const stop of stops.splice(0).reverse()) await stop();
   });
+
+  /** The pieces, and how often one was opened to build a proof. */
+  function counted(): { pieces: PieceSource; opened: () => number } {
+    let opened = 0;
+    const open: PieceSource["open"] = (root, leafCount) => {
+      opened++;
+      return parties.pieces.open(root, leafCount);
+    };
+    return { pieces: { open }, opened: () => opened };
+  }
 
   async function firstEpochOf(id: bigint): Promise<number> {
     return Number((await chain.contracts.lens.dealOf(id)).firstEpoch);
@@ -245,7 +257,8 @@ describe("ProvingKeeper", () => {
   it("proves again what a reorganisation dropped", async () => {
     await begin();
     const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)), { tier: 1 })]);
-    const keeper = await keep();
+    const { pieces, opened } = counted();
+    const keeper = await keep({ pieces });
     await stepUntil(chain, () => told.proven.length === 1, 80, keeper);
     const depth = (await chain.provider.getBlockNumber()) - told.proven[0]!.block! + 1;
     await chain.provider.send("anvil_reorg", [depth, []]);
@@ -254,18 +267,44 @@ describe("ProvingKeeper", () => {
     expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(1n);
     expect(told.windowsOf(id!)).to.deep.equal([1, 1]);
     expect(told.missed).to.deep.equal([]);
+    expect(opened(), "the block of the challenge is the same, and so is the proof").to.equal(1);
+  });
+
+  it("proves again what was in a block that was gone before anybody followed it", async () => {
+    await begin();
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)), { tier: 1 })]);
+    await chain.mine((await firstEpochOf(id!)) + 1 - (await chain.provider.getBlockNumber()));
+    // Heads are looked for seldom here, receipts often.
+    const slow = await openChain(chain.anvil.url, chain.deployment, { logger: testLogger(), pollMs: 1_500 });
+    stops.push(async () => slow.provider.destroy());
+    await keep({ chain: slow });
+    for (let pending = 0n; pending === 0n; await sleep(5)) {
+      pending = BigInt((await chain.provider.send("txpool_status", [])).pending);
+    }
+    await chain.mine();
+    while (told.proven.length === 0) await sleep(5);
+    await chain.provider.send("anvil_reorg", [1, []]);
+    expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(0n);
+    for (let looks = 0; looks < 100 && told.proven.length < 2; looks++) {
+      await sleep(100);
+      if (looks % 15 === 14) await chain.mine();
+    }
+    expect(told.windowsOf(id!)).to.deep.equal([1, 1]);
+    expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(1n);
   });
 
   it("answers the new challenge where the reorganisation changed the seed itself", async () => {
     await begin();
     const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1, 9_000)), { tier: 1 })]);
-    const keeper = await keep();
+    const { pieces, opened } = counted();
+    const keeper = await keep({ pieces });
     await stepUntil(chain, () => told.proven.length === 1, 80, keeper);
     const epoch = await firstEpochOf(id!);
     const seed = await chain.contracts.randomness.seed(epoch);
     await chain.provider.send("anvil_reorg", [(await chain.provider.getBlockNumber()) - epoch + 2, []]);
     await stepUntil(chain, () => told.proven.length === 2, 10, keeper);
     expect(await chain.contracts.randomness.seed(epoch)).not.to.equal(seed);
+    expect(opened(), "a proof for another block is of no use").to.equal(2);
     expect((await chain.contracts.lens.dealOf(id!)).lastProven).to.equal(1n);
   });
 

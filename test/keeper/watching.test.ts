@@ -1,14 +1,17 @@
 import { expect } from "chai";
 import { hexlify } from "ethers";
+import { MemoryJournal } from "../../src/chain/journal.js";
+import { TransactionSender } from "../../src/chain/sender.js";
 import { bountyAtLeast, type SettledEvent, type WatchingKeeper } from "../../src/keeper/index.js";
 import { dealDomain, Stage, Status, signAmendment, windowOf } from "../../src/protocol/index.js";
-import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
+import { CHAIN_ID, type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import {
   bytesOf,
   COIN,
   COLLATERAL,
   Parties,
   PRICE,
+  serviceChain,
   startProving,
   startWatching,
   stepTo,
@@ -181,6 +184,23 @@ describe("WatchingKeeper", () => {
     const { keeper } = await watch({ bountyTo });
     await stepUntil(chain, () => settled.length === 1, 60, keeper);
     expect(await held(bountyTo)).to.equal(BOUNTY);
+  });
+
+  it("settles each deal once with another keeper of its journal", async () => {
+    const service = await serviceChain(chain);
+    stops.push(async () => service.provider.destroy());
+    const signer = (await chain.account()).connect(service.provider);
+    const journal = new MemoryJournal();
+    const sender = () =>
+      new TransactionSender({ provider: service.provider, signer, logger: testLogger(), journal, pollMs: 5 });
+    await open(3);
+    const keepers = [await watch({ sender: sender() }), await watch({ sender: sender() })].map(({ keeper }) => keeper);
+    await stepUntil(chain, () => settled.filter(({ moved }) => moved.closes).length === 3, 150, ...keepers);
+    expect(settled.map(({ moved }) => moved.misses)).to.deep.equal(Array(18).fill(1));
+    expect(trouble).to.deep.equal([]);
+    expect(await chain.provider.getTransactionCount(signer.address)).to.equal(
+      new Set(settled.map(({ hash }) => hash)).size,
+    );
   });
 
   it("does no harm where another keeper settles as well", async () => {

@@ -4,8 +4,11 @@ import type { HeadState } from "../../chain/head-watch.js";
 import type { DutyRef } from "../../store/duties.js";
 import { idText } from "../deals.js";
 
-/** `duties`: the last window of every deal was proven. `head`, `endpoints`: the chain is seen. `balance`: gas can be paid. */
-export type CheckName = "duties" | "head" | "balance" | "endpoints";
+/**
+ * `duties`: the last window of every deal was proven. `head`, `endpoints`: the chain is seen. `balance`: gas can be paid. `keys`:
+ * nobody else sends with them.
+ */
+export type CheckName = "duties" | "head" | "balance" | "endpoints" | "keys";
 
 export interface Check {
   readonly name: CheckName;
@@ -31,7 +34,12 @@ export interface Vitals {
   readonly accounts: readonly string[];
   /** In wei. */
   readonly leastBalance: bigint;
+  /** The head at which somebody else's transaction with a keeper's key was seen last; undefined where there was none. */
+  readonly stranger: number | undefined;
 }
+
+/** Blocks after which somebody else's transaction is history. */
+const STRANGER_BLOCKS = 256;
 
 /** Deals in a report by name. */
 const NAMED = 5;
@@ -65,7 +73,7 @@ export class DutyRecord {
 
 /** Judges what is known. A keeper that has seen nothing yet is not healthy yet. */
 export function judge(duties: DutyRecord, vitals: Vitals): HealthReport {
-  const checks = [duties.check(), headCheck(vitals), balanceCheck(vitals), endpointCheck(vitals)];
+  const checks = [duties.check(), headCheck(vitals), balanceCheck(vitals), endpointCheck(vitals), keyCheck(vitals)];
   return { healthy: checks.every(({ ok }) => ok), checks };
 }
 
@@ -92,4 +100,10 @@ function endpointCheck({ endpoints }: Vitals): Check {
     ok: endpoints.length === 0 || used > 0,
     detail: `${used} of ${endpoints.length} in use`,
   };
+}
+
+function keyCheck({ head, stranger }: Vitals): Check {
+  const ok = stranger === undefined || head - stranger > STRANGER_BLOCKS;
+  const detail = ok ? "nobody else sends with them" : `somebody else sent with one at block ${stranger}`;
+  return { name: "keys", ok, detail };
 }

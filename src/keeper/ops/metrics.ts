@@ -27,6 +27,18 @@ export class Metrics {
   ]);
   readonly missed = this.#counter("holdfast_duties_missed_total", "Windows that closed without a proof");
   readonly trouble = this.#counter("holdfast_duty_trouble_total", "What stood in the way of a proof", ["code"]);
+  readonly claimed = this.#counter("holdfast_duties_claimed_total", "Duties that this keeper took on");
+  readonly takenOver = this.#counter(
+    "holdfast_duties_taken_over_total",
+    "Duties that another keeper had when it died, of those",
+  );
+  readonly lost = this.#counter("holdfast_duties_lost_total", "Claims that were another keeper's when they were built");
+  readonly workers = this.#gauge("holdfast_keepers_alive", "Keepers that share the duties of this provider");
+  readonly doppelgangers = this.#counter(
+    "holdfast_doppelganger_transactions_total",
+    "Transactions of somebody else's with a key of this keeper",
+    ["account"],
+  );
   readonly delayBlocks = this.#histogram("holdfast_duty_delay_blocks", "From challenge to proof", BLOCK_BUCKETS);
   readonly delaySeconds = this.#histogram("holdfast_duty_delay_seconds", "From challenge to proof", SECOND_BUCKETS);
 

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Chain } from "../../chain/chain.js";
 import type { HeadUpdate } from "../../chain/follower.js";
 import type { DutyRef } from "../../store/duties.js";
+import type { Doppelganger } from "../doppelganger.js";
 import type { DutyEvent, ProvenEvent } from "../events.js";
 import type { ProvingKeeper } from "../proving.js";
 import type { WatchingKeeper } from "../watching.js";
@@ -43,6 +44,7 @@ export class KeeperObserver {
   readonly #open = new Map<string, DutyEvent>();
   readonly #balances = new Map<string, bigint>();
   readonly #codes = new Set<string>();
+  readonly #guards: Doppelganger[] = [];
   #head = 0;
 
   constructor(options: ObserverOptions) {
@@ -51,6 +53,7 @@ export class KeeperObserver {
     for (const own of ["true", "false"]) this.#metrics.done.inc({ own }, 0);
     for (const account of options.accounts) {
       this.#metrics.fees.inc({ account }, 0);
+      this.#metrics.doppelgangers.inc({ account }, 0);
       for (const result of ["done", "reverted"]) this.#metrics.transactions.inc({ account, result }, 0);
     }
   }
@@ -70,10 +73,22 @@ export class KeeperObserver {
     });
     keeper.on("over", (duty) => this.#open.delete(keyOf(duty)));
     keeper.on("trouble", ({ code }) => this.#metrics.trouble.inc({ code: this.#code(code) }));
+    keeper.on("claimed", ({ duties, takenOver }) => {
+      this.#metrics.claimed.inc(duties);
+      this.#metrics.takenOver.inc(takenOver);
+    });
+    keeper.on("lost", ({ duties }) => this.#metrics.lost.inc(duties));
+    keeper.on("workers", ({ alive }) => this.#metrics.workers.set(alive));
     keeper.on("ended", ({ id }) => {
       for (const [key, duty] of this.#open) if (duty.id === id) this.#open.delete(key);
       this.#duties.ended(id);
     });
+  }
+
+  /** Counts what others send with the key of a keeper. */
+  guarding(guard: Doppelganger): void {
+    this.#guards.push(guard);
+    guard.on("doppelganger", ({ account, nonces }) => this.#metrics.doppelgangers.inc({ account }, nonces.length));
   }
 
   /** Counts the settlements of a keeper that settles. */
@@ -100,8 +115,10 @@ export class KeeperObserver {
     const { chain, accounts, leastBalance = DEFAULT_LEAST } = this.#options;
     const headState = chain.follower.watch?.state;
     const endpoints = chain.endpoints?.() ?? [];
+    const seen = this.#guards.flatMap(({ lastSeen }) => lastSeen ?? []);
+    const stranger = seen.length === 0 ? undefined : Math.max(...seen);
     return judge(this.#duties, {
-      ...{ head: this.#head, headState, endpoints, balances: this.#balances, accounts, leastBalance },
+      ...{ head: this.#head, headState, endpoints, balances: this.#balances, accounts, leastBalance, stranger },
     });
   }
 

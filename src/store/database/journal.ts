@@ -65,6 +65,29 @@ export class DatabaseJournal implements Journal {
     return this.#end(id, { state: "dropped", block: null });
   }
 
+  async find(id: string): Promise<JournalEntry | undefined> {
+    const rows = await this.#db
+      .selectFrom("transactions")
+      .selectAll()
+      .where("id", "=", id)
+      .where("state", "<>", "dropped")
+      .execute();
+    return (await withParts(this.#db, rows))[0];
+  }
+
+  async nonces(from: string, least: number): Promise<number[]> {
+    const rows = await this.#db
+      .selectFrom("transactions")
+      .select("nonce")
+      .where("chain_id", "=", this.#chainId)
+      .where("sender", "=", from)
+      .where("state", "<>", "dropped")
+      .where("nonce", ">=", least)
+      .orderBy("nonce")
+      .execute();
+    return rows.map(({ nonce }) => nonce);
+  }
+
   live(from: string): Promise<JournalEntry[]> {
     return this.#of(this.#db, from, "live");
   }
