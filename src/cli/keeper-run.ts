@@ -6,7 +6,7 @@ import { settlingOf } from "../provider/policy/index.js";
 import { DatabasePieceIndex } from "../store/database/index.js";
 import { BlobPieceStore, FileBlobs } from "../store/index.js";
 import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
-import { dutiesOf, type Operator, openOperator, restoringOf, runUntilStopped } from "./operator.js";
+import { dutiesOf, type Operator, openOperator, restoringOf, runUntilStopped, standBackOf } from "./operator.js";
 
 const RUN_HELP = `
 In a provider's folder it proves that provider's deals, beside \`provider run --no-proving\` or instead of it: the pieces are where
@@ -33,7 +33,7 @@ async function keep(operator: Operator, folder: NodeFolder, signal: AbortSignal)
   const { chain, proving: sender, logger, observer, ops } = operator;
   const { provider } = folder.settings;
   const settling = await settlingOf(folder.policy, chain, provider);
-  const shared = { chain, sender, logger, observer, ...(settling && { settling }) };
+  const shared = { chain, sender, logger, observer, ...(settling && { settling }), ...standBackOf(folder.policy) };
   if (provider === undefined) {
     logger.info({ ops: ops.url }, "keeper runs");
     return new Crew(shared).run(signal);

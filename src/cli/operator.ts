@@ -133,6 +133,11 @@ export function dutiesOf({ chain, database }: Operator, provider: string): Datab
   return new DatabaseDuties(database, { chainId, market, provider });
 }
 
+/** For how long keepers stand back for a stranger with their key, where the policy says. */
+export function standBackOf({ doppelganger }: NodeFolder["policy"]): { readonly standBackBlocks?: number } {
+  return doppelganger === undefined ? {} : { standBackBlocks: doppelganger.blocks };
+}
+
 /** What makes misses good, where the policy wants it. */
 export async function restoringOf(
   operator: Operator,

@@ -3,7 +3,15 @@ import { type Command, Option } from "commander";
 import { startProvider } from "../provider/index.js";
 import { nodePolicy, settlingOf } from "../provider/policy/index.js";
 import { type FolderFlags, folderCommand, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
-import { dutiesOf, type Operator, openOperator, requireSigner, restoringOf, runUntilStopped } from "./operator.js";
+import {
+  dutiesOf,
+  type Operator,
+  openOperator,
+  requireSigner,
+  restoringOf,
+  runUntilStopped,
+  standBackOf,
+} from "./operator.js";
 
 interface RunFlags extends FolderFlags {
   readonly proving: boolean;
@@ -57,6 +65,7 @@ async function serve(
     ...(blobs && { blobs }),
     ...(await nodePolicy(policy, chain)),
     ...keeping,
+    ...standBackOf(policy),
     ...listen,
     ...(publicUrl !== undefined && { publicUrl }),
     ...(privateSources && { fetching: { allowAddress: () => true } }),

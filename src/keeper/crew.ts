@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
 import type { TransactionSender } from "../chain/sender.js";
+import { Doppelganger } from "./doppelganger.js";
 import type { KeeperObserver } from "./ops/observer.js";
 import { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 import { RestoringKeeper, type RestoringKeeperOptions } from "./restoring.js";
@@ -16,7 +17,9 @@ export interface CrewOptions {
   readonly sender: TransactionSender;
   readonly logger: Logger;
   /** Whose deals are proven; without it, nobody's. */
-  readonly proving?: Omit<ProvingKeeperOptions, Shared>;
+  readonly proving?: Omit<ProvingKeeperOptions, Shared | "guard">;
+  /** Blocks for which it stands back for somebody else with its key, see {@link Doppelganger}. */
+  readonly standBackBlocks?: number;
   /** How anybody's deals are settled; without it, none are. */
   readonly settling?: Omit<WatchingKeeperOptions, Shared>;
   /** How misses are made good; without it, none are. Its sender is the provider's own account. */
@@ -43,15 +46,18 @@ export class Crew implements Service {
   readonly proving: ProvingKeeper | undefined;
   readonly settling: WatchingKeeper | undefined;
   readonly restoring: RestoringKeeper | undefined;
+  readonly guard: Doppelganger;
   readonly #options: CrewOptions;
 
   constructor(options: CrewOptions) {
-    const { chain, sender, logger, proving, settling, restoring, observer } = options;
+    const { chain, sender, logger, proving, settling, restoring, observer, standBackBlocks: blocks } = options;
     const shared = { chain, sender, logger };
     this.#options = options;
-    this.proving = proving && new ProvingKeeper({ ...proving, ...shared });
+    this.guard = new Doppelganger({ ...shared, ...(blocks !== undefined && { blocks }) });
+    this.proving = proving && new ProvingKeeper({ ...proving, ...shared, guard: this.guard });
     this.settling = settling && new WatchingKeeper({ ...settling, ...shared });
     this.restoring = restoring && new RestoringKeeper({ ...restoring, chain, logger });
+    observer?.guarding(this.guard);
     if (this.proving) observer?.proving(this.proving);
     if (this.settling) observer?.settling(this.settling);
   }
@@ -59,7 +65,9 @@ export class Crew implements Service {
   /** Works until the signal is aborted, then waits for what is under way to notice. */
   async run(signal: AbortSignal): Promise<void> {
     const { logger, observer } = this.#options;
-    const keepers = [this.proving, this.settling, this.restoring, observer].filter((one) => one !== undefined);
+    const keepers = [this.guard, this.proving, this.settling, this.restoring, observer].filter(
+      (one) => one !== undefined,
+    );
     const kept = keepers.map((keeper) => keepRunning(keeper, logger, signal));
     await Promise.all([...kept, this.#sendOn(signal)]);
   }

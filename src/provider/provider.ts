@@ -44,6 +44,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly policy: Policy;
   /** How it proves its deals; false where a keeper elsewhere does. */
   readonly proving?: boolean | Omit<NonNullable<CrewOptions["proving"]>, "provider" | "pieces">;
+  /** Blocks for which its keepers stand back for somebody else with their key. */
+  readonly standBackBlocks?: number;
   /** Settles deals, its own and others', where it is set. */
   readonly settling?: CrewOptions["settling"];
   /** Makes misses good, where it is set. */
@@ -165,7 +167,17 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
 
 function keepersOf(parts: Parts, options: ProviderOptions) {
   const { chain, sender, provider, store, unpaid } = parts;
-  const { logger, filling, fetching = {}, proving = true, settling, restoring, observer, graceMs } = options;
+  const {
+    logger,
+    filling,
+    fetching = {},
+    proving = true,
+    settling,
+    restoring,
+    observer,
+    graceMs,
+    standBackBlocks,
+  } = options;
   const own = { provider, pieces: store };
   const crew = new Crew({
     ...{ chain, sender, logger },
@@ -173,6 +185,7 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
     ...(settling && { settling }),
     ...(restoring && { restoring: { ...restoring, ...own } }),
     ...(observer && { observer }),
+    ...(standBackBlocks !== undefined && { standBackBlocks }),
   });
   const grace = graceMs === undefined ? {} : { graceMs };
   return {

@@ -170,5 +170,16 @@ describe("cli: a provider from init to its end", () => {
     expect(status.stdout, status.stderr).to.contain("does not run here");
     const none = await holdfast(["provider", "run", "--dir", keeper]);
     expect(none.stderr).to.contain("is of no provider");
+    // The provider has stopped, and misses its third window.
+    const [view] = jsonOf(await holdfast(["provider", "status", "--dir", dir, "--json"])).deals;
+    const id = BigInt(view.id);
+    await writeFile(join(keeper, "policy.yaml"), "settle: { whose: all, depth: 0 }\n");
+    await useFreePorts(keeper);
+    running = await startCommand(["keeper", "run", "--dir", keeper], {}, /"keeper runs"/);
+    const { period } = net.deployment.tiers[0]!;
+    const { firstEpoch } = await net.contracts.lens.dealOf(id);
+    await net.mine(Number(firstEpoch) + 3 * period - (await net.provider.getBlockNumber()));
+    await until(async () => (await net.contracts.lens.dealOf(id)).slashedMisses === 1n, 60_000, running.said);
+    expect(await stop("SIGTERM")).to.equal(0);
   });
 });

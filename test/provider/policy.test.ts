@@ -23,7 +23,7 @@ regions: [NO, US-CA]
 pieces: { least: 1KiB, most: 1.5GB }
 tiers: { 0: { price: 340282366920938463463374607431768211455, collateral: 010 } }
 space: { unpaidFor: 2h }
-settle: { whose: paying, margin: -2.5%, depth: finalized }
+settle: { whose: paying, margin: -2%, depth: finalized }
 `);
     expect(file.token).to.equal(TOKEN);
     expect(file.regions).to.deep.equal(["NO", "US-CA"]);
@@ -34,7 +34,7 @@ settle: { whose: paying, margin: -2.5%, depth: finalized }
       collateral: 10,
     });
     expect(file.space.unpaidFor).to.equal(7_200_000);
-    expect(file.settle).to.include({ whose: "paying", margin: -0.025, depth: "finalized" });
+    expect(file.settle).to.include({ whose: "paying", margin: -2, depth: "finalized" });
   });
 
   it("names each setting that is wrong, with its line", async () => {
@@ -59,7 +59,7 @@ settle: { whose: paying, margin: -2.5%, depth: finalized }
       "line 5: regions.0 has to be an ISO 3166 code",
       "line 6: proxies.0 has to be an IP address",
       "line 7: settle.whose has to be own, paying or all",
-      "line 7: settle.margin has to be a percentage",
+      "line 7: settle.margin has to be whole per cent",
       "line 8: gas.maxFee has to be base units",
       "line 9: clients.0 has to be an address",
       "line 10: token has to be an address",
@@ -143,6 +143,16 @@ gas: { maxFee: 300 gwei, leastBalance: "0.1 coin" }
     const all = await settlingOf(parsePolicy("settle: { whose: all, everyBlocks: 5, depth: 3, batch: 9 }"), net, TOKEN);
     expect(all).to.deep.include({ own: { provider: TOKEN, everyBlocks: 5 }, depth: 3, batchSize: 9 });
     expect(await settlingOf(parsePolicy("settle: { whose: all }"), net)).not.to.have.property("own");
+    const paying = `settle: { whose: paying, margin: 20%, coinPrice: { "${net.token}": "2500 TUSD" } }`;
+    const { economics } = (await settlingOf(parsePolicy(paying), net))!;
+    expect(economics?.marginPercent).to.equal(20);
+    const coin = 10n ** 18n;
+    expect([...economics!.prices]).to.deep.equal([
+      [ZeroAddress, { wei: coin, units: coin }],
+      [net.token, { wei: coin, units: 2_500_000_000n }],
+    ]);
+    const worthless = parsePolicy(`settle: { whose: paying, coinPrice: { "${net.token}": 0 } }`);
+    await expectError("INVALID_AMOUNT", () => settlingOf(worthless, net));
   });
 
   it("refuses what is no offer on this chain", async () => {

@@ -38,7 +38,7 @@ const settle = z.strictObject({
   whose: z.enum(["own", "paying", "all"], { error: "has to be own, paying or all" }).default("own"),
   everyBlocks: positive.optional(),
   depth: z.union([z.literal("finalized"), count], { error: "has to be finalized, or a number of blocks" }).optional(),
-  margin: percent.default(0),
+  margin: percent.optional(),
   /** What a coin is worth, by token. */
   coinPrice: z.record(address, amount).default({}),
   bountyTo: address.optional(),
@@ -46,6 +46,9 @@ const settle = z.strictObject({
 });
 
 const restore = z.strictObject({ missesPerDeal: positive, stake: z.record(address, amount) });
+
+/** Blocks for which keepers stand back for somebody else with their key. */
+const doppelganger = z.strictObject({ blocks: count });
 
 const gas = z.strictObject({
   /** Of a unit of gas, in wei. */
@@ -66,6 +69,7 @@ const schema = z.strictObject({
   requests: requests.optional(),
   settle: settle.optional(),
   restore: restore.optional(),
+  doppelganger: doppelganger.optional(),
   gas: gas.default({}),
 });
 

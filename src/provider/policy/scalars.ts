@@ -38,11 +38,11 @@ export const duration = z
   .regex(/^\d{1,6}[smhd]$/, "has to be a time: 90s, 30m, 1h, 2d")
   .transform((text) => Number(text.slice(0, -1)) * UNITS[text.slice(-1)]! * 1_000);
 
-/** A share: `20%`, and less than nothing where it may be a loss. */
+/** Per cent: `20%`, and less than nothing where it may be a loss. */
 export const percent = z
   .string()
-  .regex(/^-?\d{1,4}(?:\.\d{1,2})?%$/, "has to be a percentage: 20%")
-  .transform((text) => Number(text.slice(0, -1)) / 100);
+  .regex(/^(?:-\d{1,2}|\d{1,4})%$/, "has to be whole per cent: 20%, and at least -99%")
+  .transform((text) => Number(text.slice(0, -1)));
 
 /** Base units of a token, or an amount with the token's symbol: what it is is known when the token is. */
 export const amount = z

@@ -1,7 +1,12 @@
 /** How deals are settled, as a policy says. */
+import { ZeroAddress } from "ethers";
 import type { Chain } from "../../chain/chain.js";
-import { type CrewOptions, type SettlePolicy, settleAlways } from "../../keeper/index.js";
+import { HoldfastError } from "../../errors.js";
+import { type CrewOptions, type SettleEconomics, type SettlePolicy, settleAlways } from "../../keeper/index.js";
 import type { PolicyFile } from "./file.js";
+import { amountsOf } from "./resolve.js";
+
+const COIN = 10n ** 18n;
 
 /** Others' deals are left to others. */
 const settleNothing: SettlePolicy = () => false;
@@ -14,17 +19,36 @@ const settleNothing: SettlePolicy = () => false;
  */
 export async function settlingOf(
   { settle }: PolicyFile,
-  { deployment }: Pick<Chain, "deployment">,
+  { provider: reader, deployment }: Pick<Chain, "provider" | "deployment">,
   provider?: string,
 ): Promise<CrewOptions["settling"]> {
   const { whose = "own", everyBlocks, depth, bountyTo, batch } = settle ?? {};
   return {
-    policy: whose === "all" ? settleAlways : settleNothing,
+    policy: whose === "own" ? settleNothing : settleAlways,
+    ...(whose === "paying" && { economics: await economicsOf(settle!, reader) }),
     ...(provider !== undefined && { own: { provider, everyBlocks: everyBlocks ?? longestPeriod(deployment) } }),
     ...(depth !== undefined && { depth }),
     ...(bountyTo !== undefined && { bountyTo }),
     ...(batch !== undefined && { batchSize: batch }),
   };
+}
+
+/** A coin is worth so many base units of each token: what it is worth in itself needs no saying. */
+async function economicsOf(
+  { coinPrice, margin }: NonNullable<PolicyFile["settle"]>,
+  provider: Chain["provider"],
+): Promise<SettleEconomics> {
+  const prices = new Map([[ZeroAddress, { wei: COIN, units: COIN }]]);
+  for (const [token, units] of await amountsOf(coinPrice, { provider })) {
+    if (units === 0n) throw worthless(token);
+    prices.set(token, { wei: COIN, units });
+  }
+  return { prices, ...(margin !== undefined && { marginPercent: margin }) };
+}
+
+function worthless(token: string): HoldfastError {
+  const message = `settle.coinPrice says that a coin is worth nothing in ${token}`;
+  return new HoldfastError("INVALID_AMOUNT", message, "leave the token out: its deals are left to others then");
 }
 
 /** Earnings of more than one period of any deal come in one transaction. */
