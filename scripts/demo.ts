@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { cp, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import pino from "pino";
@@ -13,6 +13,7 @@ import { fileBlob } from "../src/client/file-node.js";
 import { type ChainAccess, HoldfastClient } from "../src/client/index.js";
 import { HoldfastError } from "../src/errors.js";
 import { startSource } from "../src/provider/index.js";
+import { openDatabase } from "../src/store/database/index.js";
 import { compare, holdings, isConserved, sumDeals, withdrawAll } from "./demo/accounts.js";
 import type { Node } from "./demo/cast.js";
 import { type Child, startChild } from "./demo/child.js";
@@ -149,6 +150,13 @@ async function later<T>(result: Promise<T>): Promise<() => T> {
   }
 }
 
+/** A database that nothing is in, for providers to copy: to make one takes seconds of work. */
+async function emptyDatabase(dir: string): Promise<string> {
+  const at = join(dir, "empty-index");
+  await (await openDatabase({ dir: at })).destroy();
+  return at;
+}
+
 /** Starts the watcher, and gives what starts a provider: each is a process of its own. */
 async function raiseCurtain(
   world: World,
@@ -167,11 +175,15 @@ async function raiseCurtain(
     cleanup.add(() => child.stop());
     return child;
   };
-  const watcher = await start("watcher", "./watcher.ts", { key: world.watcher.privateKey });
+  const [watcher, emptyIndex] = await Promise.all([
+    start("watcher", "./watcher.ts", { key: world.watcher.privateKey }),
+    emptyDatabase(dir),
+  ]);
   narrator.tell(`the watcher keeps an eye on everybody, process ${watcher.ready.pid}`);
   const open = async (actor: ProviderActor): Promise<Node> => {
     const index = world.providers.indexOf(actor);
     const dataDir = join(dir, `provider-${index + 1}`);
+    await cp(emptyIndex, join(dataDir, "index"), { recursive: true });
     const child = await start(actor.name, "./provider.ts", {
       dataDir,
       token: tokenAddress,

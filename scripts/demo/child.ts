@@ -22,7 +22,7 @@ export interface Child {
   kill(): Promise<void>;
 }
 
-const START_MS = 30_000;
+const START_MS = 60_000;
 const STOP_MS = 5_000;
 const KEPT_OUTPUT = 2_000;
 

@@ -89,7 +89,12 @@ async function receive(
     const actual = encodePieceCid(commitment);
     throw new HoldfastError("PIECE_MISMATCH", `the source serves another piece, ${actual}`, "name another source");
   }
-  await store.finishUpload(id, encodePieceCid(commitment).toString());
+  try {
+    await store.finishUpload(id, encodePieceCid(commitment).toString());
+  } finally {
+    // It is kept for whoever would name it again, and here nobody would.
+    await store.discardUpload(id);
+  }
   return commitment;
 }
 

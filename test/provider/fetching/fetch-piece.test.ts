@@ -13,8 +13,9 @@ import {
   sourcesOf,
 } from "../../../src/provider/fetching/index.js";
 import { startNode } from "../../../src/provider/index.js";
-import { BlobPieceStore } from "../../../src/store/index.js";
+import { BlobPieceStore, FileBlobs } from "../../../src/store/index.js";
 import { expectError } from "../../piece/helpers.js";
+import { failure } from "../../support/failure.js";
 import { bytesOf, filesIn, removeFolders, type TestPiece, tempFolder, testPiece } from "../../support/pieces.js";
 
 const MIB = 1 << 20;
@@ -362,6 +363,11 @@ describe("provider: fetching a piece", () => {
     const source = await serve(whole);
     const full = await BlobPieceStore.open(await tempFolder(), { maxUploads: 0 });
     await expectError("TOO_MANY_UPLOADS", () => fetchPiece(full, identity(), [source, source], LOCAL));
+    const blobs = new FileBlobs(await tempFolder());
+    blobs.take = () => Promise.reject(new Error("away"));
+    const away = await BlobPieceStore.open(await tempFolder(), { blobs });
+    expect((await failure(fetchPiece(away, identity(), [source], LOCAL))).message).to.equal("away");
+    expect(away.uploads(), "nobody would name it again").to.deep.equal([]);
   });
 
   it("fetches from another provider, by root and leafCount or by the CID that the client named", async () => {
