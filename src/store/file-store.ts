@@ -13,6 +13,7 @@ import {
   type ReadPayloadRange,
   TreeLayer,
 } from "../piece/index.js";
+import { fileChunks } from "./file-chunks.js";
 import { removeUpload, type UploadPaths } from "./partial.js";
 import { syncFolder } from "./sync-folder.js";
 import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
@@ -149,12 +150,24 @@ export class FilePieceStore implements WatchedStore {
 
   async read(pieceCid: string, start: number, end: number): Promise<ReadableStream<Uint8Array>> {
     const commitment = await this.find(pieceCid);
-    if (!commitment) {
-      throw new HoldfastError("UNKNOWN_PIECE", `piece ${pieceCid} is not here`, "ask another provider");
-    }
+    if (!commitment) throw unknown(pieceCid);
     const bytes = this.#chunks(nameOf(commitment), start, Math.max(start, end));
     // Node's own type and the DOM's are one class.
     return WebStream.from(bytes) as ReadableStream<Uint8Array>;
+  }
+
+  async *chunks(pieceCid: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+    const name = nameOf(decodePieceCid(pieceCid));
+    let at = start;
+    try {
+      for await (const chunk of fileChunks(this.#path(name, PAYLOAD), start, end)) {
+        yield chunk;
+        at += chunk.length;
+      }
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? unknown(name) : error;
+    }
+    if (at < end) throw damaged(name, `it ends at ${at}`);
   }
 
   async list(): Promise<string[]> {
@@ -255,6 +268,10 @@ function isName(name: string): boolean {
 
 function keyOf(root: Uint8Array, leafCount: bigint): string {
   return `${Buffer.from(root).toString("hex")}-${leafCount}`;
+}
+
+function unknown(name: string): HoldfastError {
+  return new HoldfastError("UNKNOWN_PIECE", `piece ${name} is not here`, "ask another provider");
 }
 
 function damaged(name: string, what: string): HoldfastError {
