@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
-import { matchesEtag, parseRange } from "./range.js";
+import { type ByteRange, matchesEtag, parseRange } from "./range.js";
 
 /** Bytes that never change under their entity tag. */
 export interface Representation {
@@ -49,22 +49,29 @@ export async function sendBytes(
   if (fileName !== undefined) headers["Content-Disposition"] = `inline; filename="${fileName}"`;
   headers["Content-Length"] = String(end - start);
   if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
-  const answer = c.body(null, range ? 206 : 200, headers);
-  if (head) return answer;
-  await sendBody(c.env.outgoing, answer, representation, { start, end });
+  const status = range ? 206 : 200;
+  if (head) return c.body(null, status, headers);
+  // With what is said in every answer of the app.
+  const all = { ...Object.fromEntries(c.res.headers), ...headers };
+  await sendBody(c.env.outgoing, { status, headers: all }, representation, range ?? { start: 0, end: size });
   return alreadySent(c);
 }
 
-/** Past Hono and its streams, which take several times as long over it. Of the answer, only its head counts. */
+interface Head {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+}
+
+/** Past Hono and its streams, which take several times as long over it. */
 async function sendBody(
   outgoing: ServerResponse,
-  { status, headers }: Response,
+  { status, headers }: Head,
   { read, broken }: Representation,
-  { start, end }: { start: number; end: number },
+  { start, end }: ByteRange,
 ): Promise<void> {
   // Requests can come before the one ahead of them is answered: nothing is opened or read for those before it is their turn.
   if (outgoing.socket === null) await once(outgoing, "socket");
-  const begin = () => outgoing.writeHead(status, Object.fromEntries(headers));
+  const begin = () => outgoing.writeHead(status, headers);
   let left = end - start;
   try {
     for await (const chunk of read(start, end)) {

@@ -13,7 +13,8 @@ import {
   type ReadPayloadRange,
   TreeLayer,
 } from "../piece/index.js";
-import { fileChunks } from "./file-chunks.js";
+import { readChunks } from "./chunk-reader.js";
+import { OpenFiles } from "./open-files.js";
 import { removeUpload, type UploadPaths } from "./partial.js";
 import { syncFolder } from "./sync-folder.js";
 import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
@@ -41,6 +42,7 @@ export class FilePieceStore implements WatchedStore {
   readonly #names = new Map<string, Set<string>>();
   /** A piece that is being deleted and comes again meanwhile is here in the end. */
   readonly #moves = new Mutex();
+  readonly #open = new OpenFiles();
   #watcher: PieceWatcher | undefined;
 
   private constructor(pieces: string, uploads: Uploads) {
@@ -137,6 +139,7 @@ export class FilePieceStore implements WatchedStore {
     const name = nameOf(commitment);
     await this.#moves.run(async () => {
       this.#names.get(keyOf(commitment.root, commitment.leafCount))?.delete(name);
+      this.#open.forget(this.#path(name, PAYLOAD));
       // The payload first: a layer alone is no piece.
       for (const suffix of [PAYLOAD, LAYER]) await rm(this.#path(name, suffix), { force: true });
       await this.#watcher?.removed(name);
@@ -158,16 +161,19 @@ export class FilePieceStore implements WatchedStore {
 
   async *chunks(pieceCid: string, start: number, end: number): AsyncGenerator<Uint8Array> {
     const name = nameOf(decodePieceCid(pieceCid));
-    let at = start;
+    const file = await this.#open.acquire(this.#path(name, PAYLOAD)).catch((cause: NodeJS.ErrnoException) => {
+      throw cause.code === "ENOENT" ? unknown(name) : cause;
+    });
     try {
-      for await (const chunk of fileChunks(this.#path(name, PAYLOAD), start, end)) {
+      let at = start;
+      for await (const chunk of readChunks(file.handle, start, end)) {
         yield chunk;
         at += chunk.length;
       }
-    } catch (error) {
-      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? unknown(name) : error;
+      if (at < end) throw damaged(name, `it ends at ${at}`);
+    } finally {
+      this.#open.release(file);
     }
-    if (at < end) throw damaged(name, `it ends at ${at}`);
   }
 
   async list(): Promise<string[]> {
@@ -204,7 +210,10 @@ export class FilePieceStore implements WatchedStore {
   }
 
   async #isWhole(commitment: Commitment): Promise<boolean> {
-    const found = await stat(this.#path(nameOf(commitment), PAYLOAD)).catch(() => undefined);
+    const path = this.#path(nameOf(commitment), PAYLOAD);
+    const size = this.#open.sizeOf(path);
+    if (size !== undefined) return BigInt(size) === commitment.payloadSize;
+    const found = await stat(path).catch(() => undefined);
     return found?.isFile() === true && BigInt(found.size) === commitment.payloadSize;
   }
 
