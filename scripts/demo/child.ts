@@ -1,5 +1,6 @@
 /**
- * The demo's providers and its watcher are processes of their own; this is how they are started and heard.
+ * The demo's providers and its watcher are processes of their own, and so are keepers that are measured; this is how they
+ * are started and heard.
  *
  * @packageDocumentation
  */
@@ -17,6 +18,8 @@ export interface Child {
   readonly ready: ChildMessage;
   /** False once the process is gone, whoever stopped it. */
   readonly alive: boolean;
+  /** Says something to it; what, is between the two. */
+  send(message: object): void;
   stop(): Promise<void>;
   /** As a power cut does: at once, with nothing said. Resolves when it is gone. */
   kill(): Promise<void>;
@@ -50,6 +53,7 @@ export async function startChild(
     get alive() {
       return child.exitCode === null && child.signalCode === null;
     },
+    send: (message) => void child.send(message),
     stop: () => stopChild(child, "SIGTERM"),
     kill: () => stopChild(child, "SIGKILL"),
   };

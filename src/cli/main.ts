@@ -238,6 +238,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench-retrieval.js")).benchRetrievalCommand(),
   },
   {
+    path: ["bench", "keeper"],
+    summary: "measure proving many deals of one provider",
+    load: async () => (await import("./bench-keeper.js")).benchKeeperCommand(),
+  },
+  {
     path: ["bench", "folder"],
     summary: "measure storing a folder of small files",
     load: async () => (await import("./bench-folder.js")).benchFolderCommand(),

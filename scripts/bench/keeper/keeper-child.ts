@@ -1,0 +1,63 @@
+/** The keeper that is measured, in a process of its own: the store, the journal and the keeper as a provider runs them. */
+import { subscribe } from "node:diagnostics_channel";
+import { Wallet } from "ethers";
+import { pino } from "pino";
+import { openChain } from "../../../src/chain/chain.js";
+import type { Deployment } from "../../../src/chain/deployment.js";
+import { TransactionSender } from "../../../src/chain/sender.js";
+import { keepSending, ProvingKeeper } from "../../../src/keeper/index.js";
+import { DatabaseJournal, openDatabase } from "../../../src/store/database/index.js";
+import { FilePieceStore } from "../../../src/store/index.js";
+import { runChild } from "../../demo/child.js";
+import { peakMiB } from "../peak-memory.js";
+import { Tally, type WindowStart } from "./tally.js";
+
+export interface KeeperConfig {
+  readonly rpcUrl: string;
+  readonly deployment: Deployment;
+  readonly storeDir: string;
+  readonly databaseDir: string;
+  readonly provider: string;
+  readonly privateKey: string;
+  readonly pollMs: number;
+}
+
+/** What the parent says: that a window has begun, or, with nothing in it, that it wants to know the figures. */
+export type ToKeeper = { readonly start?: WindowStart };
+
+await runChild<KeeperConfig>(async (config, tell) => {
+  const logger = pino({ level: process.env.HOLDFAST_DEBUG === "1" ? "debug" : "silent" });
+  const chain = await openChain(config.rpcUrl, config.deployment, { logger, pollMs: config.pollMs });
+  const database = await openDatabase({ dir: config.databaseDir });
+  const { provider } = chain;
+  const sender = new TransactionSender({
+    provider,
+    signer: new Wallet(config.privateKey, provider),
+    logger,
+    journal: new DatabaseJournal(database, config.deployment.chainId),
+    pollMs: config.pollMs,
+  });
+  const pieces = await FilePieceStore.open(config.storeDir);
+  const keeper = new ProvingKeeper({ chain, sender, pieces, provider: config.provider, logger });
+  const tally = new Tally();
+  tally.listen(keeper);
+  // Node's own `fetch` says so here: one request for each question to the chain.
+  subscribe("undici:request:create", () => tally.asked());
+  const before = process.cpuUsage();
+  process.on("message", ({ start }: ToKeeper) => {
+    if (start !== undefined) return tally.started(start);
+    const { user, system } = process.cpuUsage(before);
+    tell({ kind: "figures", ...tally.figures((user + system) / 1e6, peakMiB()) });
+  });
+  keeper.on("head", ({ number }) => tell({ kind: "head", number, over: tally.over, inFlight: keeper.inFlight }));
+  keeper.on("batch", () => tell({ kind: "batch", over: tally.over }));
+  const stop = new AbortController();
+  const running = [keeper.run(stop.signal), keepSending({ chain, sender, logger }, stop.signal)];
+  const close = async () => {
+    stop.abort();
+    await Promise.all(running);
+    provider.destroy();
+    await database.destroy();
+  };
+  return { ready: {}, close };
+});
