@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { epochOf, type Tier } from "../../src/protocol/index.js";
+import { openDatabase } from "../../src/store/database/index.js";
 import { FilePieceStore } from "../../src/store/index.js";
 import { type Child, type ChildMessage, startChild } from "../demo/child.js";
 import { openDeals, storePieces } from "./keeper/deals.js";
@@ -68,6 +69,8 @@ async function measure(world: World, folder: string, options: KeeperBenchOptions
   const begun = Date.now();
   const blocks = new Blocks(world);
   const storeDir = join(folder, "data");
+  // To make a database takes more memory, once, than to have it.
+  await (await openDatabase({ dir: databaseOf(folder) })).destroy();
   const pieces = await storePieces(await FilePieceStore.open(storeDir), Math.min(count, MOST_PIECES), PIECE_BYTES);
   await blocks.toPeriod();
   const ids = await openDeals(world, blocks, { count, periods, pieces });
@@ -77,6 +80,10 @@ async function measure(world: World, folder: string, options: KeeperBenchOptions
   const figures = await keep(world, { folder, storeDir, first, count, periods, blockMs });
   const books = await booksOf(world, ids);
   return { deals: count, periods, pieces: pieces.length, blockMs, setupSeconds, ...figures, ...books };
+}
+
+function databaseOf(folder: string): string {
+  return join(folder, "index");
 }
 
 /** Of all deals; they were opened within one period. */
@@ -104,7 +111,7 @@ async function keep(world: World, keeping: Keeping): Promise<KeeperFigures> {
     rpcUrl: world.anvil.url,
     deployment: world.deployment,
     storeDir,
-    databaseDir: join(folder, "index"),
+    databaseDir: databaseOf(folder),
     provider: world.owner.address,
     privateKey: world.prover.privateKey,
     pollMs: Math.min(POLL_MS, blockMs),
