@@ -198,7 +198,8 @@ function print(result: KeeperBench, json: boolean): void {
     `delay        ${blocks.median} blocks, ${blocks.most} at most; ${seconds.median} s, ${seconds.most} at most`,
   );
   console.log(`processor    ${result.cpuMsPerProof} ms a proof, ${result.cpuSeconds} s in all`);
-  console.log(`memory       ${result.peakMiB} MiB at most, Node and the database included`);
+  const { peakMiB, heapMiB, externalMiB } = result;
+  console.log(`memory       ${peakMiB} MiB at most; ${heapMiB} of objects, ${externalMiB} of buffers and the database`);
   console.log(`requests     ${result.requests}; ${result.requestsPerIdleHead} at a head with nothing to do`);
   for (const [code, times] of Object.entries(result.troubles)) console.log(`trouble      ${code}, ${times} times`);
 }

@@ -65,9 +65,10 @@ async function relay(world: World, number: number, options: Omit<OpenOptions, "c
   const [byClient, byOwner] = [await signTerms(client, domain, terms), await signTerms(owner, domain, terms)];
   const data = contracts.market.interface.encodeFunctionData("open", [terms, byClient, byOwner]);
   const from = relayers[number % relayers.length];
-  await provider.send("eth_sendTransaction", [
-    { from, to: deployment.market, data, gas: toQuantity(OPEN_GAS), ...FEES },
-  ]);
+  // They have sent nothing before; left to the node, those that come at once would have the same nonce.
+  const nonce = toQuantity(Math.floor(number / relayers.length));
+  const transaction = { from, nonce, to: deployment.market, data, gas: toQuantity(OPEN_GAS), ...FEES };
+  await provider.send("eth_sendTransaction", [transaction]);
   return dealIdOf(domain, terms);
 }
 

@@ -22,6 +22,8 @@ export interface KeeperConfig {
   readonly pollMs: number;
 }
 
+const LOOK_MS = 1_000;
+
 /** What the parent says: that a window has begun, or, with nothing in it, that it wants to know the figures. */
 export type ToKeeper = { readonly start?: WindowStart };
 
@@ -43,6 +45,7 @@ await runChild<KeeperConfig>(async (config, tell) => {
   tally.listen(keeper);
   // Node's own `fetch` says so here: one request for each question to the chain.
   subscribe("undici:request:create", () => tally.asked());
+  setInterval(() => tally.look(), LOOK_MS).unref();
   const before = process.cpuUsage();
   process.on("message", ({ start }: ToKeeper) => {
     if (start !== undefined) return tally.started(start);

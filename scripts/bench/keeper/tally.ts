@@ -1,5 +1,7 @@
 import type { BatchEvent, ProvingKeeper } from "../../../src/keeper/index.js";
 
+const MIB = 1 << 20;
+
 /** When the block of a challenge was made, in milliseconds of this machine's clock. */
 export interface WindowStart {
   readonly window: number;
@@ -28,6 +30,9 @@ export interface KeeperFigures {
   readonly cpuMsPerProof: number;
   readonly cpuSeconds: number;
   readonly peakMiB: number;
+  /** Parts of it at their own peaks, looked at each second: objects, and the database's memory with all buffers. */
+  readonly heapMiB: number;
+  readonly externalMiB: number;
   readonly requests: number;
   /** At a head at which there was nothing to do: the one in the middle. */
   readonly requestsPerIdleHead: number;
@@ -43,6 +48,8 @@ export class Tally {
   readonly #blocks: number[] = [];
   readonly #seconds: number[] = [];
   readonly #idle: number[] = [];
+  #heap = 0;
+  #external = 0;
   #missed = 0;
   #requests = 0;
   #requestsBefore = 0;
@@ -54,6 +61,13 @@ export class Tally {
 
   asked(): void {
     this.#requests++;
+  }
+
+  /** Looks at what the process holds now. */
+  look(): void {
+    const { heapTotal, external } = process.memoryUsage();
+    this.#heap = Math.max(this.#heap, heapTotal);
+    this.#external = Math.max(this.#external, external);
   }
 
   started(start: WindowStart): void {
@@ -97,6 +111,8 @@ export class Tally {
       cpuMsPerProof: tenths((cpuSeconds * 1e3) / Math.max(1, proven)),
       cpuSeconds: tenths(cpuSeconds),
       peakMiB: Math.round(peakMiB),
+      heapMiB: Math.round(this.#heap / MIB),
+      externalMiB: Math.round(this.#external / MIB),
       requests: this.#requests,
       requestsPerIdleHead: middle(this.#idle),
     };
