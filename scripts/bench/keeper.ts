@@ -90,7 +90,7 @@ function databaseOf(folder: string): string {
 async function firstEpochOf({ contracts }: World, ids: readonly bigint[]): Promise<number> {
   const [one, other] = await contracts.lens.dealsOf([ids[0] as bigint, ids.at(-1) as bigint]);
   if (one === undefined || one.firstEpoch === 0n || one.firstEpoch !== other?.firstEpoch) {
-    throw new Error("the deals do not begin together");
+    throw new Error(`the deals begin at ${one?.firstEpoch} and ${other?.firstEpoch}, not together`);
   }
   return Number(one.firstEpoch);
 }

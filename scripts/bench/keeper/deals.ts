@@ -53,7 +53,7 @@ export async function openDeals(world: World, blocks: Blocks, { count, ...option
   for (let from = 0; from < count; from += PER_BLOCK) {
     const numbers = Array.from({ length: Math.min(PER_BLOCK, count - from) }, (_, i) => from + i);
     ids.push(...(await Promise.all(numbers.map((number) => relay(world, number, options)))));
-    await blocks.mine();
+    await blocks.mineAll();
   }
   return ids;
 }

@@ -83,6 +83,12 @@ export class Blocks {
     if (count > 0) await this.#world.provider.send("anvil_mine", [toQuantity(count)]);
   }
 
+  /** Until no transaction waits. */
+  async mineAll(): Promise<void> {
+    do await this.mine();
+    while (BigInt((await this.#world.provider.send("txpool_status", [])).pending) > 0n);
+  }
+
   /** Right after a challenge: deals that are opened from here on have a period until their first one. */
   async toPeriod(): Promise<void> {
     const { owner, tier } = this.#world;
