@@ -77,7 +77,9 @@ async function measure(world: World, folder: string, options: KeeperBenchOptions
   await blocks.shrink();
   const setupSeconds = Math.round((Date.now() - begun) / 1e3);
   const first = await firstEpochOf(world, ids);
-  const figures = await keep(world, { folder, storeDir, first, count, periods, blockMs });
+  const say = (text: string) => void (options.json || console.log(text));
+  say(`${count} deals opened after ${setupSeconds} s`);
+  const figures = await keep(world, { folder, storeDir, first, count, periods, blockMs, say });
   const books = await booksOf(world, ids);
   return { deals: count, periods, pieces: pieces.length, blockMs, setupSeconds, ...figures, ...books };
 }
@@ -102,11 +104,12 @@ interface Keeping {
   readonly count: number;
   readonly periods: number;
   readonly blockMs: number;
+  readonly say: (text: string) => void;
 }
 
 /** Runs the keeper over all windows. */
 async function keep(world: World, keeping: Keeping): Promise<KeeperFigures> {
-  const { folder, storeDir, first, count, periods, blockMs } = keeping;
+  const { folder, storeDir, first, count, periods, blockMs, say } = keeping;
   const config: KeeperConfig = {
     rpcUrl: world.anvil.url,
     deployment: world.deployment,
@@ -125,7 +128,9 @@ async function keep(world: World, keeping: Keeping): Promise<KeeperFigures> {
   try {
     const pace = new Pace(world, child, blockMs);
     for (let window = 1; window <= periods; window++) {
+      const from = Date.now();
       await pace.throughWindow(window, epochOf(first, world.tier.period, window), () => over >= window * count);
+      say(`window ${window} over after ${Math.round((Date.now() - from) / 1e3)} s`);
     }
     await pace.steady(TRAIL_BLOCKS);
     const figures = once(heard, "figures", { signal: AbortSignal.timeout(MOST_FIGURES_MS) });

@@ -3,6 +3,7 @@ import { AbiCoder, getBytes, toBeHex, zeroPadValue } from "ethers";
 import type { DealViewStructOutput, DueStructOutput } from "../../typechain-types/MarketLens.js";
 import type { Chain } from "../chain/chain.js";
 import type { HeadUpdate } from "../chain/follower.js";
+import { HoldfastError } from "../errors.js";
 import {
   type Due,
   type Stage,
@@ -146,9 +147,19 @@ async function viewsOf(
   const view = lens.interface.getFunction("dealsOf").outputs[0]!.arrayChildren!;
   const call = await lens.dealsOf.populateTransaction([...ids], { blockTag: at });
   const answer = Buffer.from((await lens.runner!.call!(call)).slice(2), "hex");
+  const count = answer.length < LIST_HEAD ? 0n : BigInt(`0x${answer.toString("hex", LIST_HEAD - 32, LIST_HEAD)}`);
+  if (count !== BigInt(ids.length)) throw badAnswer(count, ids.length);
   const views = answer.subarray(LIST_HEAD);
   const size = views.length / ids.length;
   return ids.map((_, i) => AbiCoder.defaultAbiCoder().decode([view], views.subarray(i * size, (i + 1) * size))[0]);
+}
+
+function badAnswer(count: bigint, asked: number): HoldfastError {
+  return new HoldfastError(
+    "BAD_ANSWER",
+    `The lens was asked for ${asked} deals and answers with ${count}`,
+    "Check the endpoint, and the lens in the deployment file.",
+  );
 }
 
 function dealOf(id: bigint, view: DealViewStructOutput): Deal {

@@ -13,6 +13,8 @@ export const COIN = ZeroAddress;
 /** What a block of Ethereum holds; deals are opened in larger ones. */
 const BLOCK_GAS = 60_000_000;
 const OPENING_BLOCK_GAS = 2_000_000_000;
+/** Hundreds of blocks are made at once. */
+const TIMEOUT_MS = 300_000;
 const MONEY = parseEther("1000000");
 /** Deals of one provider and tier are challenged in the same blocks, all at once: the most that a keeper can have to do. */
 export const TIER = 0;
@@ -32,11 +34,11 @@ export interface World {
 }
 
 export async function buildWorld(tier: Tier): Promise<World> {
-  // An order by age spares the node sorting thousands of transactions by fee.
-  const args = ["--gas-limit", String(OPENING_BLOCK_GAS), "--order", "fifo"];
+  // An order by age spares the node sorting thousands of transactions by fee; states of the past are asked for by nobody.
+  const args = ["--gas-limit", String(OPENING_BLOCK_GAS), "--order", "fifo", "--prune-history"];
   const anvil = await startAnvil({ chainId: CHAIN_ID, args });
   try {
-    const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: 20 });
+    const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: 20, timeoutMs: TIMEOUT_MS });
     const account = async () => {
       const wallet = new Wallet(`0x${randomBytes(32).toString("hex")}`, provider);
       await provider.send("anvil_setBalance", [wallet.address, toQuantity(2n * MONEY)]);
