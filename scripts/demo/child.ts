@@ -33,6 +33,7 @@ const KEPT_OUTPUT = 2_000;
  * Starts `script` (beside this file) as a process, hands it `config` and waits until it is ready.
  *
  * @param onMessage - told everything that the child says after that
+ * @param nodeFlags - for its Node, on top of this process's own
  * @throws HoldfastError `CHILD_FAILED` where it stops or stays silent instead
  */
 export async function startChild(
@@ -40,9 +41,11 @@ export async function startChild(
   script: string,
   config: unknown,
   onMessage: (message: ChildMessage) => void,
+  nodeFlags: readonly string[] = [],
 ): Promise<Child> {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = fork(path, [], { stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced" });
+  const execArgv = [...process.execArgv, ...nodeFlags];
+  const child = fork(path, [], { execArgv, stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced" });
   const output = tail(child);
   child.send(config as object);
   const ready = await firstMessage(name, child, output);
