@@ -1,13 +1,12 @@
-import { spawn } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { encodePieceCid, PieceHasher } from "../../src/piece/index.js";
+import { type NodeFigures, startNodeProcess } from "./node-process.js";
 
 const MIB = 1 << 20;
 const ROUNDS = 5;
@@ -39,7 +38,7 @@ export async function benchUpload({
 } = {}): Promise<UploadBench> {
   const folder = await mkdtemp(join(tmpdir(), "holdfast-bench-"));
   try {
-    const { url, end } = await startNode(join(folder, "data"));
+    const { url, end } = await startNodeProcess(join(folder, "data"));
     const chunk = randomFillSync(new Uint8Array(MIB));
     const speeds: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
@@ -52,30 +51,6 @@ export async function benchUpload({
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function startNode(dir: string): Promise<{ url: string; end: () => Promise<NodeFigures> }> {
-  const script = fileURLToPath(new URL("./upload-node.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", script, dir], { stdio: ["pipe", "pipe", "inherit"] });
-  const exited = once(child, "exit");
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const next = async () => {
-    const { done, value } = await lines.next();
-    if (done) throw new Error("the node has ended early");
-    return value as string;
-  };
-  const end = async () => {
-    child.stdin.end();
-    const figures = JSON.parse(await next()) as NodeFigures;
-    await exited;
-    return figures;
-  };
-  return { url: await next(), end };
-}
-
-interface NodeFigures {
-  readonly cpuSeconds: number;
-  readonly peakMiB: number;
 }
 
 /** Sends the chunk so many times over. What the sender computes is done before the clock runs. */

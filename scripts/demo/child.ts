@@ -1,5 +1,6 @@
 /**
- * The demo's providers and its watcher are processes of their own; this is how they are started and heard.
+ * The demo's providers and its watcher are processes of their own, and so are keepers that are measured; this is how they
+ * are started and heard.
  *
  * @packageDocumentation
  */
@@ -17,6 +18,8 @@ export interface Child {
   readonly ready: ChildMessage;
   /** False once the process is gone, whoever stopped it. */
   readonly alive: boolean;
+  /** Says something to it; what, is between the two. */
+  send(message: object): void;
   stop(): Promise<void>;
   /** As a power cut does: at once, with nothing said. Resolves when it is gone. */
   kill(): Promise<void>;
@@ -30,6 +33,7 @@ const KEPT_OUTPUT = 2_000;
  * Starts `script` (beside this file) as a process, hands it `config` and waits until it is ready.
  *
  * @param onMessage - told everything that the child says after that
+ * @param nodeFlags - for its Node, on top of this process's own
  * @throws HoldfastError `CHILD_FAILED` where it stops or stays silent instead
  */
 export async function startChild(
@@ -37,9 +41,11 @@ export async function startChild(
   script: string,
   config: unknown,
   onMessage: (message: ChildMessage) => void,
+  nodeFlags: readonly string[] = [],
 ): Promise<Child> {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = fork(path, [], { stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced" });
+  const execArgv = [...process.execArgv, ...nodeFlags];
+  const child = fork(path, [], { execArgv, stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced" });
   const output = tail(child);
   child.send(config as object);
   const ready = await firstMessage(name, child, output);
@@ -50,6 +56,7 @@ export async function startChild(
     get alive() {
       return child.exitCode === null && child.signalCode === null;
     },
+    send: (message) => void child.send(message),
     stop: () => stopChild(child, "SIGTERM"),
     kill: () => stopChild(child, "SIGKILL"),
   };

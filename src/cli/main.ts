@@ -263,6 +263,16 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./bench-upload.js")).benchUploadCommand(),
   },
   {
+    path: ["bench", "retrieval"],
+    summary: "measure how fast a node serves pieces, beside nginx",
+    load: async () => (await import("./bench-retrieval.js")).benchRetrievalCommand(),
+  },
+  {
+    path: ["bench", "keeper"],
+    summary: "measure proving many deals of one provider",
+    load: async () => (await import("./bench-keeper.js")).benchKeeperCommand(),
+  },
+  {
     path: ["bench", "folder"],
     summary: "measure storing a folder of small files",
     load: async () => (await import("./bench-folder.js")).benchFolderCommand(),

@@ -1,8 +1,9 @@
 /** The deals that a keeper looks after: found by their events, read from the chain's own books. */
-import { getBytes, toBeHex, zeroPadValue } from "ethers";
+import { AbiCoder, getBytes, toBeHex, zeroPadValue } from "ethers";
 import type { DealViewStructOutput, DueStructOutput } from "../../typechain-types/MarketLens.js";
 import type { Chain } from "../chain/chain.js";
 import type { HeadUpdate } from "../chain/follower.js";
+import { HoldfastError } from "../errors.js";
 import {
   type Due,
   type Stage,
@@ -47,6 +48,9 @@ export interface Deal {
 const READ_BATCH = 100;
 /** Such calls at a time. */
 const READERS = 4;
+
+/** Bytes before the first item of a list that is an answer: where it is, and how long. */
+const LIST_HEAD = 64;
 
 /**
  * Blocks below the head that are asked for again each time. Behind an endpoint of several nodes, the one that answers for
@@ -139,7 +143,7 @@ export async function readDeals(
   const deals: Deal[] = [];
   const read = async (from: number) => {
     const batch = ids.slice(from, from + READ_BATCH);
-    const views = await contracts.lens.dealsOf(batch, { blockTag: at });
+    const views = await viewsOf(contracts, batch, at);
     return views.flatMap((view, i) => (Number(view.stage) >= Stages.Open ? [dealOf(batch[i]!, view)] : []));
   };
   for (let from = 0; from < ids.length; from += READ_BATCH * READERS) {
@@ -150,6 +154,33 @@ export async function readDeals(
     for (const some of await Promise.all(asked)) deals.push(...some);
   }
   return deals;
+}
+
+/**
+ * What `lens.dealsOf` answers. ethers copies all that is left of an answer for each tuple in it, half a second of work for a
+ * hundred deals with what they have in them; so each is cut out first. A view has no member whose length varies.
+ */
+async function viewsOf(
+  { lens }: Chain["contracts"],
+  ids: readonly bigint[],
+  at: number | "latest" | "pending",
+): Promise<DealViewStructOutput[]> {
+  const view = lens.interface.getFunction("dealsOf").outputs[0]!.arrayChildren!;
+  const call = await lens.dealsOf.populateTransaction([...ids], { blockTag: at });
+  const answer = Buffer.from((await lens.runner!.call!(call)).slice(2), "hex");
+  const count = answer.length < LIST_HEAD ? 0n : BigInt(`0x${answer.toString("hex", LIST_HEAD - 32, LIST_HEAD)}`);
+  if (count !== BigInt(ids.length)) throw badAnswer(count, ids.length);
+  const views = answer.subarray(LIST_HEAD);
+  const size = views.length / ids.length;
+  return ids.map((_, i) => AbiCoder.defaultAbiCoder().decode([view], views.subarray(i * size, (i + 1) * size))[0]);
+}
+
+function badAnswer(count: bigint, asked: number): HoldfastError {
+  return new HoldfastError(
+    "BAD_ANSWER",
+    `The lens was asked for ${asked} deals and answers with ${count}`,
+    "Check the endpoint, and the lens in the deployment file.",
+  );
 }
 
 function dealOf(id: bigint, view: DealViewStructOutput): Deal {

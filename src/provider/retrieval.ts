@@ -7,8 +7,8 @@ import type { Logger } from "pino";
 import { type Commitment, decodePieceCidV1, encodePieceCid, readStream } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
 import { type App, invalid } from "./app.js";
+import { MediaTypes } from "./media-types.js";
 import { sendBytes } from "./send-bytes.js";
-import { SNIFFED_BYTES, sniff } from "./sniff.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
@@ -33,33 +33,29 @@ export class Served {
 
 /** Adds the route. Hono answers HEAD by it as well and drops the body. */
 export function addRetrieval(app: App, store: PieceStore, logger: Logger, served = new Served()): void {
+  const types = new MediaTypes(store);
   app.get("/piece/:cid", async (c) => {
     const piece = await find(store, c.req.param("cid"), c.req.query("leafCount"));
     if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
     const cid = encodePieceCid(piece).toString();
-    const cut = (error: unknown) => {
-      logger.error({ err: error, cid }, "piece can't be served");
-      c.env.outgoing.destroy();
-    };
-    const read = async (start: number, end: number) => {
-      served.note(cid);
-      return guarded(await store.read(cid, start, end), cut);
-    };
     const size = Number(piece.payloadSize);
-    const type = sniff(await headOf(store, cid, size));
-    return sendBytes(c, { etag: `"${cid}"`, size, cacheControl: IMMUTABLE, type, fileName: cid, read });
+    return sendBytes(c, {
+      etag: `"${cid}"`,
+      size,
+      cacheControl: IMMUTABLE,
+      type: await types.of(cid, size),
+      fileName: cid,
+      read(start, end) {
+        served.note(cid);
+        return store.chunks?.(cid, start, end) ?? streamed(store, cid, start, end);
+      },
+      broken: (error) => logger.error({ err: error, cid }, "piece can't be served"),
+    });
   });
 }
 
-/** Empty where the disk has lost them: then the answer breaks off where it is read. */
-async function headOf(store: PieceStore, cid: string, size: number): Promise<Uint8Array> {
-  const head: Uint8Array[] = [];
-  try {
-    for await (const chunk of readStream(await store.read(cid, 0, Math.min(SNIFFED_BYTES, size)))) head.push(chunk);
-  } catch {
-    return new Uint8Array(0);
-  }
-  return Buffer.concat(head);
+async function* streamed(store: PieceStore, cid: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+  yield* readStream(await store.read(cid, start, end));
 }
 
 /**
@@ -70,22 +66,4 @@ function find(store: PieceStore, cid: string, leafCount: string | undefined): Pr
   if (leafCount === undefined) return store.find(cid);
   if (!/^[1-9]\d{0,12}$/.test(leafCount)) throw invalid(`leafCount is ${leafCount.slice(0, 20)}, no number of leaves`);
   return store.findTree(decodePieceCidV1(cid), BigInt(leafCount));
-}
-
-/** With the headers sent, an error can only be told by breaking off: a short body would have to wait for a timeout. */
-function guarded(bytes: ReadableStream<Uint8Array>, cut: (error: unknown) => void): ReadableStream<Uint8Array> {
-  const reader = bytes.getReader();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      } catch (error) {
-        cut(error);
-        controller.close();
-      }
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
 }

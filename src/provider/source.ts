@@ -5,6 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import { readStream } from "../piece/index.js";
 import { emptyApp } from "./app.js";
 import { sendBytes } from "./send-bytes.js";
 import { type ListenOptions, type RunningNode, startServer } from "./server.js";
@@ -27,7 +28,8 @@ export function startSource(payload: Blob, logger: Logger, options: ListenOption
       etag,
       size: payload.size,
       cacheControl: "no-store",
-      read: (start, end) => payload.slice(start, end).stream(),
+      read: (start, end) => readStream(payload.slice(start, end).stream()),
+      broken: (error) => logger.error({ err: error }, "the payload can't be read"),
     }),
   );
   return startServer(app, options);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { Mutex } from "../chain/mutex.js";
 import { HoldfastError } from "../errors.js";
-import { type Commitment, decodePieceCid, type ReadPayloadRange, type TreeLayer } from "../piece/index.js";
+import { type Commitment, decodePieceCid, type ReadPayloadRange, readStream, type TreeLayer } from "../piece/index.js";
 import { type BlobStore, FileBlobs } from "./blobs/index.js";
 import { removeUpload, type UploadPaths } from "./partial.js";
 import { Layers } from "./pieces/layers.js";
@@ -201,7 +201,20 @@ export class BlobPieceStore implements WatchedStore {
     const opened = await this.#blobs.open(payloadBlob(nameOf({ payloadSize, ...rest })), start, Math.max(start, end));
     if (opened && BigInt(opened.size) === payloadSize) return opened.bytes;
     await opened?.bytes.cancel();
-    throw new HoldfastError("UNKNOWN_PIECE", `piece ${pieceCid} is not here`, "ask another provider");
+    throw unknown(pieceCid);
+  }
+
+  async *chunks(pieceCid: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+    const blob = payloadBlob(nameOf(decodePieceCid(pieceCid)));
+    if (this.#blobs.chunks === undefined) {
+      yield* readStream(await this.read(pieceCid, start, end));
+      return;
+    }
+    try {
+      yield* this.#blobs.chunks(blob, start, end);
+    } catch (error) {
+      throw error instanceof HoldfastError && error.code === "BLOB_MISSING" ? unknown(pieceCid) : error;
+    }
   }
 
   async list(): Promise<string[]> {
@@ -279,6 +292,10 @@ export class BlobPieceStore implements WatchedStore {
       this.#logger?.warn({ err: error, blobs: this.#blobs.where }, "leftovers can't be cleared away");
     });
   }
+}
+
+function unknown(pieceCid: string): HoldfastError {
+  return new HoldfastError("UNKNOWN_PIECE", `piece ${pieceCid} is not here`, "ask another provider");
 }
 
 /** What another try may get over: the sender does not have to send it all again. */

@@ -1,6 +1,9 @@
 import { expect } from "chai";
+import { type ContractRunner, hexlify } from "ethers";
+import type { Chain } from "../../src/chain/chain.js";
 import { BlockFollower } from "../../src/chain/follower.js";
-import { DealBook } from "../../src/keeper/deals.js";
+import type { HoldfastError } from "../../src/errors.js";
+import { DealBook, readDeals } from "../../src/keeper/deals.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
 import { bytesOf, Parties } from "../support/keeping.js";
@@ -85,4 +88,56 @@ describe("DealBook", () => {
     await deals.sync(headAt(opened + 61), signal);
     expect(asked[0]?.fromBlock).to.equal(opened + 60 - 32 + 1);
   });
+
+  it("reads what the lens says of each deal, and leaves out those that do not exist", async () => {
+    await chain.automine(true);
+    const parties = await Parties.on(chain);
+    const commitments = await Promise.all([11, 12, 13].map((number) => parties.pieces.add(bytesOf(number))));
+    const terms = commitments.map((commitment, i) => parties.terms(commitment, { tier: i, periods: 6 + i }));
+    const ids = await parties.open(terms);
+    const asked = [ids[0]!, 7n, ids[1]!, ids[2]!];
+    const { contracts } = chain;
+    const deals = await readDeals({ contracts } as Chain, asked, signal);
+    expect(deals.map((deal) => deal.id)).to.deep.equal(ids);
+    for (const [i, deal] of deals.entries()) {
+      const view = await contracts.lens.dealOf(ids[i]!);
+      expect(hexlify(deal.root)).to.equal(terms[i]!.root);
+      for (const name of ["owner", "provider", "leafCount", "token", "price", "collateral", "successor"] as const) {
+        expect(deal[name]).to.equal(view[name]);
+      }
+      for (const name of [
+        "tier",
+        "firstEpoch",
+        "periods",
+        "maxPeriods",
+        "lastProven",
+        "paidWindows",
+        "stage",
+      ] as const) {
+        expect(deal[name]).to.equal(Number(view[name]));
+      }
+      const { closed, open, provenClosed, missed, allowance, status } = view.standing;
+      const standing = { closed, open, provenClosed, missed, allowance, status };
+      expect(deal.standing).to.deep.equal(
+        Object.fromEntries(Object.entries(standing).map(([name, value]) => [name, Number(value)])),
+      );
+    }
+  });
+
+  it("takes no answer for deals that has another number of them", async () => {
+    const { lens } = chain.contracts;
+    for (const wrong of [["0x"], ["one"], ["one", "one", "one"]]) {
+      const answer = wrong[0] === "0x" ? "0x" : await listOf(wrong.length);
+      const runner = { call: async () => answer, provider: chain.provider };
+      const contracts = { ...chain.contracts, lens: lens.connect(runner as unknown as ContractRunner) };
+      const { code } = (await failure(readDeals({ contracts } as Chain, [id, id], signal))) as HoldfastError;
+      expect(code).to.equal("BAD_ANSWER");
+    }
+  });
+
+  async function listOf(count: number): Promise<string> {
+    const { lens } = chain.contracts;
+    const call = await lens.dealsOf.populateTransaction(Array.from({ length: count }, () => id));
+    return chain.provider.call(call);
+  }
 });

@@ -3,7 +3,9 @@ import { copyFile, mkdir, open, readdir, rename, rm, stat, writeFile } from "nod
 import { dirname, join } from "node:path";
 import { HoldfastError } from "../../errors.js";
 import { readFileRange } from "../../piece/file-node.js";
+import { readChunks } from "../chunk-reader.js";
 import { diskFull } from "../disk-full.js";
+import { OpenFiles } from "../open-files.js";
 import { syncFolder } from "../sync-folder.js";
 import { type BlobInfo, type BlobStore, checkName, type OpenedBlob } from "./types.js";
 
@@ -21,14 +23,34 @@ const STALE_MS = 24 * 3_600_000;
  */
 export class FileBlobs implements BlobStore {
   readonly where: string;
+  readonly #open = new OpenFiles();
 
   constructor(dir: string) {
     this.where = dir;
   }
 
   async size(name: string): Promise<number | undefined> {
-    const found = await stat(this.#path(name)).catch(orMissing);
+    const path = this.#path(name);
+    const size = this.#open.sizeOf(path);
+    if (size !== undefined) return size;
+    const found = await stat(path).catch(orMissing);
     return found?.isFile() ? found.size : undefined;
+  }
+
+  async *chunks(name: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+    const file = await this.#open.acquire(this.#path(name)).catch((cause: NodeJS.ErrnoException) => {
+      throw orMissing(cause) ?? missing(name, cause);
+    });
+    try {
+      let at = start;
+      for await (const chunk of readChunks(file.handle, start, end)) {
+        yield chunk;
+        at += chunk.length;
+      }
+      if (at < end) throw cut(name, at);
+    } finally {
+      this.#open.release(file);
+    }
   }
 
   async open(name: string, start: number, end: number, signal?: AbortSignal): Promise<OpenedBlob | undefined> {
@@ -91,6 +113,7 @@ export class FileBlobs implements BlobStore {
   }
 
   async delete(name: string): Promise<void> {
+    this.#open.forget(this.#path(name));
     await rm(this.#path(name), { force: true });
   }
 
@@ -159,6 +182,10 @@ async function copied(from: string, to: string): Promise<void> {
 function orMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
   throw error;
+}
+
+function missing(name: string, cause: unknown): HoldfastError {
+  return new HoldfastError("BLOB_MISSING", `${name} is not here`, "restore it", { cause });
 }
 
 function cut(name: string, at: number): HoldfastError {

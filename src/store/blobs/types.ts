@@ -30,6 +30,11 @@ export interface BlobStore {
   size(name: string, signal?: AbortSignal): Promise<number | undefined>;
   /** The bytes from `start` up to and without `end`, as a stream; undefined where there is no such blob. */
   open(name: string, start: number, end: number, signal?: AbortSignal): Promise<OpenedBlob | undefined>;
+  /**
+   * What {@link BlobStore.open} gives, at less cost: a chunk is valid only until the next one is asked for. It throws out of the
+   * iteration, HoldfastError `BLOB_MISSING` and `BLOB_DAMAGED` among others. A store that knows no cheaper way does without.
+   */
+  chunks?(name: string, start: number, end: number): AsyncIterable<Uint8Array>;
   /** A few bytes at once, fewer at the blob's end; undefined where there is no such blob. */
   read(name: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /** Stores a few bytes. What had the name is replaced. @throws HoldfastError `DISK_FULL` */

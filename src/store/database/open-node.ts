@@ -1,5 +1,6 @@
 /** The database of a node: one in a folder of its own, or a Postgres that several share. */
 import { mkdir } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
 import { PGlite } from "@electric-sql/pglite";
 import { type Dialect, Kysely, PGliteDialect, PostgresDialect } from "kysely";
 import pg from "pg";
@@ -61,11 +62,21 @@ async function dialectOf({ url, dir, connections = CONNECTIONS }: DatabaseOption
   }
   if (dir === undefined) throw new TypeError("a database has a URL or a folder");
   await mkdir(dir, { recursive: true });
+  compileOnce();
   const startParams = [...PGlite.defaultStartParams, ...SMALL];
   const pglite = await PGlite.create({ dataDir: dir, startParams }).catch((cause: unknown) => {
     throw unreachable({ dir }, cause);
   });
   return new PGliteDialect({ pglite });
+}
+
+/**
+ * Keeps V8 from compiling what is called often a second time, for the speed of it: for the largest functions of Postgres that
+ * takes more than 500 MiB, some seconds after the start, and more time than the faster code saves. Code of other
+ * WebAssembly in this process stays as it is compiled first, too.
+ */
+function compileOnce(): void {
+  for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsFromString(flag);
 }
 
 function isConnectionFault(error: unknown): boolean {

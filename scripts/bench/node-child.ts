@@ -1,4 +1,4 @@
-/** Run by the bench in a process of its own: a node that takes uploads. Prints its URL, and ends with its standard input. */
+/** Run by the bench in a process of its own: a node without deals. Prints its URL, and ends with its standard input. */
 import { pino } from "pino";
 import { startNode } from "../../src/provider/server.js";
 import { BlobPieceStore } from "../../src/store/index.js";
