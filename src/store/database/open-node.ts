@@ -5,6 +5,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { type Dialect, Kysely, PGliteDialect, PostgresDialect } from "kysely";
 import pg from "pg";
 import { HoldfastError } from "../../errors.js";
+import { lockFolder } from "./folder-lock.js";
 import { migrate } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
 
@@ -32,7 +33,7 @@ const SMALL = ["-c", "shared_buffers=16MB"];
 /**
  * Opens a database and brings it to this version's form.
  *
- * @throws HoldfastError `DATABASE_UNREACHABLE` (its message has no password in it), `DATABASE_TOO_NEW`, `DATABASE_FAILED`
+ * @throws HoldfastError `DATABASE_IN_USE` where another process has the folder, `DATABASE_UNREACHABLE` (its message has no password in it), `DATABASE_TOO_NEW`, `DATABASE_FAILED`
  * @throws TypeError without a URL or a folder
  * @example
  * const database = await openDatabase({ dir: "data/index" });
@@ -63,11 +64,19 @@ async function dialectOf({ url, dir, connections = CONNECTIONS }: DatabaseOption
   if (dir === undefined) throw new TypeError("a database has a URL or a folder");
   await mkdir(dir, { recursive: true });
   compileOnce();
-  const startParams = [...PGlite.defaultStartParams, ...SMALL];
-  const pglite = await PGlite.create({ dataDir: dir, startParams }).catch((cause: unknown) => {
+  return new PGliteDialect({ pglite: await openFolder(dir) });
+}
+
+async function openFolder(dir: string): Promise<PGlite> {
+  const release = await lockFolder(dir);
+  try {
+    const pglite = await PGlite.create({ dataDir: dir, startParams: [...PGlite.defaultStartParams, ...SMALL] });
+    const close = pglite.close.bind(pglite);
+    return Object.assign(pglite, { close: () => close().finally(release) });
+  } catch (cause) {
+    await release();
     throw unreachable({ dir }, cause);
-  });
-  return new PGliteDialect({ pglite });
+  }
 }
 
 /**
