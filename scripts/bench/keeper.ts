@@ -22,7 +22,7 @@ const LEAD_BLOCKS = 4;
 /** Blocks that the keeper has after the last window has closed, to notice. */
 const TRAIL_BLOCKS = 3;
 const POLL_MS = 250;
-/** As docs/keeper.md has it for machines with little memory: V8 keeps 64 MiB for what is young, most of it empty. */
+/** As the launcher has it for `keeper run`. */
 const NODE_FLAGS = ["--max-semi-space-size=4"];
 const MOST_FIGURES_MS = 60_000;
 

@@ -12,6 +12,9 @@ import { sendBytes } from "./send-bytes.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
+/** Milliseconds for which a piece counts as here that another node may have deleted: what is served is looked at all the same. */
+const KNOWN_MS = 1_000;
+
 /** Pieces whose last retrieval is remembered. */
 const MAX_SERVED = 10_000;
 
@@ -63,7 +66,7 @@ async function* streamed(store: PieceStore, cid: string, start: number, end: num
  * a provider knows who fetches it to take over.
  */
 function find(store: PieceStore, cid: string, leafCount: string | undefined): Promise<Commitment | undefined> {
-  if (leafCount === undefined) return store.find(cid);
+  if (leafCount === undefined) return store.find(cid, KNOWN_MS);
   if (!/^[1-9]\d{0,12}$/.test(leafCount)) throw invalid(`leafCount is ${leafCount.slice(0, 20)}, no number of leaves`);
   return store.findTree(decodePieceCidV1(cid), BigInt(leafCount));
 }

@@ -10,6 +10,7 @@ import { type Lease, withLease } from "./pieces/leases.js";
 import { MemoryPieceIndex } from "./pieces/memory-index.js";
 import { blocksBlob, layerBlob, leaseName, nameOf, payloadBlob } from "./pieces/names.js";
 import { reconcile } from "./pieces/reconcile.js";
+import { Seen } from "./pieces/seen.js";
 import type { IndexedPiece, PieceIndex } from "./pieces/types.js";
 import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
 import { Uploads, type UploadsOptions } from "./uploads.js";
@@ -49,6 +50,7 @@ export class BlobPieceStore implements WatchedStore {
   readonly #coming = new Map<string, string>();
   #mending: Promise<void> = Promise.resolve();
   #sweptAt = performance.now();
+  readonly #seen = new Seen();
   #watcher: PieceWatcher | undefined;
 
   private constructor(uploads: Uploads, blobs: BlobStore, index: PieceIndex, logger: Logger | undefined) {
@@ -179,6 +181,7 @@ export class BlobPieceStore implements WatchedStore {
     const name = nameOf(decodePieceCid(pieceCid));
     return this.#move(name, async (lease) => {
       if (!(await this.#index.drop(name, lease, freeAt))) return false;
+      this.#seen.forget(name);
       // The payload first: a layer alone is no piece.
       for (const blob of [payloadBlob(name), layerBlob(name), blocksBlob(name)]) {
         lease.check();
@@ -189,11 +192,19 @@ export class BlobPieceStore implements WatchedStore {
     });
   }
 
-  async find(pieceCid: string): Promise<Commitment | undefined> {
+  async find(pieceCid: string, maxAgeMs = 0): Promise<Commitment | undefined> {
     const commitment = decodePieceCid(pieceCid);
     const name = nameOf(commitment);
-    const [known, isWhole] = await Promise.all([this.#index.get(name), this.#isWhole(name, commitment)]);
+    const isKnown = this.#seen.isFresh(name, maxAgeMs) || this.#isIndexed(name);
+    const [known, isWhole] = await Promise.all([isKnown, this.#isWhole(name, commitment)]);
     return known && isWhole ? commitment : undefined;
+  }
+
+  async #isIndexed(name: string): Promise<boolean> {
+    const asked = performance.now();
+    if ((await this.#index.get(name)) === undefined) return false;
+    this.#seen.note(name, asked);
+    return true;
   }
 
   async read(pieceCid: string, start: number, end: number): Promise<ReadableStream<Uint8Array>> {

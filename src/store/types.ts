@@ -101,8 +101,14 @@ export interface PieceStore extends PieceSource {
    * @returns its commitment; undefined where it is not here, and nothing was promised
    */
   promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<Commitment | undefined>;
-  /** The commitment of a piece that is here. @throws HoldfastError `INVALID_PIECE_CID` */
-  find(pieceCid: string): Promise<Commitment | undefined>;
+  /**
+   * The commitment of a piece that is here.
+   *
+   * @param maxAgeMs - for how long what the index said may be believed, where only bytes are served on the strength of it; 0 by
+   *   default. The bytes themselves are looked at each time.
+   * @throws HoldfastError `INVALID_PIECE_CID`
+   */
+  find(pieceCid: string, maxAgeMs?: number): Promise<Commitment | undefined>;
   /** The commitment of a payload that is here under this root and leafCount. */
   findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined>;
   /**

@@ -53,7 +53,8 @@ if (prefix > 0) {
 
 // Stands in for the command line: tells how it was called. `type` of package.json makes it an ES module.
 const MAIN = `
-console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), node: process.version }));
+const nodeOptions = process.env.NODE_OPTIONS;
+console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), node: process.version, nodeOptions }));
 process.exit(process.argv[2] === "fail" ? 7 : 0);
 `;
 
@@ -155,6 +156,16 @@ describe("launcher", () => {
     const { status, stdout } = await launch(["fail"], elsewhere, "link to link");
     expect(status).to.equal(7);
     expect(JSON.parse(stdout)).to.deep.include({ args: ["fail"], cwd: elsewhere });
+  });
+
+  it("starts what runs for long with little memory for what is young, and nothing else so", async () => {
+    for (const [args, flag] of [
+      [["provider", "run"], "--max-semi-space-size=4 "],
+      [["keeper", "run", "--dir", "x"], "--max-semi-space-size=4 "],
+      [["provider", "status"], undefined],
+    ] as const) {
+      expect(JSON.parse((await launch([...args])).stdout).nodeOptions).to.equal(flag);
+    }
   });
 
   it("installs again when the lockfile changes, and only then", async () => {
