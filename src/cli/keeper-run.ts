@@ -30,10 +30,18 @@ export function keeperRunCommand(): Command {
 }
 
 async function keep(operator: Operator, folder: NodeFolder, signal: AbortSignal): Promise<void> {
-  const { chain, proving: sender, logger, observer, ops } = operator;
+  const { chain, proving: sender, leaveMs, logger, observer, ops } = operator;
   const { provider } = folder.settings;
   const settling = await settlingOf(folder.policy, chain, provider);
-  const shared = { chain, sender, logger, observer, ...(settling && { settling }), ...standBackOf(folder.policy) };
+  const shared = {
+    chain,
+    sender,
+    leaveMs,
+    logger,
+    observer,
+    ...(settling && { settling }),
+    ...standBackOf(folder.policy),
+  };
   if (provider === undefined) {
     logger.info({ ops: ops.url }, "keeper runs");
     return new Crew(shared).run(signal);

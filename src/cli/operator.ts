@@ -13,7 +13,7 @@ import { type CrewOptions, KeeperObserver, type OpsServer, startOpsServer } from
 import { type KeyRole, type KeySigner, keySourceFrom, requireSeparate } from "../keys/index.js";
 import { gasPolicy, restoreLimits } from "../provider/policy/index.js";
 import { type Database, DatabaseDuties, DatabaseJournal, openDatabase } from "../store/database/index.js";
-import { type BlobStore, openBlobStore } from "../store/index.js";
+import { type BlobStore, DEFAULT_LEASE_MS, openBlobStore } from "../store/index.js";
 import { type ChainFlags, rpcUrls, warnOfPlainKey } from "./context.js";
 import { secretFreeLogger } from "./logging.js";
 import type { NodeFolder } from "./node-folder.js";
@@ -25,6 +25,8 @@ export interface Operator {
   /** Where pieces lie that do not lie in the folder. */
   readonly blobs: BlobStore | undefined;
   readonly logger: Logger;
+  /** Milliseconds for which what is on its way is left to other processes on the database; 0 where there can't be any. */
+  readonly leaveMs: number;
   /** Sends proofs, and pays for them. */
   readonly proving: TransactionSender;
   readonly observer: KeeperObserver;
@@ -73,7 +75,8 @@ export async function openOperator(flags: Pick<ChainFlags, "rpc">, folder: NodeF
       return { signer: other, sender: other.address === signer.address ? proving : senderOf(other) };
     };
     const proving = senderOf(signer);
-    return { chain, database, blobs, logger, proving, observer, ops, key, close };
+    const leaveMs = "url" in databaseOf(folder) ? DEFAULT_LEASE_MS : 0;
+    return { chain, database, blobs, logger, leaveMs, proving, observer, ops, key, close };
   } catch (error) {
     await close();
     throw error;

@@ -50,7 +50,7 @@ async function serve(
   { proving, privateSources }: RunFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { chain, database, blobs, proving: sender, logger, observer, ops } = operator;
+  const { chain, database, blobs, leaveMs, proving: sender, logger, observer, ops } = operator;
   const { dataDir, policy } = folder;
   const { listen, publicUrl } = folder.settings;
   const provider = providerOf(folder);
@@ -60,7 +60,7 @@ async function serve(
     ? { settling: await settlingOf(policy, chain, provider), ...(await restoringOf(operator, policy)) }
     : {};
   const running = await startProvider({
-    ...{ chain, signer, sender, provider, dataDir, database, observer, logger },
+    ...{ chain, signer, sender, provider, dataDir, database, leaveMs, observer, logger },
     proving: proving && { duties: dutiesOf(operator, provider) },
     ...(blobs && { blobs }),
     ...(await nodePolicy(policy, chain)),

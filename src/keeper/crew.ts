@@ -20,6 +20,8 @@ export interface CrewOptions {
   readonly proving?: Omit<ProvingKeeperOptions, Shared | "guard">;
   /** Blocks for which it stands back for somebody else with its key, see {@link Doppelganger}. */
   readonly standBackBlocks?: number;
+  /** Milliseconds for which what is on its way is left to others on the same journal, see {@link keepSending}. */
+  readonly leaveMs?: number;
   /** How anybody's deals are settled; without it, none are. */
   readonly settling?: Omit<WatchingKeeperOptions, Shared>;
   /** How misses are made good; without it, none are. Its sender is the provider's own account. */
@@ -73,9 +75,9 @@ export class Crew implements Service {
   }
 
   async #sendOn(signal: AbortSignal): Promise<void> {
-    const { chain, sender, restoring, logger } = this.#options;
+    const { chain, sender, restoring, logger, leaveMs = 0 } = this.#options;
     const senders = new Set(restoring === undefined ? [sender] : [sender, restoring.sender]);
-    await Promise.all([...senders].map((one) => keepSending({ chain, sender: one, logger }, signal)));
+    await Promise.all([...senders].map((one) => keepSending({ chain, sender: one, logger, leaveMs }, signal)));
   }
 }
 

@@ -44,6 +44,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly policy: Policy;
   /** How it proves its deals; false where a keeper elsewhere does. */
   readonly proving?: boolean | Omit<NonNullable<CrewOptions["proving"]>, "provider" | "pieces">;
+  /** Milliseconds for which what is on its way is left to others on the same journal; 0 by default, for who is alone with it. */
+  readonly leaveMs?: number;
   /** Blocks for which its keepers stand back for somebody else with their key. */
   readonly standBackBlocks?: number;
   /** Settles deals, its own and others', where it is set. */
@@ -177,6 +179,7 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
     observer,
     graceMs,
     standBackBlocks,
+    leaveMs,
   } = options;
   const own = { provider, pieces: store };
   const crew = new Crew({
@@ -186,6 +189,7 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
     ...(restoring && { restoring: { ...restoring, ...own } }),
     ...(observer && { observer }),
     ...(standBackBlocks !== undefined && { standBackBlocks }),
+    ...(leaveMs !== undefined && { leaveMs }),
   });
   const grace = graceMs === undefined ? {} : { graceMs };
   return {
