@@ -5,10 +5,10 @@ import type { Chain } from "../../src/chain/chain.js";
 import { turnOf } from "../../src/keeper/funding.js";
 import type { ExtendedEvent, FundingEvents, FundingKeeper } from "../../src/keeper/index.js";
 import { Status } from "../../src/protocol/index.js";
-import type { DealViewStructOutput } from "../../typechain-types/MarketLens.js";
 import { expectError } from "../piece/helpers.js";
 import { type DevChain, startDevChain } from "../support/dev-chain.js";
 import { bytesOf, Parties, PRICE, startFunding, startProving, step, stepUntil } from "../support/keeping.js";
+import { lensSaying } from "../support/lens.js";
 
 type Trouble = FundingEvents["trouble"][0];
 
@@ -168,18 +168,8 @@ describe("FundingKeeper", () => {
   });
 
   /** A chain whose lens says something else of deals. */
-  const saying = (real: Chain, change: (view: DealViewStructOutput) => Partial<DealViewStructOutput>): Chain => {
-    const changed = (view: DealViewStructOutput) => {
-      const changes = change(view);
-      return new Proxy(view, { get: (of, name) => Reflect.get(name in changes ? changes : of, name) });
-    };
-    const lens = new Proxy(real.contracts.lens, {
-      get(target, name) {
-        if (name !== "dealsOf") return Reflect.get(target, name, target);
-        return async (ids: bigint[], overrides: object) => (await target.dealsOf(ids, overrides)).map(changed);
-      },
-    });
-    return { ...real, contracts: { ...real.contracts, lens } };
+  const saying = (real: Chain, change: Parameters<typeof lensSaying>[1]): Chain => {
+    return { ...real, contracts: { ...real.contracts, lens: lensSaying(real.contracts.lens, change) } };
   };
 
   it("pays no other price than the one it has read, and tells where that rose meanwhile", async () => {
@@ -198,9 +188,7 @@ describe("FundingKeeper", () => {
   it("counts the price of an amendment that waits, which is what more periods cost", async () => {
     const [id] = await open({ periods: 6, maxPeriods: 12 });
     const amended = (real: Chain) =>
-      saying(real, ({ revision }) => ({
-        revision: Object.assign(Object.create(revision), { from: 5n, price: 3n * PRICE }),
-      }));
+      saying(real, ({ revision }) => ({ revision: { ...revision, from: 5n, price: 3n * PRICE } }));
     const { keeper } = await keep({ deals: [id!], target: 8, budget: 4n * PRICE, chain: amended });
     await stepUntil(chain, () => extended.length > 0, 60, keeper);
     // One at three times the price is all that the budget allows; the market takes what it costs.

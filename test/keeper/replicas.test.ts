@@ -20,6 +20,7 @@ import { Status } from "../../src/protocol/index.js";
 import { expectError, pseudoRandom } from "../piece/helpers.js";
 import { testLogger } from "../support/dev-chain.js";
 import { serviceChain } from "../support/keeping.js";
+import { lensSaying } from "../support/lens.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 import { priced, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
@@ -235,18 +236,7 @@ describe("ReplicasKeeper", () => {
     const successor = other.deals[0]!.id;
     const chain = await serviceChain(net);
     stops.push(async () => chain.provider.destroy());
-    const lens = new Proxy(chain.contracts.lens, {
-      get(target, name) {
-        if (name !== "dealsOf") return Reflect.get(target, name, target);
-        return async (ids: bigint[], overrides: object) => {
-          const views = await target.dealsOf(ids, overrides);
-          return views.map((view, i) => {
-            const says = (name: string | symbol) => name === "successor" && ids[i] === BigInt(first!.deal);
-            return new Proxy(view, { get: (of, name) => (says(name) ? successor : Reflect.get(of, name)) });
-          });
-        };
-      },
-    });
+    const lens = lensSaying(chain.contracts.lens, (_, id) => (id === BigInt(first!.deal) ? { successor } : {}));
     await terminate(first!.deal);
     const count = await opened();
     const { events } = await keep({ chain: { ...chain, contracts: { ...chain.contracts, lens } } });
