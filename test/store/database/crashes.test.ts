@@ -18,6 +18,8 @@ const CHILD = [
   fileURLToPath(new URL("../../support/paying-child.ts", import.meta.url)),
 ];
 const ACCOUNTS = 6;
+/** Milliseconds in which the slowest of runs has ended long since. */
+const STUCK_MS = 90_000;
 
 describeDatabases("A sender that is killed", (databases) => {
   let chain: DevChain;
@@ -54,11 +56,26 @@ describeDatabases("A sender that is killed", (databases) => {
       told += chunk;
     });
     const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+    const stuck = setTimeout(() => child.kill("SIGABRT"), STUCK_MS);
     const [code, by] = (await once(child, "close")) as [number | null, string | null];
     clearTimeout(timer);
+    clearTimeout(stuck);
+    if (by === "SIGABRT") throw new Error(`it came to no end: ${await whatWaits(task)}`);
     if (code === 0 && told === "done\n") return "done";
     if (by === "SIGKILL") return "killed";
     throw new Error(`the process ended with status ${code}`);
+  }
+
+  /** Where it stands, or that the chain does not say. */
+  async function whatWaits({ privateKey }: PayingTask): Promise<string> {
+    const { address } = new Wallet(privateKey);
+    const silence = sleep(5_000).then(() => "the chain does not answer");
+    const asked = Promise.all([
+      chain.provider.getTransactionCount(address, "latest"),
+      chain.provider.getTransactionCount(address, "pending"),
+      chain.provider.send("txpool_content", []),
+    ]);
+    return Promise.race([silence, asked.then((answers) => JSON.stringify(answers).slice(0, 2_000))]);
   }
 
   /** Mines as long as something is done. */
@@ -98,7 +115,7 @@ describeDatabases("A sender that is killed", (databases) => {
         const everyMs = step === "add" ? 3_000 : 30;
         const task = await newTask();
         await withBlocks(async () => {
-          expect(await run({ ...task, dies: { step, when, time: 3 } })).to.equal("killed");
+          expect(await run({ ...task, dies: { step, when, time: step === "add" ? 1 : 3 } })).to.equal("killed");
           expect(await run(task)).to.equal("done");
         }, everyMs);
         await expectPaidOnce(task);
