@@ -1,8 +1,9 @@
 /** The deals that a keeper looks after: found by their events, read from the chain's own books. */
-import { AbiCoder, getBytes, toBeHex, zeroPadValue } from "ethers";
+import { getBytes, toBeHex, zeroPadValue } from "ethers";
 import type { DealViewStructOutput, DueStructOutput } from "../../typechain-types/MarketLens.js";
 import type { Chain } from "../chain/chain.js";
 import type { HeadUpdate } from "../chain/follower.js";
+import { decodeStatic, staticWords } from "../chain/static-abi.js";
 import { HoldfastError } from "../errors.js";
 import {
   type Due,
@@ -49,8 +50,8 @@ const READ_BATCH = 100;
 /** Such calls at a time. */
 const READERS = 4;
 
-/** Bytes before the first item of a list that is an answer: where it is, and how long. */
-const LIST_HEAD = 64;
+/** Hexadecimal digits before the first item of a list that is an answer: where it is, and how long. */
+const LIST_HEAD = 128;
 
 /**
  * Blocks below the head that are asked for again each time. Behind an endpoint of several nodes, the one that answers for
@@ -156,10 +157,7 @@ export async function readDeals(
   return deals;
 }
 
-/**
- * What `lens.dealsOf` answers. ethers copies all that is left of an answer for each tuple in it, half a second of work for a
- * hundred deals with what they have in them; so each is cut out first. A view has no member whose length varies.
- */
+/** What `lens.dealsOf` answers. A view has no member whose length varies. */
 async function viewsOf(
   { lens }: Chain["contracts"],
   ids: readonly bigint[],
@@ -167,12 +165,13 @@ async function viewsOf(
 ): Promise<DealViewStructOutput[]> {
   const view = lens.interface.getFunction("dealsOf").outputs[0]!.arrayChildren!;
   const call = await lens.dealsOf.populateTransaction([...ids], { blockTag: at });
-  const answer = Buffer.from((await lens.runner!.call!(call)).slice(2), "hex");
-  const count = answer.length < LIST_HEAD ? 0n : BigInt(`0x${answer.toString("hex", LIST_HEAD - 32, LIST_HEAD)}`);
-  if (count !== BigInt(ids.length)) throw badAnswer(count, ids.length);
-  const views = answer.subarray(LIST_HEAD);
-  const size = views.length / ids.length;
-  return ids.map((_, i) => AbiCoder.defaultAbiCoder().decode([view], views.subarray(i * size, (i + 1) * size))[0]);
+  const answer = (await lens.runner!.call!(call)).slice(2);
+  const count = answer.length < LIST_HEAD ? 0n : BigInt(`0x${answer.slice(LIST_HEAD / 2, LIST_HEAD)}`);
+  const words = staticWords(view);
+  const isWhole = answer.length === LIST_HEAD + Number(count) * words * 64;
+  if (count !== BigInt(ids.length) || !isWhole) throw badAnswer(count, ids.length);
+  const views = answer.slice(LIST_HEAD);
+  return ids.map((_, i) => decodeStatic(view, views, i * words) as DealViewStructOutput);
 }
 
 function badAnswer(count: bigint, asked: number): HoldfastError {

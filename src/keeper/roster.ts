@@ -41,6 +41,8 @@ interface Kept {
   planned: number;
 }
 
+/** Deals that are read before what was learnt is noted. */
+const PORTION = 400;
 /** Blocks after which a deal is asked for again whose opening is in no block any more. */
 const ASK_AGAIN = 8;
 
@@ -105,9 +107,14 @@ export class Roster {
 
   /** Reads deals for which the head may change something: new ones, windows that open, windows that are over. */
   async #read(signal: AbortSignal): Promise<void> {
-    const { chain, duties, listener } = this.#o;
     // What is being sent says by itself what it came to.
-    const ids = this.#agenda.due(this.#head).filter((id) => this.#kept.get(id)?.duty?.state !== "busy");
+    const due = this.#agenda.due(this.#head).filter((id) => this.#kept.get(id)?.duty?.state !== "busy");
+    // A portion at a time: what was read stays read where a later one fails.
+    for (let at = 0; at < due.length; at += PORTION) await this.#learn(due.slice(at, at + PORTION), signal);
+  }
+
+  async #learn(ids: readonly bigint[], signal: AbortSignal): Promise<void> {
+    const { chain, duties, listener } = this.#o;
     const deals = await readDeals(chain, ids, signal, this.#head);
     const missed = await this.#misses.untold(deals, this.#head, signal);
     for (const miss of missed) listener.missed(miss, this.#kept.get(miss.id)?.duty);

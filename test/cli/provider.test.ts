@@ -67,8 +67,9 @@ describe("cli: a provider from init to its end", () => {
     expect(await net.contracts.registry.signerOf(owner.address)).to.equal(signer.address);
     const again = jsonOf(await init(...listen, "--token", net.token, "--json"));
     expect([again.written, again.steps]).to.deep.equal([[], []]);
-    const renamed = jsonOf(await init(...listen, "--token", net.token, "--name", "Other", "--json"));
-    expect(renamed.steps).to.deep.equal(["profile updated"]);
+    const changes = ["--name", "Other", "--payee", client.address];
+    const changed = jsonOf(await init(...listen, "--token", net.token, ...changes, "--json"));
+    expect(changed.steps).to.deep.equal(["profile updated", "payee set"]);
     // Another's key makes nothing of this folder.
     actAs(client);
     const other = await init(...listen, "--token", net.token);
@@ -108,7 +109,7 @@ describe("cli: a provider from init to its end", () => {
     const deal = deals[0]!;
     const before = jsonOf(await holdfast(["provider", "status", "--dir", dir, "--json"]));
     expect(before.deals[0].next).to.include({ window: 1, state: "ahead" });
-    expect(before).to.include({ registered: true, signer: signer.address, payee: owner.address });
+    expect(before).to.include({ registered: true, signer: signer.address, payee: client.address });
     expect(before.node.healthy).to.equal(true);
     const { firstEpoch } = await net.contracts.lens.dealOf(deal.id);
     await net.mine(Number(firstEpoch) + 2 - (await net.provider.getBlockNumber()));

@@ -34,8 +34,8 @@ export interface World {
 }
 
 export async function buildWorld(tier: Tier): Promise<World> {
-  // An order by age spares the node sorting thousands of transactions by fee; states of the past are asked for by nobody.
-  const args = ["--gas-limit", String(OPENING_BLOCK_GAS), "--order", "fifo", "--prune-history"];
+  // An order by age spares the node sorting thousands of transactions by fee; states of long ago are asked for by nobody.
+  const args = ["--gas-limit", String(OPENING_BLOCK_GAS), "--order", "fifo", "--prune-history", "64"];
   const anvil = await startAnvil({ chainId: CHAIN_ID, args });
   try {
     const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: 20, timeoutMs: TIMEOUT_MS });
