@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { openDatabase } from "../../src/store/database/index.js";
 
 /** What a node has taken, all in all. */
 export interface NodeFigures {
@@ -19,6 +21,8 @@ export interface NodeProcess {
 
 /** Starts a node on the store in `dir`, in a process of its own. @throws Error where it ends by itself */
 export async function startNodeProcess(dir: string): Promise<NodeProcess> {
+  // To make a database takes more memory, once, than to have it.
+  await (await openDatabase({ dir: join(dir, "index") })).destroy();
   const script = fileURLToPath(new URL("./node-child.ts", import.meta.url));
   const child = spawn(process.execPath, ["--import", "tsx", script, dir], { stdio: ["pipe", "pipe", "inherit"] });
   const exited = once(child, "exit");

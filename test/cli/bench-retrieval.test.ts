@@ -18,11 +18,13 @@ describe("cli: bench retrieval", () => {
     expect(cases.map(({ name, connections }) => `${name}, ${connections}`)).to.deep.equal([
       ...["whole, 1", "whole, 8", "1 MiB ranges, 1", "1 MiB ranges, 8", "64 KiB ranges, 1", "64 KiB ranges, 8"],
     ]);
-    for (const { name, node, bestRatio } of cases) {
+    for (const { name, connections, node, bestRatio } of cases) {
       expect(node.mbPerSecond).to.be.greaterThan(1);
-      // The best round: in the others, others had the machine. Small ranges are measured and not promised.
-      if (!name.startsWith("64 KiB")) expect(bestRatio, name).to.be.at.least(0.5);
+      // The best round: in the others, others had the machine. What ranges take one at a time is measured and not promised.
+      const isPromised = name === "whole" || (name === "1 MiB ranges" && connections > 1);
+      if (isPromised) expect(bestRatio, `${name}, ${connections}`).to.be.at.least(0.5);
     }
-    expect(peakMiB).to.be.within(40, 350);
+    // With the database that its index is in.
+    expect(peakMiB).to.be.within(40, 550);
   });
 });
