@@ -34,12 +34,7 @@ async function keep(operator: Operator, folder: NodeFolder, signal: AbortSignal)
   const { provider } = folder.settings;
   const settling = await settlingOf(folder.policy, chain, provider);
   const shared = {
-    chain,
-    sender,
-    leaveMs,
-    logger,
-    observer,
-    ...(settling && { settling }),
+    ...{ chain, sender, leaveMs, logger, observer, settling },
     ...standBackOf(folder.policy),
   };
   if (provider === undefined) {

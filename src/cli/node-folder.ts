@@ -69,6 +69,11 @@ export function dirOption(folder = "holdfast-node"): Option {
     .default(folder);
 }
 
+/** Whether a folder was made before. */
+export function isNodeFolder(folder: string): boolean {
+  return existsSync(join(folder, SETTINGS));
+}
+
 /**
  * Reads a folder.
  *
@@ -76,7 +81,7 @@ export function dirOption(folder = "holdfast-node"): Option {
  */
 export async function readNodeFolder(folder: string): Promise<NodeFolder> {
   const dir = resolve(folder);
-  if (!existsSync(join(dir, SETTINGS))) {
+  if (!isNodeFolder(dir)) {
     const hint = "make one with `holdfast provider init`, or `holdfast keeper init`";
     throw new HoldfastError("NO_NODE", `${dir} is no provider's folder, and no keeper's`, hint);
   }
@@ -112,18 +117,19 @@ export async function writeNodeFolder(folder: string, { settings, policy, deploy
   parsePolicy(policy);
   await mkdir(join(folder, "data"), { recursive: true });
   const written: string[] = [];
+  if (!existsSync(join(folder, DEPLOYMENT))) {
+    await writeDeployment(join(folder, DEPLOYMENT), deployment);
+    written.push(DEPLOYMENT);
+  }
+  // The last one is what makes it a folder of a node: what breaks off before can be begun again.
   for (const [name, text] of [
-    [SETTINGS, settings],
     [POLICY, policy],
+    [SETTINGS, settings],
   ] as const) {
     const path = join(folder, name);
     if (existsSync(path)) continue;
     await writeFile(path, text, { flag: "wx" });
     written.push(name);
-  }
-  if (!existsSync(join(folder, DEPLOYMENT))) {
-    await writeDeployment(join(folder, DEPLOYMENT), deployment);
-    written.push(DEPLOYMENT);
   }
   return written;
 }

@@ -7,9 +7,16 @@ import { HoldfastError } from "../errors.js";
 import { keySourceFrom, publicKeyOf } from "../keys/index.js";
 import { regionBytes } from "../protocol/index.js";
 import { type EnrolmentStep, enrol, peerIdOf, type Stake } from "../provider/index.js";
-import { scalars } from "../provider/policy/index.js";
+import { nodePolicy, scalars } from "../provider/policy/index.js";
 import { type ChainFlags, chainCommand, printResult, type Session, tell, withClient } from "./context.js";
-import { dirOption, readNodeFolder, writeNodeFolder } from "./node-folder.js";
+import {
+  dirOption,
+  isNodeFolder,
+  type NodeFolder,
+  providerOf,
+  readNodeFolder,
+  writeNodeFolder,
+} from "./node-folder.js";
 import { type Answers, policyText, settingsText } from "./node-template.js";
 import { type Asker, openAsker } from "./questions.js";
 import { parseAddress } from "./values.js";
@@ -42,7 +49,8 @@ export interface InitReport {
 
 const INIT_HELP = `
 It acts with the provider's own key (HOLDFAST_KEYSTORE), which owns the stake and need not be on the machine that the node runs on:
-copy the folder there. Done again, it does what is missing or has changed, and leaves files that are there alone.`;
+copy the folder there. Where the folder is there already, --price, --url, --region, --token, --tier and --listen are not looked at: what its
+files say is what is registered. So after a change of node.yaml or policy.yaml, do it again.`;
 
 /** `holdfast provider init [--dir DIR] [--url URL] [--price AMOUNT] [--stake AMOUNT] …`. */
 export function providerInitCommand(): Command {
@@ -89,62 +97,79 @@ export function providerInitCommand(): Command {
 }
 
 async function init(session: Session, flags: InitFlags): Promise<InitReport> {
-  const { access, chain } = session;
-  const { deployment, provider } = chain;
   const asker = openAsker(flags.yes === true);
   try {
-    const token = await readToken(provider, flags.token ?? deployment.stakeToken);
-    const { name, ...answers } = await askAll(asker, session, flags, token);
-    const written = await writeNodeFolder(flags.dir, {
-      settings: settingsText(answers),
-      policy: policyText(answers, deployment, await measureBlockSeconds(provider)),
-      deployment,
-    });
-    const { dir, settings } = await readNodeFolder(flags.dir);
-    if (settings.provider !== access.address) {
-      const message = `the folder is of ${settings.provider}, and the key is that of ${access.address}`;
+    const written = isNodeFolder(flags.dir) ? [] : await write(asker, session, flags);
+    const folder = await readNodeFolder(flags.dir);
+    const provider = providerOf(folder);
+    if (provider !== session.access.address) {
+      const message = `the folder is of ${provider}, and the key is that of ${session.access.address}`;
       throw new HoldfastError("WRONG_SIGNER", message, "name another folder with --dir, or the provider's own key");
     }
-    if (!flags.register) return { provider: access.address, dir, written, steps: [] };
-    const stake = await askStake(asker, flags, deployment, token);
-    const { url, region, tiers } = answers;
-    const signer = flags.signer === undefined ? await signerFrom(access.address) : { address: flags.signer };
-    const profile = { name, url, ...(region !== "" && { region }), ...given(signer, "peerId"), tiers };
-    const stakes = await stakesOf(session, { token: token.address, amount: stake });
-    const payee = flags.payee === undefined ? {} : { payee: flags.payee };
-    const own = signer.address === access.address ? {} : { signer: signer.address };
-    const steps = await enrol(access, { profile, stakes, ...own, ...payee });
-    tellOfKeys(session, signer.address, flags.payee);
-    return { provider: access.address, dir, written, steps };
+    const steps = flags.register ? await register(asker, session, folder, flags) : [];
+    return { provider, dir: folder.dir, written, steps };
   } finally {
     asker.close();
   }
 }
 
-async function askAll(
-  asker: Asker,
-  { access, chain }: Session,
-  flags: InitFlags,
-  token: Token,
-): Promise<Answers & { readonly name: string }> {
-  const { symbol } = token;
-  const amount = (text: string) => parseAmountOf(text, token);
-  const name = await asker.ask(flags.name, { option: "--name", text: "Name that clients read", fallback: "" }, String);
+async function write(asker: Asker, { access, chain }: Session, flags: InitFlags): Promise<string[]> {
+  const { deployment, provider } = chain;
+  const token = await readToken(provider, flags.token ?? deployment.stakeToken);
   const where = { option: "--url", text: "Where clients reach the node (https://…)" };
   const url = await asker.ask(flags.url, where, parseOrigin);
   const lies = { option: "--region", text: "Where pieces lie (DE, US-CA)", fallback: "" };
   const region = await asker.ask(flags.region, lies, parseRegionCode);
-  const costs = { option: "--price", text: `Price of a GiB for 30 days ("0.02 ${symbol}")` };
-  const price = await asker.ask(flags.price, costs, amount);
-  const all = chain.deployment.tiers.map((_, tier) => tier);
-  const tiers = flags.tier?.map((tier) => tierIndex(tier, chain.deployment)) ?? all;
-  return { name, provider: access.address, token, price, region, url, listen: flags.listen, tiers };
+  const costs = { option: "--price", text: `Price of a GiB for 30 days ("0.02 ${token.symbol}")` };
+  const price = await asker.ask(flags.price, costs, (text) => parseAmountOf(text, token));
+  const all = deployment.tiers.map((_, tier) => tier);
+  const tiers = flags.tier?.map((tier) => tierIndex(tier, deployment)) ?? all;
+  const answers: Answers = { provider: access.address, token, price, region, url, listen: flags.listen, tiers };
+  const policy = policyText(answers, deployment, await measureBlockSeconds(provider));
+  return writeNodeFolder(flags.dir, { settings: settingsText(answers), policy, deployment });
+}
+
+/** Brings the registry to what the folder says. */
+async function register(
+  asker: Asker,
+  session: Session,
+  { settings, policy: file }: NodeFolder,
+  flags: InitFlags,
+): Promise<EnrolmentStep[]> {
+  const { access, chain } = session;
+  const { policy } = await nodePolicy(file, chain);
+  const url = settings.publicUrl;
+  if (url === undefined) {
+    throw new HoldfastError("MISSING_SETTING", "node.yaml has no publicUrl", "clients find the node by it: add it");
+  }
+  const named = { option: "--name", text: "Name that clients read", fallback: "" };
+  const name = await asker.ask(flags.name ?? (await nameOf(session)), named, String);
+  const token = await readToken(chain.provider, policy.token);
+  const stakes = await stakesOf(session, { token: token.address, amount: await askStake(asker, flags, chain, token) });
+  const signer = flags.signer === undefined ? await signerOf(session) : { address: flags.signer };
+  const [region] = policy.regions ?? [];
+  const profile = {
+    ...{ name, url, tiers: policy.tiers.map(({ tier }) => tier) },
+    ...(region !== undefined && { region }),
+    ...("peerId" in signer && { peerId: signer.peerId }),
+  };
+  const own = signer.address === access.address ? {} : { signer: signer.address };
+  const payee = flags.payee === undefined ? {} : { payee: flags.payee };
+  const steps = await enrol(access, { profile, stakes, ...own, ...payee });
+  tellOfKeys(session, signer.address, flags.payee);
+  return steps;
+}
+
+/** The name that it is registered by. */
+async function nameOf({ access }: Session): Promise<string | undefined> {
+  const { registry } = access.contracts;
+  return (await registry.isRegistered(access.address)) ? (await registry.profileOf(access.address)).name : undefined;
 }
 
 function askStake(
   asker: Asker,
   flags: InitFlags,
-  { minStake, stakeToken }: Session["chain"]["deployment"],
+  { deployment: { minStake, stakeToken } }: Session["chain"],
   token: Token,
 ): Promise<bigint> {
   const least = token.address === stakeToken && minStake > 0n ? { fallback: minStake.toString() } : {};
@@ -168,14 +193,11 @@ function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
 
-/** The key that will sign deals, where it is here; the provider's own otherwise. */
-async function signerFrom(own: string): Promise<{ readonly address: string; readonly peerId?: string }> {
-  const signer = await keySourceFrom(process.env, "terms").open();
-  return { address: signer.address ?? own, peerId: peerIdOf(await publicKeyOf(signer)) };
-}
-
-function given<T extends object, K extends keyof T>(object: T, name: K): Partial<Pick<T, K>> {
-  return object[name] === undefined ? {} : ({ [name]: object[name] } as Partial<Pick<T, K>>);
+/** The key that will sign deals. Where no other is named, that is the provider's own, which is open already. */
+async function signerOf({ signer: own }: Session): Promise<{ readonly address: string; readonly peerId: string }> {
+  const source = keySourceFrom(process.env, "terms");
+  const signer = source.label === keySourceFrom(process.env).label ? own : await source.open();
+  return { address: signer.address, peerId: peerIdOf(await publicKeyOf(signer)) };
 }
 
 function tellOfKeys({ access, chain }: Session, signer: string, payee: string | undefined): void {

@@ -6,15 +6,15 @@ import { dealIdText, statusName } from "../client/index.js";
 import { amountText, readTokens, type Token } from "../client/tokens.js";
 import { type DealStanding, type NextWindow, type ProviderStanding, providerStanding } from "../provider/index.js";
 import { nodePolicy } from "../provider/policy/index.js";
-import { printResult, withChain } from "./context.js";
+import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
 import { shortId } from "./deals.js";
-import { type FolderFlags, folderCommand, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
+import { dirOption, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
 import { type OpsReport, opsReport, opsUrl } from "./ops-report.js";
 import { table } from "./table.js";
 import { parseAddress } from "./values.js";
 
-interface StatusFlags extends FolderFlags {
-  readonly json?: boolean;
+interface StatusFlags extends ChainFlags {
+  readonly dir: string;
   readonly provider?: string;
   readonly all?: boolean;
 }
@@ -54,9 +54,9 @@ const COLUMNS = [
 
 /** `holdfast provider status [--dir DIR | --provider ADDR]`. */
 export function providerStatusCommand(): Command {
-  return folderCommand("status")
+  return chainCommand("status")
+    .addOption(dirOption())
     .description("deals, next windows, earnings and risk of a provider, as the chain has them, and how its node does")
-    .option("--json", "print one JSON object last on standard output")
     .addOption(new Option("--provider <address>", "anybody's; that of the folder by default").argParser(parseAddress))
     .option("--all", `all deals that live; the ${SHOWN} whose windows close first by default`)
     .action(async (flags: StatusFlags) => {
@@ -67,6 +67,7 @@ export function providerStatusCommand(): Command {
 
 async function status(chain: Chain, folder: NodeFolder | undefined, flags: StatusFlags): Promise<void> {
   const provider = flags.provider ?? providerOf(folder!);
+  // Whoever has changed it learns here what is wrong with it.
   if (folder !== undefined) await nodePolicy(folder.policy, chain);
   const { deals, ...standing } = await providerStanding(chain, provider, new AbortController().signal);
   const node = folder === undefined ? null : await opsReport(opsUrl(folder.settings.ops));

@@ -1,6 +1,7 @@
 /** The keepers of one process, and what they share. */
 import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
+import { systemClock } from "../chain/clock.js";
 import type { TransactionSender } from "../chain/sender.js";
 import { Doppelganger } from "./doppelganger.js";
 import type { KeeperObserver } from "./ops/observer.js";
@@ -8,6 +9,9 @@ import { ProvingKeeper, type ProvingKeeperOptions } from "./proving.js";
 import { RestoringKeeper, type RestoringKeeperOptions } from "./restoring.js";
 import { keepSending } from "./sending.js";
 import { WatchingKeeper, type WatchingKeeperOptions } from "./watching.js";
+
+/** Milliseconds before a service that has stopped is run again. */
+const AGAIN_MS = 5_000;
 
 type Shared = "chain" | "sender" | "logger";
 
@@ -81,11 +85,23 @@ export class Crew implements Service {
   }
 }
 
-/** Runs a service that only a defect can stop, which is told of and stops no other. */
-export async function keepRunning(service: Service, logger: Logger, signal: AbortSignal): Promise<void> {
-  try {
-    await service.run(signal);
-  } catch (error) {
-    logger.error({ err: error }, "a service has stopped");
+/**
+ * Runs a service that only a defect can stop: that is told of, stops no other, and the service is run again. One that stood still
+ * would be the worst of all: nothing would be wrong but that nothing is proven.
+ */
+export async function keepRunning(
+  service: Service,
+  logger: Logger,
+  signal: AbortSignal,
+  clock = systemClock,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await service.run(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.error({ err: error, again: AGAIN_MS }, "a service has stopped, and is run again");
+      await clock.sleep(AGAIN_MS, signal).catch(() => undefined);
+    }
   }
 }

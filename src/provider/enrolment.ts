@@ -1,8 +1,10 @@
 /** Becoming a provider: profile, signer, payee, stake. */
+
 import { type ContractTransaction, getAddress } from "ethers";
+import type { ProfileStructOutput } from "../../typechain-types/ProviderRegistry.js";
 import { ask, type ChainAccess, fund } from "../client/funds.js";
 import { HoldfastError } from "../errors.js";
-import { regionBytes } from "../protocol/index.js";
+import { NO_REGION, regionBytes } from "../protocol/index.js";
 
 /** What the registry tells clients of a provider. */
 export interface EnrolledProfile {
@@ -54,12 +56,11 @@ export async function enrol(access: ChainAccess, wanted: Enrolment): Promise<Enr
     await access.sender.send(await call, `become a provider (${step})`);
     steps.push(step);
   };
-  const profile = profileFor(wanted.profile);
-  if (!(await ask("read the registry", registry.isRegistered(access.address)))) {
-    await done("registered", registry.register.populateTransaction(profile));
-  } else if (!(await hasProfile(access, profile))) {
-    await done("profile updated", registry.updateProfile.populateTransaction(profile));
-  }
+  const isRegistered = await ask("read the registry", registry.isRegistered(access.address));
+  const now = isRegistered ? await ask("read the profile", registry.profileOf(access.address)) : undefined;
+  const profile = profileFor(wanted.profile, now);
+  if (now === undefined) await done("registered", registry.register.populateTransaction(profile));
+  else if (!isSame(profile, now)) await done("profile updated", registry.updateProfile.populateTransaction(profile));
   const { signer, payee } = wanted;
   // What is not named stays what it is: a signer that was replaced can never sign again.
   if (signer !== undefined && (await ask("read the signer", registry.signerOf(access.address))) !== getAddress(signer))
@@ -87,23 +88,25 @@ export async function stakeOf(
   return free + locked;
 }
 
-function profileFor({ name, url, region, peerId = "", tiers }: EnrolledProfile) {
+/** What is not named stays what it is. */
+function profileFor({ name, url, region, peerId, tiers }: EnrolledProfile, now: ProfileStructOutput | undefined) {
   const unknown = tiers.find((tier) => tier > 7);
   if (unknown !== undefined) {
     throw new HoldfastError("INVALID_TIER", `the registry lists no tier ${unknown}`, "tiers 0 to 7 can be listed");
   }
-  const mask = tiers.reduce((bits, tier) => bits | (1 << tier), 0);
-  const code = region === undefined ? "0x000000000000" : regionBytes(region);
-  return { name, url, peerId, region: code, tiers: mask, offerUri: "" };
+  return {
+    ...{ name, url },
+    peerId: peerId ?? now?.peerId ?? "",
+    region: region === undefined ? NO_REGION : regionBytes(region),
+    tiers: BigInt(tiers.reduce((bits, tier) => bits | (1 << tier), 0)),
+    offerUri: now?.offerUri ?? "",
+  };
 }
 
-async function hasProfile(access: ChainAccess, wanted: ReturnType<typeof profileFor>): Promise<boolean> {
-  const now = await ask("read the profile", access.contracts.registry.profileOf(access.address));
+function isSame(wanted: ReturnType<typeof profileFor>, now: ProfileStructOutput): boolean {
+  const { name, url, peerId, region, tiers } = now;
   return (
-    now.name === wanted.name &&
-    now.url === wanted.url &&
-    now.peerId === wanted.peerId &&
-    now.region === wanted.region &&
-    now.tiers === BigInt(wanted.tiers)
+    [name === wanted.name, url === wanted.url, peerId === wanted.peerId, region === wanted.region].every(Boolean) &&
+    tiers === wanted.tiers
   );
 }

@@ -2,10 +2,11 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
+import { freePort } from "../../scripts/free-port.js";
 import { holdfast } from "../support/cli.js";
 import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
 import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
-import { freePort, type RunningCommand, startCommand, until, useFreePorts } from "../support/running.js";
+import { type RunningCommand, startCommand, until, useFreePorts } from "../support/running.js";
 import { STAKE, type StorageNet, startStorageNet } from "../support/storage-net.js";
 
 describe("cli: a provider from init to its end", () => {
@@ -58,7 +59,7 @@ describe("cli: a provider from init to its end", () => {
     expect(missing.status).to.equal(1);
     expect(missing.stderr).to.contain("--url is missing");
     const report = jsonOf(await init(...listen, "--token", net.token, "--json"));
-    expect(report.written).to.deep.equal(["node.yaml", "policy.yaml", "deployment.json"]);
+    expect(report.written).to.deep.equal(["deployment.json", "policy.yaml", "node.yaml"]);
     expect(report.steps).to.deep.equal(["registered", "signer set", "stake provisioned", "stake provisioned"]);
     const profile = await net.contracts.registry.profileOf(owner.address);
     expect({ name: profile.name, url: profile.url, tiers: profile.tiers, region: profile.region }).to.deep.equal({
@@ -70,6 +71,13 @@ describe("cli: a provider from init to its end", () => {
     const changes = ["--name", "Other", "--payee", client.address];
     const changed = jsonOf(await init(...listen, "--token", net.token, ...changes, "--json"));
     expect(changed.steps).to.deep.equal(["profile updated", "payee set"]);
+    // What is in the files counts, also where it was changed by hand.
+    const settings = join(dir, "node.yaml");
+    const text = await readFile(settings, "utf8");
+    await writeFile(settings, text.replace(/^publicUrl: .*$/m, 'publicUrl: "https://node.example"'));
+    expect(jsonOf(await init("--url", "https://other.example", "--json")).steps).to.deep.equal(["profile updated"]);
+    const now = await net.contracts.registry.profileOf(owner.address);
+    expect([now.url, now.name]).to.deep.equal(["https://node.example", "Other"]);
     // Another's key makes nothing of this folder.
     actAs(client);
     const other = await init(...listen, "--token", net.token);
@@ -86,7 +94,7 @@ describe("cli: a provider from init to its end", () => {
       [["--tier", "tepid"], "no tier tepid"],
       [["--price", "1 EUR"], "is no amount of TUSD"],
     ] as const) {
-      const { status, stderr } = await init("--token", net.token, ...args);
+      const { status, stderr } = await init("--token", net.token, "--dir", join(dir, "other"), ...args);
       expect(status, stderr).to.equal(1);
       expect(stderr).to.contain(text);
       expect(stderr).not.to.contain("defect");
@@ -165,8 +173,11 @@ describe("cli: a provider from init to its end", () => {
   it("settles for anybody from a keeper's folder", async () => {
     const keeper = join(await tempFolder(), "keeper");
     const made = jsonOf(await holdfast(["keeper", "init", "--dir", keeper, "--json"]));
-    expect(made.written).to.deep.equal(["node.yaml", "policy.yaml", "deployment.json"]);
+    expect(made.written).to.deep.equal(["deployment.json", "policy.yaml", "node.yaml"]);
     expect(await readdir(keeper)).to.include("data");
+    await writeFile(join(keeper, "policy.yaml"), "gas: {}\n");
+    const idle = await holdfast(["keeper", "run", "--dir", keeper]);
+    expect(idle.stderr).to.contain("no deals of its own to settle");
     const status = await holdfast(["keeper", "status", "--dir", keeper]);
     expect(status.stdout, status.stderr).to.contain("does not run here");
     const none = await holdfast(["provider", "run", "--dir", keeper]);

@@ -143,6 +143,7 @@ gas: { maxFee: 300 gwei, leastBalance: "0.1 coin" }
     const all = await settlingOf(parsePolicy("settle: { whose: all, everyBlocks: 5, depth: 3, batch: 9 }"), net, TOKEN);
     expect(all).to.deep.include({ own: { provider: TOKEN, everyBlocks: 5 }, depth: 3, batchSize: 9 });
     expect(await settlingOf(parsePolicy("settle: { whose: all }"), net)).not.to.have.property("own");
+    await expectError("POLICY_INCOMPLETE", () => settlingOf(parsePolicy(""), net));
     const paying = `settle: { whose: paying, margin: 20%, coinPrice: { "${net.token}": "2500 TUSD" } }`;
     const { economics } = (await settlingOf(parsePolicy(paying), net))!;
     expect(economics?.marginPercent).to.equal(20);

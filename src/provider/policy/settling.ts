@@ -15,14 +15,15 @@ const settleNothing: SettlePolicy = () => false;
  * What a policy says of settling. Without a section of its own, a provider's own deals are settled.
  *
  * @param provider - whose own deals are settled whatever a bounty says; without it, nobody's are
- * @throws HoldfastError `INVALID_AMOUNT`
+ * @throws HoldfastError `INVALID_AMOUNT`, `POLICY_INCOMPLETE` where nothing would be settled
  */
 export async function settlingOf(
   { settle }: PolicyFile,
   { provider: reader, deployment }: Pick<Chain, "provider" | "deployment">,
   provider?: string,
-): Promise<CrewOptions["settling"]> {
+): Promise<NonNullable<CrewOptions["settling"]>> {
   const { whose = "own", everyBlocks, depth, bountyTo, batch } = settle ?? {};
+  if (whose === "own" && provider === undefined) throw nothingOwn();
   return {
     policy: whose === "own" ? settleNothing : settleAlways,
     ...(whose === "paying" && { economics: await economicsOf(settle!, reader) }),
@@ -44,6 +45,11 @@ async function economicsOf(
     prices.set(token, { wei: COIN, units });
   }
   return { prices, ...(margin !== undefined && { marginPercent: margin }) };
+}
+
+function nothingOwn(): HoldfastError {
+  const message = "the policy can't be used: a keeper of no provider has no deals of its own to settle";
+  return new HoldfastError("POLICY_INCOMPLETE", message, "set settle.whose to paying or all");
 }
 
 function worthless(token: string): HoldfastError {
