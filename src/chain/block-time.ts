@@ -9,6 +9,9 @@ export function isDevelopmentChain(chainId: number | bigint): boolean {
   return DEVELOPMENT.has(Number(chainId));
 }
 
+/** What a reorganisation can take back, in seconds: a signature that has just run out may be in time on another branch. */
+export const REORG_SECONDS = 900;
+
 const SAMPLE = 200;
 
 /**

@@ -44,19 +44,24 @@ export class Courier {
   }
 
   /** Estimating is simulating. A fifth more, since what a call finds may change until it is in a block. */
-  async estimate(call: Call): Promise<bigint> {
-    const gas = await this.#o.provider.estimateGas({ from: await this.address(), ...call });
+  async estimate({ to, data, value }: Call): Promise<bigint> {
+    const gas = await this.#o.provider.estimateGas({ from: await this.address(), to, data, value: value ?? 0n });
     return gas + gas / 5n;
   }
 
-  /** What the chain asks now. */
-  fees(): Promise<Fees> {
-    return marketFees(this.#o.provider, this.#o.maxFeePerGas);
+  /** What the chain asks now, as far as a call may cost that. */
+  fees(call: Call): Promise<Fees> {
+    return marketFees(this.#o.provider, this.#capOf(call));
   }
 
   /** More than `fees`, enough for a node to let it replace them. */
-  async raised(fees: Fees): Promise<Fees> {
-    return bumpedFees(fees, await this.fees(), this.#o.maxFeePerGas);
+  async raised(fees: Fees, call: Call): Promise<Fees> {
+    return bumpedFees(fees, await this.fees(call), this.#capOf(call));
+  }
+
+  #capOf({ maxFeePerGas: own }: Call): bigint | undefined {
+    const { maxFeePerGas: all } = this.#o;
+    return own === undefined || (all !== undefined && all < own) ? all : own;
   }
 
   async sign(

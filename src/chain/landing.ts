@@ -178,7 +178,7 @@ export class Landing {
     const { courier, journal, logger } = this.#o;
     const { nonce, doing, attempts } = flight;
     try {
-      const fees = await courier.raised(lastOf(flight).fees);
+      const fees = await courier.raised(lastOf(flight).fees, flight.call);
       const attempt = await courier.sign(flight, fees);
       if (attempts.every(({ hash }) => hash !== attempt.hash)) {
         await journal.add(flight.id, attempt);
@@ -218,7 +218,7 @@ export class Landing {
     const { courier, journal, logger } = this.#o;
     const call: Call = { to: from, data: "0x" };
     const gasLimit = await courier.estimate(call);
-    const fees = await courier.fees();
+    const fees = await courier.fees(call);
     const filler = await journal.record(
       { from, call, doing: `use nonce ${nonce}`, gasLimit, guards: [] },
       () => nonce,

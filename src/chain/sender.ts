@@ -104,8 +104,10 @@ export class TransactionSender {
     }
     const launched = await this.#launching.run(() => this.#launch({ call, doing, gasLimit, guards }, signal));
     if ("guardedBy" in launched) {
-      await this.#landing.goOn([launched.guardedBy], signal);
-      throw inFlight(doing, launched.guardedBy);
+      const { guardedBy } = launched;
+      const isOwn = guardedBy.from === (await this.address());
+      if (isOwn) await this.#landing.goOn([guardedBy], signal);
+      throw inFlight(doing, guardedBy, isOwn);
     }
     const { reverted, ...landed } = await this.#landing.land(launched.flight, signal);
     return reverted === undefined ? { status: "mined", ...landed } : doneOrThrow(reverted);
@@ -223,8 +225,9 @@ export class TransactionSender {
     try {
       // With nothing live the chain's count is right, also where it dropped one of ours; otherwise it may lag behind.
       const counted = await this.#provider.getTransactionCount(from, "pending");
-      const market = await this.#courier.fees();
-      const fees = this.#landing.takeHurry(intent.guards) ? await this.#courier.raised(market) : market;
+      const { call } = intent;
+      const market = await this.#courier.fees(call);
+      const fees = this.#landing.takeHurry(intent.guards) ? await this.#courier.raised(market, call) : market;
       return await this.#journal.record(
         { from, ...intent },
         (next = 0) => Math.max(least, counted, next),
@@ -241,7 +244,9 @@ function doneOrThrow(failed: ChainError): Sent {
   throw failed;
 }
 
-function inFlight(doing: string, other: JournalEntry): ChainError {
+/** That of another account is its own to bring to an end: nobody here can sign for it, and what it guards has no hope here. */
+function inFlight(doing: string, other: JournalEntry, isOwn: boolean): ChainError {
   const message = `Failed to ${doing}: some of it was on its way already, in “${other.doing}” at nonce ${other.nonce}`;
-  return new ChainError("IN_FLIGHT", message, "Look at what that came to, and try again.", "retry", undefined);
+  const hint = "Look at what that came to, and try again.";
+  return new ChainError("IN_FLIGHT", message, hint, isOwn ? "retry" : "hopeless", undefined);
 }

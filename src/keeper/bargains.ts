@@ -2,6 +2,8 @@
 import { type Candidate, type SettleEconomics, worthOf } from "./policy.js";
 
 const DEFAULT_MARGIN = 10;
+/** More than any chain asks, in wei: no limit. */
+const MOST_FEE = 2n ** 96n;
 
 export interface BargainOptions {
   readonly economics: SettleEconomics;
@@ -11,6 +13,13 @@ export interface BargainOptions {
   readonly gasOf: (deals: readonly Candidate[]) => Promise<bigint>;
   /** What they bring now: somebody else may have settled some. */
   readonly renew: (deals: readonly Candidate[]) => Promise<Candidate[]>;
+}
+
+/** Deals to be settled in one transaction. */
+export interface Bargain {
+  readonly deals: Candidate[];
+  /** Wei for a unit of gas up to which it pays. */
+  readonly maxFee: bigint;
 }
 
 interface Waiting {
@@ -68,17 +77,18 @@ export class Bargains {
    * @param fee - wei for a unit of gas
    * @throws what `gasOf` and `renew` throw; what was not given waits on
    */
-  async *take(fee: bigint): AsyncGenerator<Candidate[], void, undefined> {
+  async *take(fee: bigint): AsyncGenerator<Bargain, void, undefined> {
     if (this.#waiting.size === 0 || !this.#isNews(fee)) return;
-    this.#looked = fee;
     const sorted = [...this.#waiting.values()].sort((a, b) => (a.worth < b.worth ? 1 : a.worth > b.worth ? -1 : 0));
     for (let at = 0; at < sorted.length; at += this.#o.batchSize) {
-      const batch = await this.#paying(sorted.slice(at, at + this.#o.batchSize), fee);
-      // Those that follow bring less.
-      if (batch.length === 0) return;
-      this.#looked = undefined;
-      for (const { deal } of batch) this.#waiting.delete(deal.id);
-      yield batch;
+      const bargain = await this.#paying(sorted.slice(at, at + this.#o.batchSize), fee);
+      if (bargain === undefined) {
+        // Those that follow bring less.
+        if (at === 0) this.#looked = fee;
+        return;
+      }
+      for (const { deal } of bargain.deals) this.#waiting.delete(deal.id);
+      yield bargain;
     }
   }
 
@@ -88,25 +98,29 @@ export class Bargains {
     return fee <= this.#looked - this.#looked / FALL;
   }
 
-  /** Those of a batch that pay together, each of them at least for what it adds; none where they don't. */
-  async #paying(batch: readonly Waiting[], fee: bigint): Promise<Candidate[]> {
+  /** Those of a batch that pay together, each of them at least for what it adds; undefined where they don't. */
+  async #paying(batch: readonly Waiting[], fee: bigint): Promise<Bargain | undefined> {
     const some = await this.#worthTheirShare(batch, fee);
-    if (!(await this.#pays(some.length > 0 ? some : batch.slice(0, 1), fee))) return [];
+    const most = await this.#mostFee(some.length > 0 ? some : batch.slice(0, 1), fee);
+    if (most === undefined || some.length === 0) return undefined;
     const fresh = await this.#o.renew(some.map(({ candidate }) => candidate));
     for (const { candidate } of some) this.remove(candidate.deal.id);
     for (const one of fresh) this.add(one);
     const now = fresh.flatMap(({ deal }) => this.#waiting.get(deal.id) ?? []);
     const isSame = fresh.length === some.length && now.every(({ worth }, i) => worth === some[i]?.worth);
-    return isSame || (now.length > 0 && (await this.#pays(now, fee))) ? now.map(({ candidate }) => candidate) : [];
+    const maxFee = isSame ? most : now.length === 0 ? undefined : await this.#mostFee(now, fee);
+    return maxFee === undefined ? undefined : { deals: now.map(({ candidate }) => candidate), maxFee };
   }
 
-  async #pays(batch: readonly Waiting[], fee: bigint): Promise<boolean> {
-    const gas = await this.#gas(batch);
-    const worth = batch.reduce((sum, one) => sum + one.worth, 0n);
-    if (worth * 100n >= gas * fee * this.#margin) return true;
-    const breakEven = (worth * 100n) / (gas * this.#margin);
-    if (breakEven > this.#breakEven) this.#breakEven = breakEven;
-    return false;
+  /** Up to what fee a batch pays; undefined where it doesn't at this one. */
+  async #mostFee(batch: readonly Waiting[], fee: bigint): Promise<bigint | undefined> {
+    const gas = (await this.#gas(batch)) * this.#margin;
+    const worth = batch.reduce((sum, one) => sum + one.worth, 0n) * 100n;
+    // With a margin that leaves nothing to bring, any fee will do.
+    const most = gas === 0n ? MOST_FEE : worth / gas;
+    if (most >= fee) return most;
+    if (most > this.#breakEven) this.#breakEven = most;
+    return undefined;
   }
 
   /** Without those at its end that bring less than the gas that they add. */

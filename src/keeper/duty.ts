@@ -91,6 +91,11 @@ export class Duty implements DutyBlocks {
     return head - this.epoch >= Math.min(this.#length * WARN_SHARE, LEAST_HISTORY / 2);
   }
 
+  /** Whether little of its window is left. */
+  isUrgent(head: number): boolean {
+    return head - this.epoch >= this.#length * HURRY_SHARES[0]!;
+  }
+
   /** Whether it has come to another step of the ladder. */
   isLate(head: number): boolean {
     const step = LADDER[this.#late];

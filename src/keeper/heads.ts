@@ -17,20 +17,25 @@ export async function watchHeads(
   signal: AbortSignal,
   look: (update: HeadUpdate) => Promise<void>,
 ): Promise<void> {
-  for await (const update of follower.heads(signal)) {
+  /** Of heads that were not looked at: what they said of blocks that are gone holds for the next one. */
+  let unheard: number | undefined;
+  for await (const { head, ancestor } of follower.heads(signal)) {
+    const stayed = Math.min(ancestor ?? Infinity, unheard ?? Infinity);
+    const update = Number.isFinite(stayed) ? { head, ancestor: stayed } : { head };
+    unheard = update.ancestor;
     try {
       follower.watch?.requireFresh();
     } catch (error) {
-      logger.error({ err: error, head: update.head.number }, "the head is stale, nothing is done at it");
+      logger.error({ err: error, head: head.number }, "the head is stale, nothing is done at it");
       continue;
     }
     for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt++) {
       try {
         await look(update);
+        unheard = undefined;
         break;
       } catch (error) {
-        if (!signal.aborted)
-          logger.error({ err: error, head: update.head.number, attempt }, "looking at a head failed");
+        if (!signal.aborted) logger.error({ err: error, head: head.number, attempt }, "looking at a head failed");
       }
     }
   }

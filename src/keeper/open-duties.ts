@@ -29,8 +29,8 @@ export class OpenDuties {
   readonly #duties: Duties;
   readonly #logger: Logger;
   readonly #epochs = new Map<number, OpenEpoch>();
-  /** Blocks with proofs of ours that were not seen in the chain yet: their hashes, and the duties. */
-  readonly #landed = new Map<number, { hash: string; duties: Duty[] }>();
+  /** Blocks with proofs of ours that were not seen in the chain yet, by hash, and the duties. */
+  readonly #landed = new Map<string, { readonly number: number; readonly duties: Duty[] }>();
   /** Duties whose proofs are kept, in case a reorganisation asks for them again. */
   #built: Duty[] = [];
 
@@ -101,9 +101,9 @@ export class OpenDuties {
   /** Notes that a proof of ours is in a block. */
   landed(block: number, hash: string, duty: Duty): void {
     this.#built.push(duty);
-    const there = this.#landed.get(block);
-    if (there?.hash === hash) there.duties.push(duty);
-    else this.#landed.set(block, { hash, duties: [...(there?.duties ?? []), duty] });
+    const there = this.#landed.get(hash);
+    if (there === undefined) this.#landed.set(hash, { number: block, duties: [duty] });
+    else there.duties.push(duty);
   }
 
   /**
@@ -113,12 +113,15 @@ export class OpenDuties {
   async vanished(head: number): Promise<Duty[]> {
     this.#dropProofs(head);
     const gone: Duty[] = [];
-    for (const [number, { hash, duties }] of this.#landed) {
+    const seen: string[] = [];
+    for (const [hash, { number, duties }] of this.#landed) {
       if (number > head) continue;
       const block = await this.#chain.provider.getBlock(number);
       if (block?.hash !== hash) gone.push(...duties);
-      this.#landed.delete(number);
+      seen.push(hash);
     }
+    // Only now: where one can't be asked about, all are the next time.
+    for (const hash of seen) this.#landed.delete(hash);
     return gone;
   }
 

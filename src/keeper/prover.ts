@@ -18,6 +18,8 @@ import type { Outcome, ProofSubmitter } from "./submit.js";
 export interface ProverHost {
   /** A claimed duty, marked as busy; undefined where it is not known here, or not to be done now. */
   take(epoch: number, id: bigint): Duty | undefined;
+  /** Deals whose duties of an epoch are open: to be done, and not being done. */
+  left(epoch: number): Duty[];
   /** The deals of claims that were got, and how many were another worker's that has died. */
   claimed(claims: readonly Claim[]): void;
   /** Claims that are somebody else's by now. */
@@ -52,6 +54,9 @@ export interface ProverTask {
 /** Transactions on their way of one epoch: nodes keep few of one account that wait for a block. */
 const MAX_SENDING = 16;
 
+/** Milliseconds that building one proof may take: a disk or a bucket that never answers must not hold up the others. */
+const PROOF_MS = 60_000;
+
 interface Proof {
   readonly id: bigint;
   readonly window: number;
@@ -77,6 +82,7 @@ export class EpochProver {
     const { chain, seeds, gasShare, calldataLimit } = this.#o;
     const { epoch, key, head } = task;
     for (const note of this.#unnoted.splice(0)) await this.#note(note);
+    await this.#resume(epoch);
     // First, whoever does the duties: a seed that nobody checkpoints runs out.
     const seed = await seeds.seed(epoch, signal, key);
     const batcher = new ProofBatcher<Proof>(batchLimits(head.gasLimit, gasShare, calldataLimit));
@@ -90,14 +96,23 @@ export class EpochProver {
     const { chainId, market } = chain.deployment;
     const taken: Duty[] = [];
     try {
-      for (let duties = await this.#claim(task); duties !== undefined; duties = await this.#claim(task)) {
-        taken.push(...duties);
+      const prove = async (duties: readonly Duty[]) => {
         signal.throwIfAborted();
         await this.#build(task, duties, { chainId, market, seed }, signal, async (proof) => {
           const full = batcher.add(proof);
           if (full !== undefined) await send(full);
         });
+      };
+      const unclaimed = async () => prove(await this.#unclaimed(task, taken));
+      try {
+        for (let some = await this.#claim(task, taken); some !== undefined; some = await this.#claim(task, taken)) {
+          await prove(some);
+        }
+      } catch (error) {
+        await unclaimed();
+        throw error;
       }
+      await unclaimed();
     } finally {
       // Whatever ended it: what was built is sent, or fails by itself.
       await send(batcher.take());
@@ -108,8 +123,29 @@ export class EpochProver {
     }
   }
 
-  /** The next portion; undefined where nothing is left for this worker. */
-  async #claim({ epoch, key, head }: ProverTask): Promise<Duty[] | undefined> {
+  /** Claims that this worker has and knows nothing of are anybody's again: of an epoch, one run is under way at a time. */
+  async #resume(epoch: number): Promise<void> {
+    const ids = this.#o.host.left(epoch).map(({ deal }) => deal.id);
+    if (ids.length > 0) await this.#o.duties.resume(epoch, ids);
+  }
+
+  /**
+   * Duties that could not be claimed and are lost by waiting: from half of their window on those that no other worker has that lives;
+   * when little is left, all. Claims save work; what is proven does not hang on them. The journal's guards stay.
+   */
+  async #unclaimed({ epoch, key, head: { number } }: ProverTask, taken: Duty[]): Promise<Duty[]> {
+    const { duties, host } = this.#o;
+    const pressing = host.left(epoch).filter((duty) => duty.isPressing(number) && duty.isDue(number));
+    const waiting = pressing.filter((duty) => !duty.isUrgent(number)).map(({ deal }) => deal.id);
+    // Where nobody can say, others are believed to have them for a while.
+    const cared = new Set(waiting.length === 0 ? [] : await duties.cared(epoch, key, waiting).catch(() => waiting));
+    const own = pressing.flatMap(({ deal: { id } }) => (cared.has(id) ? [] : (host.take(epoch, id) ?? [])));
+    taken.push(...own);
+    return own;
+  }
+
+  /** The next portion; undefined where nothing is left for this worker. @param all - what was taken in this run */
+  async #claim({ epoch, key, head }: ProverTask, all: Duty[]): Promise<Duty[] | undefined> {
     const { duties, host } = this.#o;
     const claims = await duties.claim({ epoch, key, head: head.number, limit: this.#o.portion });
     if (claims.length === 0) return undefined;
@@ -120,7 +156,8 @@ export class EpochProver {
       if (duty === undefined) strange.push(id);
       else taken.push(duty);
     }
-    if (strange.length > 0) await duties.release(epoch, strange, head.number + 1);
+    all.push(...taken);
+    if (strange.length > 0) await this.#note(() => duties.release(epoch, strange, head.number + 1));
     const mine = new Set(taken.map(({ deal }) => deal.id));
     host.claimed(claims.filter(({ id }) => mine.has(id)));
     return taken;
@@ -152,11 +189,14 @@ export class EpochProver {
     const { window } = duty;
     try {
       if (duty.proof?.key !== task.key) {
-        const piece = await this.#o.pieces.open(root, leafCount);
-        if (piece === undefined) throw missingPiece(id);
         const count = this.#o.chain.deployment.tiers[tier]!.challenges;
         const indices = challengeIndices({ ...drawn, dealId: id, window, count, leafCount });
-        duty.proof = { key: task.key, bytes: await prove(piece.layer, piece.read, indices) };
+        const built = async () => {
+          const piece = await this.#o.pieces.open(root, leafCount);
+          if (piece === undefined) throw missingPiece(id);
+          return prove(piece.layer, piece.read, indices);
+        };
+        duty.proof = { key: task.key, bytes: await within(PROOF_MS, built(), () => slowPiece(id)) };
       }
       return { id, window, duty, proof: duty.proof.bytes };
     } catch (error) {
@@ -179,10 +219,12 @@ export class EpochProver {
   async #submit(task: ProverTask, proofs: readonly Proof[], signal: AbortSignal): Promise<void> {
     const { duties, host, submitter } = this.#o;
     const { epoch, key } = task;
-    const ids = proofs.map(({ id }) => id);
-    const held = new Set(await duties.held(epoch, key, ids));
-    const mine = proofs.filter(({ id }) => held.has(id));
-    if (mine.length < proofs.length) host.lost(proofs.filter(({ id }) => !held.has(id)).map(({ duty }) => duty));
+    // What is pressing is sent whoever has it.
+    const claimed = proofs.filter(({ duty }) => !duty.isPressing(task.head.number)).map(({ id }) => id);
+    const held = new Set(claimed.length === 0 ? [] : await duties.held(epoch, key, claimed));
+    const isLost = ({ id, duty }: Proof) => !held.has(id) && !duty.isPressing(task.head.number);
+    const mine = proofs.filter((proof) => !isLost(proof));
+    if (mine.length < proofs.length) host.lost(proofs.filter(isLost).map(({ duty }) => duty));
     if (mine.length === 0) return;
     const { outcomes, batch } = await submitter.submit(mine, signal);
     if (batch !== undefined) host.sent(batch);
@@ -226,6 +268,24 @@ export class EpochProver {
       this.#unnoted.push(note);
     }
   }
+}
+
+/** Waits no longer than `ms`; what comes later is nobody's. */
+async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  try {
+    return await Promise.race([work, end]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function slowPiece(id: bigint): HoldfastError {
+  const message = `The piece of deal ${idText(id)} could not be read in ${PROOF_MS / 1_000} s`;
+  return new HoldfastError("SLOW_PIECE", message, "Look at the disk, or the bucket, before the window closes.");
 }
 
 function missingPiece(id: bigint): HoldfastError {

@@ -91,7 +91,10 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     this.#duties = duties;
     this.#logger = options.logger.child({ keeper: "proving", provider });
     this.#open = new OpenDuties(chain, duties, this.#logger);
-    this.#roster = new Roster({ chain, provider, duties, open: this.#open, listener: this.#listener() });
+    this.#roster = new Roster({
+      ...{ chain, provider, duties, open: this.#open },
+      ...{ listener: this.#listener(), logger: this.#logger },
+    });
     this.#submitter = new ProofSubmitter(chain, sender);
     const onCheckpoint = (epoch: number, hash: string) => this.emit("checkpointed", { epoch, hash });
     const seeds = new SeedReader({ chain, sender, logger: this.#logger, onCheckpoint });
@@ -116,6 +119,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       await watchHeads(chain.follower, this.#logger, signal, (update) => this.#look(update, signal));
     } finally {
       await Promise.allSettled(this.#jobs);
+      await this.#roster.settled();
       await beats.ended;
       await this.#duties.leave().catch((err: unknown) => this.#logger.warn({ err }, "claims could not be given back"));
     }
@@ -179,6 +183,8 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       .catch((error: unknown) => this.#failed(open, error))
       .finally(() => {
         open.isBusy = false;
+        // Where something is left, its block may be another than it was thought to be.
+        open.isUnsure ||= open.duties.size > 0;
         this.#open.prune(open);
         this.#jobs.delete(job);
       });
@@ -214,6 +220,10 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
         if (duty === undefined || !this.#mayBegin(duty)) return undefined;
         duty.state = "busy";
         return duty;
+      },
+      left: (epoch) => {
+        const duties = this.#open.at(epoch)?.duties.values() ?? [];
+        return [...duties].filter(({ state }) => state === "open");
       },
       claimed: (claims) => {
         const takenOver = claims.filter((claim) => claim.takenOver).length;

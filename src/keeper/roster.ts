@@ -1,4 +1,5 @@
 /** What a proving keeper knows of its deals: where each stands, which of its windows is next, and when to look again. */
+import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
 import type { HeadUpdate } from "../chain/follower.js";
 import type { Tier } from "../protocol/index.js";
@@ -28,6 +29,7 @@ export interface RosterOptions {
   readonly duties: Duties;
   readonly open: OpenDuties;
   readonly listener: RosterListener;
+  readonly logger: Logger;
 }
 
 /** What is remembered of a deal. */
@@ -37,7 +39,7 @@ interface Kept {
   readonly ended: boolean;
   /** Its last window that has opened, as long as it matters. */
   readonly duty: Duty | undefined;
-  /** The window that was planned last. */
+  /** The epoch of the duty that was planned last: a reorganisation may move a window to another. */
   planned: number;
 }
 
@@ -53,6 +55,9 @@ export class Roster {
   readonly #agenda = new Agenda();
   readonly #kept = new Map<bigint, Kept>();
   #toPlan: PlannedDuty[] = [];
+  #telling: Promise<void> = Promise.resolve();
+  /** Deals whose misses could not be told of. */
+  #untold: readonly Deal[] = [];
   #head = 0;
 
   constructor(options: RosterOptions) {
@@ -114,16 +119,40 @@ export class Roster {
   }
 
   async #learn(ids: readonly bigint[], signal: AbortSignal): Promise<void> {
-    const { chain, duties, listener } = this.#o;
+    const { chain, duties } = this.#o;
     const deals = await readDeals(chain, ids, signal, this.#head);
-    const missed = await this.#misses.untold(deals, this.#head, signal);
-    for (const miss of missed) listener.missed(miss, this.#kept.get(miss.id)?.duty);
+    const before = new Map(deals.map(({ id }) => [id, this.#kept.get(id)?.duty]));
     for (const id of ids) this.#agenda.put(id, this.#head + ASK_AGAIN);
     const again = deals.flatMap((deal) => this.#take(deal) ?? []);
     for (const [epoch, some] of Map.groupBy(again, (duty) => duty.epoch)) {
       const forgotten = some.map(({ deal }) => deal.id);
       await duties.reopen(epoch, forgotten);
     }
+    this.#tellMisses(deals, before, signal);
+  }
+
+  /**
+   * Tells of misses beside everything else: to find out which windows they were may take long, and what is due must not wait for it.
+   * What fails is tried again with what is read next.
+   */
+  #tellMisses(deals: readonly Deal[], duties: ReadonlyMap<bigint, Duty | undefined>, signal: AbortSignal): void {
+    const head = this.#head;
+    this.#telling = this.#telling.then(async () => {
+      const all = [...new Map([...this.#untold, ...deals].map((deal) => [deal.id, deal])).values()];
+      this.#untold = [];
+      try {
+        for (const miss of await this.#misses.untold(all, head, signal))
+          this.#o.listener.missed(miss, duties.get(miss.id));
+      } catch (err) {
+        this.#untold = all;
+        if (!signal.aborted) this.#o.logger.warn({ err }, "misses can't be told of yet");
+      }
+    });
+  }
+
+  /** Resolves when what is being told has been. */
+  settled(): Promise<void> {
+    return this.#telling;
   }
 
   /** Learns where a deal stands; gives its duty where that was proven and is not any more. */
@@ -155,8 +184,8 @@ export class Roster {
 
   #plan(id: bigint, { window, epoch, lastBlock }: DutyBlocks): void {
     const kept = this.#kept.get(id);
-    if (kept === undefined || kept.planned === window) return;
-    kept.planned = window;
+    if (kept === undefined || kept.planned === epoch) return;
+    kept.planned = epoch;
     this.#toPlan.push({ id, window, epoch, lastBlock });
   }
 

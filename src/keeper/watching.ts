@@ -132,11 +132,11 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   async #strike(signal: AbortSignal): Promise<void> {
     if (this.#bargains === undefined || this.#bargains.size === 0) return;
     const fee = await presentFee(this.#options.chain.provider);
-    for await (const batch of this.#bargains.take(fee)) {
+    for await (const { deals, maxFee } of this.#bargains.take(fee)) {
       signal.throwIfAborted();
-      await this.#settle(batch, signal);
+      await this.#settle(deals, signal, maxFee);
       // Read again at the next head, which finds them settled.
-      for (const { deal } of batch) this.#lookAt.delete(deal.id);
+      for (const { deal } of deals) this.#lookAt.delete(deal.id);
     }
   }
 
@@ -232,8 +232,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     return deal.provider === this.#options.own?.provider && (isDue || waited || due.closes);
   }
 
-  /** False where some could not be settled. */
-  async #settle(worth: readonly Candidate[], signal: AbortSignal): Promise<boolean> {
+  /** False where some could not be settled. @param maxFee - wei for a unit of gas that they may cost, raises included */
+  async #settle(worth: readonly Candidate[], signal: AbortSignal, maxFee?: bigint): Promise<boolean> {
     const { batchSize = BATCH } = this.#options;
     let allSettled = true;
     const refused = (items: readonly Candidate[], error: unknown) => {
@@ -242,18 +242,19 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     };
     for (let at = 0; at < worth.length; at += batchSize) {
       const batch = worth.slice(at, at + batchSize);
-      await sendSplitting(batch, (items) => this.#send(items, signal), refused);
+      await sendSplitting(batch, (items) => this.#send(items, signal, maxFee), refused);
     }
     return allSettled;
   }
 
-  async #send(items: readonly Candidate[], signal: AbortSignal): Promise<void> {
+  async #send(items: readonly Candidate[], signal: AbortSignal, maxFee: bigint | undefined): Promise<void> {
     const { chain, sender } = this.#options;
     const { market } = chain.contracts;
     const ids = items.map(({ deal }) => deal.id);
     // Of several keepers with one journal, one settles a deal.
     const guards = ids.map((id) => `settle ${chain.deployment.market} ${id}`);
-    const sent = await sender.send(await this.#call(items), `settle ${ids.length} deals`, signal, guards);
+    const call = { ...(await this.#call(items)), ...(maxFee !== undefined && { maxFeePerGas: maxFee }) };
+    const sent = await sender.send(call, `settle ${ids.length} deals`, signal, guards);
     // Each is read again at the next head, which finds it settled, by us or by somebody faster.
     if (sent.status === "done") return;
     const { hash, blockNumber: block, gasUsed, logs } = sent.receipt;

@@ -95,10 +95,12 @@ export class PullDesk {
 
   async #fetch(piece: PieceTree, url: string, key: string): Promise<void> {
     const { store, fetching, unpaid, logger } = this.#o;
-    const options = { ...fetching, signal: this.#stopping.signal };
+    const storing = unpaid && {
+      storing: (cid: string, bring: () => Promise<void>) => unpaid.during(cid, "pulls", bring),
+    };
+    const options = { ...fetching, ...storing, signal: this.#stopping.signal };
     try {
       const { pieceCid, source } = await fetchPiece(store, piece, sourcesOf(piece, "", [url]), options);
-      if (source !== undefined) await unpaid?.add(pieceCid, "pulls");
       logger.info({ pieceCid, source }, "piece fetched from another provider");
       this.#pulls.delete(key);
     } catch (error) {

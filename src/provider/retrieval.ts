@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { Logger } from "pino";
-import { type Commitment, decodePieceCidV1, encodePieceCid, readStream } from "../piece/index.js";
+import { type Commitment, decodePieceCidV1, encodePieceCid } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
 import { type App, invalid } from "./app.js";
 import { MediaTypes } from "./media-types.js";
@@ -50,15 +50,11 @@ export function addRetrieval(app: App, store: PieceStore, logger: Logger, served
       fileName: cid,
       read(start, end) {
         served.note(cid);
-        return store.chunks?.(cid, start, end) ?? streamed(store, cid, start, end);
+        return store.chunks(cid, start, end);
       },
       broken: (error) => logger.error({ err: error, cid }, "piece can't be served"),
     });
   });
-}
-
-async function* streamed(store: PieceStore, cid: string, start: number, end: number): AsyncGenerator<Uint8Array> {
-  yield* readStream(await store.read(cid, start, end));
 }
 
 /**

@@ -1,11 +1,14 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { serve } from "@hono/node-server";
 import { HoldfastError } from "../errors.js";
 import type { App } from "./app.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { createNode, type NodeOptions } from "./http.js";
 import { PieceFetches } from "./pdp/index.js";
+
+/** Requests of one connection that are not answered yet. */
+const MAX_PIPELINED = 100;
 
 export interface RunningNode {
   /** Base URL, without a slash at the end. */
@@ -55,6 +58,7 @@ export async function startServer(app: App, { host = "127.0.0.1", port = 0 }: Li
   // Large uploads take long, which is their own limit's business; headers have Node's own.
   server.requestTimeout = 0;
   server.setTimeout(IDLE_MS);
+  limitPipelining(server);
   const { port: actual } = server.address() as AddressInfo;
   const closed = new Promise<void>((resolve) => void server.once("close", resolve));
   return {
@@ -65,6 +69,17 @@ export async function startServer(app: App, { host = "127.0.0.1", port = 0 }: Li
       return closed;
     },
   };
+}
+
+/** Answers that wait for the one ahead of them cost memory, and who asks for them pays next to nothing: browsers send none ahead. */
+function limitPipelining(server: Server): void {
+  const waiting = new WeakMap<Socket, number>();
+  server.prependListener("request", ({ socket }, response) => {
+    const count = (waiting.get(socket) ?? 0) + 1;
+    waiting.set(socket, count);
+    response.once("close", () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    if (count > MAX_PIPELINED) socket.destroy();
+  });
 }
 
 function listen(fetch: Parameters<typeof serve>[0]["fetch"], hostname: string, port: number): Promise<Server> {

@@ -66,6 +66,15 @@ export interface Duties {
   /** Takes duties that nobody living has; none where all are taken or done. */
   claim(wanted: Wanted): Promise<Claim[]>;
   /**
+   * Gives back what this worker has, or has noted as done, of an epoch, and does not do: an answer that was lost, a note that came
+   * too late. Ask it where nothing of the epoch is being done here.
+   *
+   * @param ids - deals whose duties are open here
+   */
+  resume(epoch: number, ids: readonly bigint[]): Promise<void>;
+  /** Which of these deals' duties another worker has that lives, under the same block of their epoch, or has done. */
+  cared(epoch: number, key: string, ids: readonly bigint[]): Promise<bigint[]>;
+  /**
    * Which of these deals' duties are still this worker's, under the same block of their epoch; it counts as a {@link beat}. A
    * worker that was paused has lost what others took over meanwhile. Ask right before something is sent.
    */
@@ -138,6 +147,14 @@ export class MemoryDuties implements Duties {
       claims.push({ id, takenOver: false });
     }
     return claims;
+  }
+
+  async resume(epoch: number, ids: readonly bigint[]): Promise<void> {
+    this.#set(epoch, ids, { owned: false, done: false });
+  }
+
+  async cared(): Promise<bigint[]> {
+    return [];
   }
 
   async held(epoch: number, key: string, ids: readonly bigint[]): Promise<bigint[]> {

@@ -4,7 +4,7 @@ import { Mutex } from "../chain/mutex.js";
 import { HoldfastError } from "../errors.js";
 import { type Commitment, decodePieceCid, type ReadPayloadRange, readStream, type TreeLayer } from "../piece/index.js";
 import { type BlobStore, FileBlobs } from "./blobs/index.js";
-import { removeUpload, type UploadPaths } from "./partial.js";
+import type { UploadPaths } from "./partial.js";
 import { Layers } from "./pieces/layers.js";
 import { type Lease, withLease } from "./pieces/leases.js";
 import { MemoryPieceIndex } from "./pieces/memory-index.js";
@@ -136,18 +136,18 @@ export class BlobPieceStore implements WatchedStore {
         "check the file and the CID, then upload again",
       );
     }
-    const giveBack = this.#uploads.take(id);
+    const upload = this.#uploads.take(id);
     this.#coming.set(id, name);
     try {
       await this.#move(name, (lease) => this.#moveIn(name, paths, lease));
     } catch (error) {
-      if (isPassing(error)) giveBack();
-      else await removeUpload(paths);
+      if (isPassing(error)) upload.putBack();
+      else await upload.remove();
       throw error;
     } finally {
       this.#coming.delete(id);
     }
-    await removeUpload(paths);
+    await upload.remove();
   }
 
   isComing(pieceCid: string): boolean {
@@ -185,7 +185,7 @@ export class BlobPieceStore implements WatchedStore {
       // The payload first: a layer alone is no piece.
       for (const blob of [payloadBlob(name), layerBlob(name), blocksBlob(name)]) {
         lease.check();
-        await this.#blobs.delete(blob);
+        await this.#blobs.delete(blob, lease.signal);
       }
       await this.#watcher?.removed(name);
       return true;

@@ -120,9 +120,9 @@ export interface PieceStore extends PieceSource {
   read(pieceCid: string, start: number, end: number): Promise<ReadableStream<Uint8Array>>;
   /**
    * What {@link PieceStore.read} gives, at less cost: a chunk is valid only until the next one is asked for. It throws out of the
-   * iteration. A store that knows no cheaper way does without.
+   * iteration.
    */
-  chunks?(pieceCid: string, start: number, end: number): AsyncIterable<Uint8Array>;
+  chunks(pieceCid: string, start: number, end: number): AsyncIterable<Uint8Array>;
   /** CIDs of all pieces, in no order. */
   list(): Promise<string[]>;
 }

@@ -13,8 +13,11 @@ export interface Arrival {
   readonly paths: UploadPaths;
 }
 
-/** Puts an upload back that was given away. */
-export type GiveBack = () => void;
+/** An upload that was given away: it counts as one until it is put back, or its files are deleted. */
+export interface Handover {
+  putBack(): void;
+  remove(): Promise<void>;
+}
 
 interface Upload {
   readonly piece: PartialPiece;
@@ -56,6 +59,8 @@ export class Uploads {
   readonly #now: () => number;
   /** Ids come from here alone, so a name that a peer makes up is in no path. */
   readonly #uploads = new Map<string, Upload>();
+  /** Given away, with files here still. */
+  readonly #leaving = new Map<string, Upload>();
   /** What is being taken at this moment. */
   readonly #taking = new Set<Promise<unknown>>();
 
@@ -80,20 +85,24 @@ export class Uploads {
     return uploads;
   }
 
-  /** All that are under way. */
+  /** All that are under way, those as well that are on their way into the store. */
   list(): UploadInfo[] {
-    return [...this.#uploads].map(([id, { piece, announced }]) => {
+    return [...this.#uploads, ...this.#leaving].map(([id, { piece, announced }]) => {
       return { id, owner: piece.owner, bytes: Math.max(piece.size, announced) };
     });
+  }
+
+  get #count(): number {
+    return this.#uploads.size + this.#leaving.size;
   }
 
   /** @throws HoldfastError `TOO_MANY_UPLOADS` */
   async begin(owner?: string): Promise<string> {
     // What has expired is not in the map any more, though its files may be: whoever counts and begins at once, counts right.
-    const expired = Promise.all([this.expire(), this.#uploads.size < this.#maxUploads ? undefined : this.#makeRoom()]);
-    if (this.#uploads.size >= this.#maxUploads) {
+    const expired = Promise.all([this.expire(), this.#count < this.#maxUploads ? undefined : this.#makeRoom()]);
+    if (this.#count >= this.#maxUploads) {
       await expired;
-      throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#uploads.size} uploads are under way`, "try again later");
+      throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#count} uploads are under way`, "try again later");
     }
     const id = randomUUID();
     const paths = this.#paths(id);
@@ -132,12 +141,20 @@ export class Uploads {
     throw new HoldfastError("UPLOAD_INCOMPLETE", `upload ${id} has not got all its bytes`, "send them with PUT first");
   }
 
-  /** Gives an upload away: from now on its id is unknown here, its files are the caller's. */
-  take(id: string): GiveBack {
+  /** Gives an upload away: from now on its id is unknown here, and its files are the caller's. */
+  take(id: string): Handover {
     const upload = this.#get(id);
     this.#uploads.delete(id);
-    return () => {
-      this.#uploads.set(id, Object.assign(upload, { since: this.#now() }));
+    this.#leaving.set(id, upload);
+    return {
+      putBack: () => {
+        this.#leaving.delete(id);
+        this.#uploads.set(id, Object.assign(upload, { since: this.#now() }));
+      },
+      remove: async () => {
+        await removeUpload(upload.paths);
+        this.#leaving.delete(id);
+      },
     };
   }
 

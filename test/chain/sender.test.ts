@@ -287,6 +287,20 @@ describe("TransactionSender", () => {
       expect((await chain.provider.getBalance(SINK)) - before).to.equal(3n);
     });
 
+    it("IN_FLIGHT at once where some of it is on its way from another account, which can only end it itself", async () => {
+      await chain.automine(false);
+      const other = (await chain.account()).connect(chain.provider);
+      const first = senderOf({ journal, signer: other }).send(pay, "prove 2 deals", undefined, ["deal 1", "deal 2"]);
+      await untilPending(1, other.address);
+      const here = senderOf({ journal });
+      const second = await failure<ChainError>(here.send(pay, "prove 2 deals", undefined, ["deal 2", "deal 3"]));
+      expect(second).to.include({ code: "IN_FLIGHT", failure: "hopeless" });
+      const alone = here.send(pay, "prove a deal", undefined, ["deal 3"]);
+      await untilPending(1);
+      await chain.mine();
+      expect((await Promise.all([first, alone])).map(({ status }) => status)).to.deep.equal(["mined", "mined"]);
+    });
+
     it("IN_FLIGHT where some of it is on its way, which it brings to its end", async () => {
       await chain.automine(false);
       const guarded = senderOf({ journal });
@@ -376,10 +390,10 @@ describe("TransactionSender", () => {
   }
 
   /** Waits until the pool holds so many transactions of the wallet. */
-  async function untilPending(count: number): Promise<Pending[]> {
+  async function untilPending(count: number, from = wallet.address): Promise<Pending[]> {
     for (;;) {
       const pool = await chain.provider.send("txpool_content", []);
-      const own = pool.pending[wallet.address] ?? pool.pending[wallet.address.toLowerCase()] ?? {};
+      const own = pool.pending[from] ?? pool.pending[from.toLowerCase()] ?? {};
       const pending = Object.values(own as Record<string, Pending>);
       if (pending.length >= count) return pending;
     }

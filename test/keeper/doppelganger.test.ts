@@ -125,6 +125,19 @@ describe("Doppelganger", () => {
     expect(seen).to.deep.equal([]);
   });
 
+  it("sees somebody else's once more where it follows a reorganisation that took it", async () => {
+    const guard = watch(senderWith(), 1);
+    await pass(guard, 1);
+    await pay(senderWith());
+    await pass(guard, 1);
+    await dev.provider.send("anvil_reorg", [2, []]);
+    await dev.provider.send("anvil_dropAllTransactions", []);
+    await pass(guard, 2);
+    await pay(senderWith());
+    await pass(guard, 1);
+    expect(seen.map(({ nonces }) => nonces)).to.deep.equal([[0], [0]]);
+  });
+
   it("makes a keeper wait where it can, and act where a window would be lost", async function () {
     this.timeout(60_000);
     await dev.automine(true);

@@ -5,7 +5,7 @@ import { DatabaseDuties } from "../../src/store/database/index.js";
 import type { Database } from "../../src/store/database/open-node.js";
 import { describeDatabases } from "../support/databases.js";
 import { type DevChain, startDevChain } from "../support/dev-chain.js";
-import { bytesOf, Parties, startProving, stepTo, stepUntil } from "../support/keeping.js";
+import { bytesOf, Parties, startProving, step, stepTo } from "../support/keeping.js";
 
 const TIER = { period: 24, window: 12, challenges: 2, maxMisses: 4 };
 
@@ -82,7 +82,7 @@ describeDatabases("Misses that nobody saw", (databases) => {
     await during((keeper) => stepTo(chain, end(3) - 1, keeper), false);
     expect(told, "what was before it is not its to tell").to.have.length(1);
     await mineTo(end(3) + 2);
-    for (let start = 0; start < 3; start++) await during((keeper) => stepUntil(chain, () => true, 2, keeper));
+    for (let start = 0; start < 3; start++) await during((keeper) => step(chain, 2, keeper));
     await during((keeper) => stepTo(chain, end(3) + 4, keeper));
     expect(windowsOf(kept)).to.deep.equal([2]);
     expect(windowsOf(lost)).to.deep.equal([1, 2, 3]);
@@ -103,7 +103,7 @@ describeDatabases("Misses that nobody saw", (databases) => {
     this.timeout(60_000);
     const { ids, end } = await opened(1);
     await during(async (keeper) => {
-      await stepUntil(chain, () => true, 2, keeper);
+      await step(chain, 2, keeper);
       await mineTo(end(2) + 2);
       await stepTo(chain, end(2) + 4, keeper);
     });

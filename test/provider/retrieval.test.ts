@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { startNodeProcess } from "../../scripts/bench/node-process.js";
 import { type RunningNode, startNode } from "../../src/provider/index.js";
+import { FileBlobs } from "../../src/store/blobs/index.js";
 import { BlobPieceStore, type PieceStore } from "../../src/store/index.js";
 import { inChunks, removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
 
@@ -94,6 +95,13 @@ describe("provider: retrieval", () => {
     }
   });
 
+  it("hangs up on a peer that sends more and more ahead of what is answered", async () => {
+    const socket = dial().pause();
+    for (let i = 0; i < 5_000; i++) ask(socket, big);
+    await new Promise((closed) => socket.resume().once("close", closed));
+    expect((await fetch(url(small))).status, "the others").to.equal(200);
+  });
+
   it("leaves nothing open behind peers who ask for more than they read, and go away", async function () {
     if (process.platform !== "linux") this.skip();
     const sockets = Array.from({ length: 20 }, () => dial().pause());
@@ -140,8 +148,8 @@ describe("provider: retrieval", () => {
 
     beforeEach(async () => {
       // As a bucket is.
-      Object.defineProperty(store, "chunks", { value: undefined });
-      other = await serve(store);
+      const blobs = Object.assign(new FileBlobs(dir), { chunks: undefined });
+      other = await serve(await BlobPieceStore.open(await tempFolder(), { blobs }));
     });
     afterEach(() => other.close());
 

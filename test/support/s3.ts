@@ -13,7 +13,7 @@ import type { S3Options } from "../../src/store/blobs/index.js";
 import { tempFolder } from "./pieces.js";
 
 /** What becomes of a request: a status instead of an answer, no answer at all, or one that is cut off after so many bytes. */
-export type S3Fault = number | "drop" | { readonly cutAfter: number };
+export type S3Fault = number | "drop" | "never" | { readonly cutAfter: number };
 
 export interface TestS3 {
   readonly endpoint: string;
@@ -78,9 +78,10 @@ export async function startS3(): Promise<TestS3> {
   return s3;
 }
 
-function fail(fault: number | "drop", request: IncomingMessage, response: ServerResponse): void {
+function fail(fault: number | "drop" | "never", request: IncomingMessage, response: ServerResponse): void {
   if (fault === "drop") return void request.destroy();
   request.resume();
+  if (fault === "never") return;
   const body =
     "<Error><Code>Fault</Code><Message>StringToSign sesame</Message><AWSAccessKeyId>sesame</AWSAccessKeyId></Error>";
   response.writeHead(fault, { "Content-Type": "application/xml" }).end(body);

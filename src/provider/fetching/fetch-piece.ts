@@ -22,6 +22,11 @@ export interface FetchedPiece {
   readonly source: string | undefined;
 }
 
+export interface FetchPieceOptions extends FetchOptions {
+  /** Has `bring` put the piece into the store, once its name is known: whoever notes it does so before it is there. */
+  readonly storing?: (pieceCid: string, bring: () => Promise<void>) => Promise<void>;
+}
+
 /** The scheme of a `dataUri` that names a provider by its base URL: `piece:https://provider.example`. */
 const PIECE_SCHEME = "piece:";
 
@@ -56,7 +61,7 @@ export async function fetchPiece(
   store: PieceStore,
   piece: PieceTree,
   sources: readonly string[],
-  options: FetchOptions = {},
+  options: FetchPieceOptions = {},
 ): Promise<FetchedPiece> {
   const here = await store.findTree(piece.root, piece.leafCount);
   if (here) return { ...named(here), source: undefined };
@@ -79,7 +84,7 @@ async function receive(
   store: PieceStore,
   piece: PieceTree,
   source: string,
-  options: FetchOptions,
+  { storing = (_, bring) => bring(), ...options }: FetchPieceOptions,
 ): Promise<Commitment> {
   const bounds = boundsOf(piece, source);
   const id = await store.beginUpload();
@@ -90,7 +95,8 @@ async function receive(
     throw new HoldfastError("PIECE_MISMATCH", `the source serves another piece, ${actual}`, "name another source");
   }
   try {
-    await store.finishUpload(id, encodePieceCid(commitment).toString());
+    const pieceCid = encodePieceCid(commitment).toString();
+    await storing(pieceCid, () => store.finishUpload(id, pieceCid));
   } finally {
     // It is kept for whoever would name it again, and here nobody would.
     await store.discardUpload(id);

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import { REORG_SECONDS } from "../../chain/block-time.js";
 import { HoldfastError } from "../../errors.js";
 import { type PieceStore, type PieceTree, treeKey } from "../../store/index.js";
 import { type FetchedPiece, type FetchOptions, fetchPiece, payloadBounds } from "../fetching/index.js";
@@ -86,7 +87,7 @@ export class SpeculativeStock {
    * Stops fetching what nobody wants any more, and deletes it where it is here.
    *
    * @param isNeeded - asked before anything is deleted: whether a deal is there that needs the bytes
-   * @param time - unix seconds of the chain: what is promised then stays too
+   * @param time - unix seconds of the chain: what is promised then, or was a while before, stays too
    * @returns what was deleted
    */
   async drop(
@@ -98,7 +99,7 @@ export class SpeculativeStock {
     for (const [key, { piece, abort, pieceCid }] of this.#fetched) {
       if (isWanted(piece)) continue;
       if (pieceCid === undefined) abort.abort(new HoldfastError("NOT_WANTED", "nobody wants the piece", "let it be"));
-      else if (!(await isNeeded(piece)) && (await this.#options.store.remove(pieceCid, time))) {
+      else if (!(await isNeeded(piece)) && (await this.#options.store.remove(pieceCid, time - REORG_SECONDS))) {
         this.#fetched.delete(key);
         dropped.push(pieceCid);
       }

@@ -1,6 +1,7 @@
 /** Deletes what strangers left here and nobody pays for. */
 import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
+import { REORG_SECONDS } from "../../chain/block-time.js";
 import type { Chain } from "../../chain/chain.js";
 import type { HeadUpdate } from "../../chain/follower.js";
 import { type Deal, DealBook, hasEnded } from "../../keeper/deals.js";
@@ -29,8 +30,6 @@ export interface UnpaidEvents {
 }
 
 const GRACE_MS = 3_600_000;
-/** What a reorganisation can take back, in seconds: a signature that has just run out may be in time on another branch. */
-const REORG_SECONDS = 900;
 
 /**
  * Looks at each head which of the unpaid pieces have a deal by now, and deletes those whose time is over: no deal of this

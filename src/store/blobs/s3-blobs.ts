@@ -36,6 +36,10 @@ export interface S3Options {
   };
   /** Bytes of a part, at least 5 MiB; 8 MiB by default, more for files that would not fit in 10,000 of them. */
   readonly partBytes?: number;
+  /** Milliseconds after which a request that nobody answers has failed; 60,000 by default. */
+  readonly answerMs?: number;
+  /** Streams that are read at once, each by a connection of its own; 1,000 by default. */
+  readonly readers?: number;
 }
 
 const MIB = 1 << 20;
@@ -46,8 +50,10 @@ const MAX_PARTS = 10_000;
 const PARTS_AT_ONCE = 2;
 /** Files that are sent at once: with their parts, 64 MiB of memory. */
 const FILES_AT_ONCE = 4;
-/** Connections: each reader of a piece has one for as long as he takes. */
-const CONNECTIONS = 1_000;
+/** Connections of those who read streams: each has one for as long as he takes. */
+const READERS = 1_000;
+/** All others, which no number of slow readers can keep waiting. */
+const CONNECTIONS = 256;
 const CONNECT_MS = 10_000;
 const ANSWER_MS = 60_000;
 /** Age of uploads in parts that nobody finishes any more, in milliseconds. */
@@ -57,6 +63,8 @@ const STALE_MS = 24 * 3_600_000;
 export class S3Blobs implements BlobStore {
   readonly where: string;
   readonly #client: S3Client;
+  /** For streams, which last as long as their readers take. */
+  readonly #streams: S3Client;
   readonly #bucket: string;
   /** Empty, or with a slash at its end. */
   readonly #prefix: string;
@@ -64,27 +72,33 @@ export class S3Blobs implements BlobStore {
   readonly #sending = new Slots(FILES_AT_ONCE);
 
   /** @throws TypeError for a URL that names no bucket */
-  constructor({ url, endpoint, region, pathStyle = endpoint !== undefined, credentials, partBytes }: S3Options) {
+  constructor({ url, endpoint, region, pathStyle = endpoint !== undefined, credentials, ...limits }: S3Options) {
+    const { partBytes, answerMs = ANSWER_MS, readers = READERS } = limits;
     const { hostname, pathname } = parse(url);
     this.#bucket = hostname;
     this.#prefix = pathname.replace(/^\/+|\/+$/g, "").replace(/(.)$/, "$1/");
     this.#partBytes = partBytes ?? PART_BYTES;
     this.where = `s3://${hostname}/${this.#prefix}`;
-    this.#client = new S3Client({
-      region: region ?? process.env.AWS_REGION ?? "us-east-1",
-      forcePathStyle: pathStyle,
-      ...(endpoint !== undefined && { endpoint }),
-      ...(credentials && { credentials }),
-      // Services other than Amazon's often know no other checksums than the one that each request is signed with.
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-      requestHandler: {
-        connectionTimeout: CONNECT_MS,
-        requestTimeout: ANSWER_MS,
-        httpAgent: { maxSockets: CONNECTIONS },
-        httpsAgent: { maxSockets: CONNECTIONS },
-      },
-    });
+    const withConnections = (maxSockets: number) =>
+      new S3Client({
+        region: region ?? process.env.AWS_REGION ?? "us-east-1",
+        forcePathStyle: pathStyle,
+        ...(endpoint !== undefined && { endpoint }),
+        ...(credentials && { credentials }),
+        // Services other than Amazon's often know no other checksums than the one that each request is signed with.
+        requestChecksumCalculation: "WHEN_REQUIRED",
+        responseChecksumValidation: "WHEN_REQUIRED",
+        requestHandler: {
+          connectionTimeout: CONNECT_MS,
+          requestTimeout: answerMs,
+          // Otherwise it would be logged, and waited for on and on.
+          throwOnRequestTimeout: true,
+          httpAgent: { maxSockets },
+          httpsAgent: { maxSockets },
+        },
+      });
+    this.#client = withConnections(CONNECTIONS);
+    this.#streams = withConnections(readers);
   }
 
   async size(name: string, signal?: AbortSignal): Promise<number | undefined> {
@@ -93,15 +107,24 @@ export class S3Blobs implements BlobStore {
     return found?.ContentLength;
   }
 
-  async open(name: string, start: number, end: number, signal?: AbortSignal): Promise<OpenedBlob | undefined> {
-    const got = end > start ? await this.#get(name, start, end, signal) : "beyond";
+  open(name: string, start: number, end: number, signal?: AbortSignal): Promise<OpenedBlob | undefined> {
+    return this.#open(this.#streams, name, [start, end], signal);
+  }
+
+  async #open(
+    by: S3Client,
+    name: string,
+    [start, end]: readonly [number, number],
+    signal: AbortSignal | undefined,
+  ): Promise<OpenedBlob | undefined> {
+    const got = end > start ? await this.#get(by, name, start, end, signal) : "beyond";
     if (got === undefined) return undefined;
     if (got === "beyond") {
       const size = await this.size(name, signal);
       return size === undefined ? undefined : { size, bytes: new Blob([]).stream() };
     }
     const ask = async (from: number) => {
-      const again = await this.#get(name, from, end, signal);
+      const again = await this.#get(by, name, from, end, signal);
       return again === undefined || again === "beyond" ? undefined : again.body;
     };
     const { size, body } = got;
@@ -110,7 +133,7 @@ export class S3Blobs implements BlobStore {
   }
 
   async read(name: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    const opened = await this.open(name, offset, offset + length, signal);
+    const opened = await this.#open(this.#client, name, [offset, offset + length], signal);
     return opened && new Uint8Array(await new Response(opened.bytes).arrayBuffer());
   }
 
@@ -165,6 +188,7 @@ export class S3Blobs implements BlobStore {
 
   close(): void {
     this.#client.destroy();
+    this.#streams.destroy();
   }
 
   async #sendParts(name: string, path: string, size: number, signal?: AbortSignal): Promise<void> {
@@ -185,10 +209,10 @@ export class S3Blobs implements BlobStore {
   }
 
   /** A body from `start` on, and the size of the whole; "beyond" where the object ends before. */
-  async #get(name: string, start: number, end: number, signal?: AbortSignal) {
+  async #get(by: S3Client, name: string, start: number, end: number, signal?: AbortSignal) {
     const get = new GetObjectCommand({ ...this.#at(name), Range: `bytes=${start}-${end - 1}` });
     const ask = () =>
-      this.#client.send(get, aborted(signal)).catch((error: unknown) => {
+      by.send(get, aborted(signal)).catch((error: unknown) => {
         if (isBeyondEnd(error)) return "beyond" as const;
         throw error;
       });

@@ -89,10 +89,11 @@ export class DatabaseDuties implements Duties {
   }
 
   async draw(epoch: number, key: string): Promise<void> {
-    const other = sql`epoch = ${epoch} and epoch_hash is distinct from ${key}::text`;
+    const other = sql`epoch_hash is distinct from ${key}::text`;
     // What was claimed before the block was there stays claimed.
     const first = sql`case when epoch_hash is null then`;
     await this.#update(
+      epoch,
       other,
       sql`epoch_hash = ${key}, owner = ${first} owner end, done_at = ${first} done_at end, block = ${first} block end,
         retry_at = ${first} retry_at else 0 end`,
@@ -103,16 +104,30 @@ export class DatabaseDuties implements Duties {
     const free = sql`epoch = ${epoch} and epoch_hash = ${key} and done_at is null and retry_at <= ${head}
       and last_block > ${head}
       and (owner is null or (owner <> ${this.worker} and owner not in (${this.#living()})))`;
-    // The rows' places, not their keys: how many there are is nothing that a planner should have to guess.
+    // An array, not a join: a planner would have to guess how many are chosen.
     const { rows } = await sql<{ deal: string; before: string | null }>`
       with chosen as materialized (
-        select ctid as place, owner as before from duties where ${this.#scope} and ${free}
+        select deal as chosen_deal, owner as before from duties where ${this.#scope} and ${free}
         order by deal limit ${limit} for update skip locked
       )
-      update duties set owner = ${this.worker} from chosen where duties.ctid = chosen.place
-      returning duties.deal, chosen.before
+      update duties set owner = ${this.worker}
+      where ${this.#scope} and epoch = ${epoch} and deal = any(array(select chosen_deal from chosen))
+      returning deal, (select before from chosen where chosen_deal = deal)
     `.execute(this.#db);
     return rows.map(({ deal, before }) => ({ id: BigInt(deal), takenOver: before !== null }));
+  }
+
+  async resume(epoch: number, ids: readonly bigint[]): Promise<void> {
+    const mine = sql`owner = ${this.worker} and ${among(ids)}`;
+    await this.#update(epoch, mine, sql`owner = null, done_at = null, block = null`);
+  }
+
+  async cared(epoch: number, key: string, ids: readonly bigint[]): Promise<bigint[]> {
+    const { rows } = await sql<{ deal: string }>`
+      select deal from duties where ${this.#scope} and epoch = ${epoch} and owner <> ${this.worker} and ${among(ids)}
+        and (done_at is not null or (epoch_hash = ${key} and owner in (${this.#living()})))
+    `.execute(this.#db);
+    return rows.map(({ deal }) => BigInt(deal));
   }
 
   async held(epoch: number, key: string, ids: readonly bigint[]): Promise<bigint[]> {
@@ -125,18 +140,21 @@ export class DatabaseDuties implements Duties {
   }
 
   async done(epoch: number, ids: readonly bigint[], block?: number): Promise<void> {
-    const what = sql`epoch = ${epoch} and ${among(ids)}`;
-    await this.#update(what, sql`owner = ${this.worker}, done_at = now(), block = ${block ?? null}::integer`);
+    await this.#update(
+      epoch,
+      among(ids),
+      sql`owner = ${this.worker}, done_at = now(), block = ${block ?? null}::integer`,
+    );
   }
 
   async release(epoch: number, ids: readonly bigint[], retryAt: number): Promise<void> {
-    const mine = sql`epoch = ${epoch} and owner = ${this.worker} and done_at is null and ${among(ids)}`;
-    await this.#update(mine, sql`owner = null, retry_at = ${retryAt}`);
+    const mine = sql`owner = ${this.worker} and done_at is null and ${among(ids)}`;
+    await this.#update(epoch, mine, sql`owner = null, retry_at = ${retryAt}`);
   }
 
   async reopen(epoch: number, ids: readonly bigint[]): Promise<void> {
-    const done = sql`epoch = ${epoch} and done_at is not null and ${among(ids)}`;
-    await this.#update(done, sql`owner = null, done_at = null, block = null, retry_at = 0`);
+    const done = sql`done_at is not null and ${among(ids)}`;
+    await this.#update(epoch, done, sql`owner = null, done_at = null, block = null, retry_at = 0`);
   }
 
   async finished(epoch: number): Promise<FinishedDuty[]> {
@@ -181,7 +199,8 @@ export class DatabaseDuties implements Duties {
   }
 
   async leave(): Promise<void> {
-    await this.#update(sql`owner = ${this.worker} and done_at is null`, sql`owner = null`);
+    const mine = sql`owner = ${this.worker} and done_at is null`;
+    await sql`update duties set owner = null where ${this.#scope} and ${mine}`.execute(this.#db);
     await sql`delete from workers where id = ${this.worker}`.execute(this.#db);
   }
 
@@ -190,11 +209,14 @@ export class DatabaseDuties implements Duties {
     return sql`select id from workers where seen_at > now() - ${this.leaseMs}::integer * interval '1 millisecond'`;
   }
 
-  /** Changes rows, which are locked in one order first, so that no two statements wait for each other. */
-  async #update(which: RawBuilder<unknown>, to: RawBuilder<unknown>): Promise<void> {
+  /**
+   * Changes rows of an epoch, which are locked in one order first, so that no two statements wait for each other. They are named by
+   * their keys: the place of a row that somebody has changed meanwhile is another.
+   */
+  async #update(epoch: number, which: RawBuilder<unknown>, to: RawBuilder<unknown>): Promise<void> {
     await sql`
-      update duties set ${to} where ctid = any(array(
-        select ctid from duties where ${this.#scope} and ${which} order by epoch, deal for update
+      update duties set ${to} where ${this.#scope} and epoch = ${epoch} and deal = any(array(
+        select deal from duties where ${this.#scope} and epoch = ${epoch} and ${which} order by deal for update
       ))
     `.execute(this.#db);
   }

@@ -45,12 +45,20 @@ export class DatabaseLeases implements Leases {
   #held(name: string, holder: string, asked: number): Lease {
     const lost = new AbortController();
     const lasts = this.#leaseMs - Math.min(MARGIN_MS, this.#leaseMs / 4);
-    let deadline = asked + lasts;
+    const lose = () => lost.abort(leaseLost(name));
+    let deadline: number;
+    let ending: NodeJS.Timeout | undefined;
+    const endAt = (time: number) => {
+      deadline = time;
+      clearTimeout(ending);
+      ending = setTimeout(lose, Math.max(0, time - performance.now())).unref();
+    };
+    endAt(asked + lasts);
     const renew = async () => {
       const at = performance.now();
       const renewed = await this.#renew(name, holder).catch(() => undefined);
-      if (renewed) deadline = at + lasts;
-      if (renewed === false || performance.now() >= deadline) lost.abort(leaseLost(name));
+      if (renewed) endAt(at + lasts);
+      else if (renewed === false) lose();
     };
     const renewing = setInterval(() => void renew(), this.#leaseMs / 5).unref();
     return {
@@ -63,6 +71,7 @@ export class DatabaseLeases implements Leases {
       },
       release: async () => {
         clearInterval(renewing);
+        clearTimeout(ending);
         // One that can't be given back runs out.
         await this.#giveBack(name, holder).catch(() => undefined);
       },

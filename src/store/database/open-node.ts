@@ -26,6 +26,8 @@ const CONNECTIONS = 8;
 const CONNECT_MS = 10_000;
 /** No statement here takes long: one that waits for a lock is let go before whoever waits for it gives up. */
 const STATEMENT_MS = 30_000;
+/** A server that is gone without a word says not even that: then this side gives up. */
+const ANSWER_MS = 35_000;
 
 /** What is kept here is small: without this, a process takes 120 MiB more, which it has better uses for. */
 const SMALL = ["-c", "shared_buffers=16MB"];
@@ -53,7 +55,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 async function dialectOf({ url, dir, connections = CONNECTIONS }: DatabaseOptions): Promise<Dialect> {
   if (url !== undefined) {
-    const timeouts = { connectionTimeoutMillis: CONNECT_MS, statement_timeout: STATEMENT_MS };
+    const timeouts = {
+      ...{ connectionTimeoutMillis: CONNECT_MS, statement_timeout: STATEMENT_MS },
+      ...{ query_timeout: ANSWER_MS, keepAlive: true },
+    };
     const pool = new pg.Pool({ connectionString: url, max: connections, ...timeouts });
     // A connection that breaks is replaced by the next, and whoever uses it is told by his statement; unheard, the event
     // would end the process.

@@ -26,8 +26,9 @@ interface Listed {
 
 /**
  * Notes pieces whose blobs are there and that the index doesn't know: an earlier version of the node, a lost database, or a
- * process that died between the two. Strikes out those whose blobs are gone, and deletes layers and indexes of blocks that
- * belong to no piece.
+ * process that died between the two. Deletes layers and indexes of blocks that belong to no piece. Pieces whose blobs are missing
+ * are told of and stay in the index: a disk that is not mounted and the wrong bucket look like that as well, and whoever asks for a
+ * piece has its blob looked at.
  *
  * @returns names that another process is busy with: nothing was done about them
  */
@@ -36,7 +37,7 @@ export async function reconcile(blobs: BlobStore, index: PieceIndex, logger: Log
   const { whole, others } = await listed(blobs);
   const known = new Set((await index.list()).map(({ pieceCid }) => pieceCid));
   const busy: string[] = [];
-  const counts = { found: 0, lost: 0 };
+  const counts = { found: 0, missing: 0 };
   const strange = (name: string) => whole.has(name) !== known.has(name) || (others.has(name) && !whole.has(name));
   for (const name of new Set([...whole, ...known, ...others])) {
     if (!strange(name)) continue;
@@ -46,7 +47,10 @@ export async function reconcile(blobs: BlobStore, index: PieceIndex, logger: Log
   }
   if (counts.found > 0)
     logger?.info({ pieces: counts.found, blobs: blobs.where }, "pieces were found that were not known");
-  if (counts.lost > 0) logger?.error({ pieces: counts.lost, blobs: blobs.where }, "pieces are lost");
+  if (counts.missing > 0) {
+    const hint = "if the disk is mounted and the bucket is the right one, they are lost";
+    logger?.error({ pieces: counts.missing, blobs: blobs.where, hint }, "pieces are missing");
+  }
   return busy;
 }
 
@@ -73,7 +77,7 @@ async function mend(
   index: PieceIndex,
   name: string,
   lease: Lease,
-  counts: { found: number; lost: number },
+  counts: { found: number; missing: number },
 ): Promise<void> {
   const [size, known] = await Promise.all([blobs.size(payloadBlob(name)), index.get(name)]);
   if (size !== undefined && BigInt(size) === decodePieceCid(name).payloadSize) {
@@ -83,13 +87,12 @@ async function mend(
     return;
   }
   if (known) {
-    counts.lost++;
-    // What is promised is remembered: its bytes may be restored.
-    if (!(await index.drop(name, lease, Math.floor(Date.now() / 1_000)))) return;
+    counts.missing++;
+    return;
   }
   if (size !== undefined) return;
   for (const blob of [layerBlob(name), blocksBlob(name)]) {
     lease.check();
-    await blobs.delete(blob);
+    await blobs.delete(blob, lease.signal);
   }
 }
