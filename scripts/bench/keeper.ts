@@ -23,7 +23,7 @@ const LEAD_BLOCKS = 4;
 const TRAIL_BLOCKS = 3;
 const POLL_MS = 250;
 /** As the launcher has it for `keeper run`. */
-const NODE_FLAGS = ["--max-semi-space-size=4"];
+const NODE_FLAGS = ["--max-semi-space-size=4", "--max-old-space-size=1024"];
 const MOST_FIGURES_MS = 60_000;
 
 export interface KeeperBenchOptions {

@@ -160,8 +160,8 @@ describe("launcher", () => {
 
   it("starts what runs for long with little memory for what is young, and nothing else so", async () => {
     for (const [args, flag] of [
-      [["provider", "run"], "--max-semi-space-size=4 "],
-      [["keeper", "run", "--dir", "x"], "--max-semi-space-size=4 "],
+      [["provider", "run"], "--max-semi-space-size=4 --max-old-space-size=1024 "],
+      [["keeper", "run", "--dir", "x"], "--max-semi-space-size=4 --max-old-space-size=1024 "],
       [["provider", "status"], undefined],
     ] as const) {
       expect(JSON.parse((await launch([...args])).stdout).nodeOptions).to.equal(flag);

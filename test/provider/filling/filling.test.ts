@@ -172,10 +172,10 @@ describe("FillingKeeper", () => {
     expect(await net.contracts.requests.dealOf(id, winner.wallet.address)).to.not.equal(0n);
     expect(await net.contracts.requests.dealOf(id, loser.wallet.address)).to.equal(0n);
     expect(await stakeOf(loser)).to.deep.equal([STAKE, 0n]);
-    // Whoever saw the loser's transaction could open a deal by its signature, for ten minutes.
+    // Whoever saw the loser's transaction could open a deal by its signature, for ten minutes; on another branch, even later.
     await pace.pass(3);
     expect(await files(loser)).to.have.length(1);
-    await net.provider.send("evm_increaseTime", [700]);
+    await net.provider.send("evm_increaseTime", [1_700]);
     await pace.until(() => loser.heard("dropped").length > 0, 20);
     expect(loser.heard("dropped")[0]).to.include({ pieceCid: piece.cid });
     expect(await files(loser)).to.deep.equal([]);
@@ -189,7 +189,7 @@ describe("FillingKeeper", () => {
     const cost = BigInt(request.maxPrice) * BigInt(request.periods);
     await deposit(net, client, cost, net.deployment.market);
     await (await net.contracts.market.connect(client).open([...terms] as never, "0x", signature)).wait();
-    await net.provider.send("evm_increaseTime", [700]);
+    await net.provider.send("evm_increaseTime", [1_700]);
     await pace.pass(10);
     expect(loser.heard("dropped")).to.deep.equal([]);
     expect(await files(loser)).to.have.length(1);

@@ -147,16 +147,13 @@ describe("SpeculativeStock", () => {
       expect(fetched?.pieceCid).to.equal(encodePieceCid(piece.commitment).toString());
     }
     const no = async () => false;
-    expect(await stock.drop(() => true, no, 0)).to.deep.equal([]);
-    expect(
-      await stock.drop(
-        () => false,
-        async () => true,
-        0,
-      ),
-    ).to.deep.equal([]);
+    const yes = async () => true;
+    expect(await stock.drop(() => true, no, 10_000)).to.deep.equal([]);
+    expect(await stock.drop(() => false, yes, 10_000)).to.deep.equal([]);
     expect(stock.bytes).to.be.within(1_000, 1_032);
-    expect(await stock.drop(() => false, no, 0)).to.deep.equal([own.cid]);
+    await store.promise(own.commitment.root, own.commitment.leafCount, 9_500n);
+    expect(await stock.drop(() => false, no, 10_000), "a reorganisation can take the time back").to.deep.equal([]);
+    expect(await stock.drop(() => false, no, 10_401)).to.deep.equal([own.cid]);
     expect(await store.list()).to.deep.equal([uploaded.cid]);
     expect(stock.bytes).to.equal(0);
   });
