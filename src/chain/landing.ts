@@ -7,6 +7,7 @@ import type { Clock } from "./clock.js";
 import { ChainError, chainError } from "./errors.js";
 import { type Courier, type Flight, flightOf, lastOf } from "./flight.js";
 import type { Journal, JournalEntry } from "./journal.js";
+import { MinedGuards } from "./mined-guards.js";
 
 export interface LandingOptions {
   readonly provider: JsonRpcApiProvider;
@@ -42,6 +43,8 @@ export class Landing {
   readonly #o: LandingOptions;
   /** Entries that this process waits for, or is about to. */
   readonly #watched = new Set<string>();
+  /** What is in a block, by its guards. */
+  readonly mined = new MinedGuards(KEPT_BLOCKS);
   /** Guards of what has to hurry, until it is paid more for. */
   readonly #hurried = new Set<string>();
 
@@ -111,6 +114,7 @@ export class Landing {
 
   async #landed(flight: Flight, receipt: TransactionReceipt, replacements: number): Promise<Landed> {
     const { journal, courier, onMined } = this.#o;
+    this.mined.note(flight, receipt);
     await journal.mined(flight.id, receipt.blockNumber);
     await journal.forget(await courier.address(), receipt.blockNumber - KEPT_BLOCKS);
     onMined?.(receipt);

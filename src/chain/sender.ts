@@ -11,6 +11,7 @@ import { ChainError, chainError, type Revert } from "./errors.js";
 import { Courier, type Flight, flightOf } from "./flight.js";
 import { type Journal, type JournalEntry, MemoryJournal } from "./journal.js";
 import { Landing } from "./landing.js";
+import type { MinedFlight } from "./mined-guards.js";
 import { Mutex } from "./mutex.js";
 
 export type { Call } from "./call.js";
@@ -102,6 +103,7 @@ export class TransactionSender {
     } catch (error) {
       return doneOrThrow(chainError(error, doing));
     }
+    await this.#lookForMoved(doing, guards, signal);
     const launched = await this.#launching.run(() => this.#launch({ call, doing, gasLimit, guards }, signal));
     if ("guardedBy" in launched) {
       const { guardedBy } = launched;
@@ -189,6 +191,21 @@ export class TransactionSender {
     await this.#landing.goOn(await this.#journal.reopen(await this.address(), ancestor), signal);
   }
 
+  /** What a reorganisation took back is sent again as it was: done anew beside that, it would be done twice. */
+  async #lookForMoved(doing: string, guards: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    const { mined } = this.#landing;
+    let moved: MinedFlight | undefined;
+    try {
+      moved = await mined.moved(this.#provider, guards);
+    } catch (error) {
+      throw chainError(error, doing);
+    }
+    if (moved === undefined) return;
+    await this.reorganised(moved.block - 1, signal);
+    mined.forget(moved);
+    throw inFlight(doing, moved, true);
+  }
+
   /**
    * Under the lock of this process, so that nonces are broadcast in their order: writes down, then broadcasts. Where
    * no answer comes the node may have it: it is on its way until the chain says otherwise.
@@ -245,7 +262,7 @@ function doneOrThrow(failed: ChainError): Sent {
 }
 
 /** That of another account is its own to bring to an end: nobody here can sign for it, and what it guards has no hope here. */
-function inFlight(doing: string, other: JournalEntry, isOwn: boolean): ChainError {
+function inFlight(doing: string, other: Pick<JournalEntry, "doing" | "nonce">, isOwn: boolean): ChainError {
   const message = `Failed to ${doing}: some of it was on its way already, in “${other.doing}” at nonce ${other.nonce}`;
   const hint = "Look at what that came to, and try again.";
   return new ChainError("IN_FLIGHT", message, hint, isOwn ? "retry" : "hopeless", undefined);

@@ -337,6 +337,23 @@ describe("TransactionSender", () => {
       });
     }
 
+    it("does once, as it was, what a reorganisation took back and somebody asks for anew before anybody noticed", async () => {
+      const before = await chain.provider.getBalance(SINK);
+      const own = senderOf({ journal });
+      const sent = await own.send(pay, "pay once", undefined, ["once"]);
+      if (sent.status !== "mined") throw new Error(sent.status);
+      await chain.provider.send("anvil_reorg", [1, []]);
+      await chain.provider.send("anvil_dropAllTransactions", []);
+      expect((await chain.provider.getBalance(SINK)) - before).to.equal(0n);
+      const again = await failure<ChainError>(own.send(pay, "pay again", undefined, ["once"]));
+      expect(again).to.include({ code: "IN_FLIGHT", failure: "retry" });
+      expect(again.message).to.include("pay once");
+      expect((await chain.provider.getTransactionReceipt(sent.receipt.hash))?.status).to.equal(1);
+      expect((await chain.provider.getBalance(SINK)) - before).to.equal(1n);
+      expect(await journal.live(wallet.address)).to.deep.equal([]);
+      expect((await own.send(pay, "pay again", undefined, ["once"])).status, "it is in its block").to.equal("mined");
+    });
+
     it("recovers nothing that is in its block", async () => {
       await senderOf({ journal }).send(pay, "pay");
       await senderOf({ journal }).recover();
