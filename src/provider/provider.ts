@@ -122,14 +122,15 @@ async function runOn(options: ProviderOptions): Promise<RunningProvider> {
   const provider = getAddress(options.provider ?? signer.address);
   const index = new DatabasePieceIndex(database);
   const store = await BlobPieceStore.open(dataDir, { index, logger, ...(blobs && { blobs }) });
-  const unpaid = await UnpaidPieces.open({ notes: new DatabaseUnpaidNotes(database), store });
+  const closing = async (error: unknown): Promise<never> => {
+    await store.close();
+    throw error;
+  };
+  const unpaid = await UnpaidPieces.open({ notes: new DatabaseUnpaidNotes(database), store }).catch(closing);
   const offered = { ...policy, token: getAddress(policy.token) };
   const freeBytes = () => freeBytesAt(dataDir);
   const parts = { chain, signer, sender, provider, store, index, policy: offered, unpaid, freeBytes };
-  const serving = await serve(parts, options).catch(async (error: unknown) => {
-    await store.close();
-    throw error;
-  });
+  const serving = await serve(parts, options).catch(closing);
   const stop = new AbortController();
   const { crew, filler, clearing } = keepersOf(parts, options);
   logger.info({ url: serving.url, provider, dataDir, proving: crew.proving !== undefined }, "provider listens");

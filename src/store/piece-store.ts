@@ -288,10 +288,11 @@ export class BlobPieceStore implements WatchedStore {
   }
 
   async #mend(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
     try {
-      for (const name of names) await withLease(this.#index, leaseName(name), async () => undefined, this.#stop.signal);
-      await reconcile(this.#blobs, this.#index, this.#logger);
+      for (let busy = names; busy.length > 0; busy = await reconcile(this.#blobs, this.#index, this.#logger)) {
+        for (const name of busy)
+          await withLease(this.#index, leaseName(name), async () => undefined, this.#stop.signal);
+      }
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#logger?.error({ err: error }, "the index can't be brought in line");
     }
