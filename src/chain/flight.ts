@@ -54,14 +54,21 @@ export class Courier {
     return marketFees(this.#o.provider, this.#capOf(call));
   }
 
-  /** More than `fees`, enough for a node to let it replace them. */
-  async raised(fees: Fees, call: Call): Promise<Fees> {
-    return bumpedFees(fees, await this.fees(call), this.#capOf(call));
+  /** More than `fees`, enough for a node to let it replace them; whatever a call is worth. */
+  async raised(fees: Fees): Promise<Fees> {
+    const { provider, maxFeePerGas } = this.#o;
+    return bumpedFees(fees, await marketFees(provider, maxFeePerGas), maxFeePerGas);
   }
 
   #capOf({ maxFeePerGas: own }: Call): bigint | undefined {
     const { maxFeePerGas: all } = this.#o;
     return own === undefined || (all !== undefined && all < own) ? all : own;
+  }
+
+  /** What uses a nonce and does nothing: a payment of nothing to oneself. */
+  async nothing(): Promise<Pick<Flight, "call" | "gasLimit">> {
+    const call: Call = { to: await this.address(), data: "0x" };
+    return { call, gasLimit: await this.estimate(call) };
   }
 
   async sign(

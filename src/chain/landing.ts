@@ -2,7 +2,6 @@
 import type { JsonRpcApiProvider, TransactionReceipt } from "ethers";
 import type { Logger } from "pino";
 import { said } from "./broadcast.js";
-import type { Call } from "./call.js";
 import type { Clock } from "./clock.js";
 import { ChainError, chainError } from "./errors.js";
 import { type Courier, type Flight, flightOf, lastOf } from "./flight.js";
@@ -177,19 +176,24 @@ export class Landing {
     return undefined;
   }
 
-  /** The same call and nonce at a higher fee. Failing is no harm: what was sent before is still on its way. */
+  /**
+   * The same nonce at a higher fee: for the same call, or, where that is not worth so much, for nothing. Failing is no harm: what was
+   * sent before is still on its way.
+   */
   async #replace(flight: Flight, signal: AbortSignal | undefined): Promise<void> {
     const { courier, journal, logger } = this.#o;
-    const { nonce, doing, attempts } = flight;
+    const { nonce, doing, attempts, call } = flight;
     try {
-      const fees = await courier.raised(lastOf(flight).fees, flight.call);
-      const attempt = await courier.sign(flight, fees);
+      const fees = await courier.raised(lastOf(flight).fees);
+      const pays = call.maxFeePerGas === undefined || fees.maxFeePerGas <= call.maxFeePerGas;
+      const attempt = await courier.sign(pays ? flight : { nonce, ...(await courier.nothing()) }, fees);
       if (attempts.every(({ hash }) => hash !== attempt.hash)) {
         await journal.add(flight.id, attempt);
         attempts.push(attempt);
       }
       await courier.handOver(flight);
-      logger.warn({ nonce, doing, ...fees }, "transaction was stuck, sent again with a higher fee");
+      const what = pays ? "sent again with a higher fee" : "and is worth no higher fee: its nonce is used for nothing";
+      logger.warn({ nonce, doing, ...fees }, `transaction was stuck, ${what}`);
     } catch (error) {
       signal?.throwIfAborted();
       logger.warn({ nonce, doing, reason: said(error) }, "transaction is stuck and could not be replaced");
@@ -220,8 +224,7 @@ export class Landing {
 
   async #fill(from: string, nonce: number, signal: AbortSignal | undefined): Promise<void> {
     const { courier, journal, logger } = this.#o;
-    const call: Call = { to: from, data: "0x" };
-    const gasLimit = await courier.estimate(call);
+    const { call, gasLimit } = await courier.nothing();
     const fees = await courier.fees(call);
     const filler = await journal.record(
       { from, call, doing: `use nonce ${nonce}`, gasLimit, guards: [] },

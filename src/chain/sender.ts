@@ -244,7 +244,7 @@ export class TransactionSender {
       const counted = await this.#provider.getTransactionCount(from, "pending");
       const { call } = intent;
       const market = await this.#courier.fees(call);
-      const fees = this.#landing.takeHurry(intent.guards) ? await this.#courier.raised(market, call) : market;
+      const fees = this.#landing.takeHurry(intent.guards) ? await this.#courier.raised(market) : market;
       return await this.#journal.record(
         { from, ...intent },
         (next = 0) => Math.max(least, counted, next),

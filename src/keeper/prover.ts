@@ -41,6 +41,8 @@ export interface ProverOptions {
   readonly gasShare: number;
   readonly readers: number;
   readonly portion: number;
+  /** Milliseconds that building one proof may take. */
+  readonly proofMs: number;
   readonly logger: Logger;
 }
 
@@ -53,9 +55,6 @@ export interface ProverTask {
 
 /** Transactions on their way of one epoch: nodes keep few of one account that wait for a block. */
 const MAX_SENDING = 16;
-
-/** Milliseconds that building one proof may take: a disk or a bucket that never answers must not hold up the others. */
-const PROOF_MS = 60_000;
 
 interface Proof {
   readonly id: bigint;
@@ -196,7 +195,7 @@ export class EpochProver {
           if (piece === undefined) throw missingPiece(id);
           return prove(piece.layer, piece.read, indices);
         };
-        duty.proof = { key: task.key, bytes: await within(PROOF_MS, built(), () => slowPiece(id)) };
+        duty.proof = { key: task.key, bytes: await within(this.#o.proofMs, built(), (ms) => slowPiece(id, ms)) };
       }
       return { id, window, duty, proof: duty.proof.bytes };
     } catch (error) {
@@ -271,10 +270,10 @@ export class EpochProver {
 }
 
 /** Waits no longer than `ms`; what comes later is nobody's. */
-async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+async function within<T>(ms: number, work: Promise<T>, late: (ms: number) => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), ms);
+    timer = setTimeout(() => reject(late(ms)), ms);
   });
   try {
     return await Promise.race([work, end]);
@@ -283,8 +282,8 @@ async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promi
   }
 }
 
-function slowPiece(id: bigint): HoldfastError {
-  const message = `The piece of deal ${idText(id)} could not be read in ${PROOF_MS / 1_000} s`;
+function slowPiece(id: bigint, ms: number): HoldfastError {
+  const message = `The piece of deal ${idText(id)} could not be read in ${ms / 1_000} s`;
   return new HoldfastError("SLOW_PIECE", message, "Look at the disk, or the bucket, before the window closes.");
 }
 

@@ -45,11 +45,14 @@ export interface ProvingKeeperOptions {
   readonly readers?: number;
   /** Duties that are claimed at a time; 96 by default. What is left is for other keepers. */
   readonly portion?: number;
+  /** Milliseconds that building one proof may take, so that bytes that never come hold up no other; 60,000 by default. */
+  readonly proofMs?: number;
   readonly clock?: Clock;
 }
 
 /** About as many duties as go into one transaction. */
 const PORTION = 96;
+const PROOF_MS = 60_000;
 /** Blocks for which duties that are over are kept: deeper than any reorganisation that keepers live through. */
 const KEPT_BLOCKS = 256;
 
@@ -86,6 +89,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       gasShare = 0.5,
       readers = 8,
       portion = PORTION,
+      proofMs = PROOF_MS,
     } = options;
     this.#options = options;
     this.#duties = duties;
@@ -98,7 +102,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     this.#submitter = new ProofSubmitter(chain, sender);
     const onCheckpoint = (epoch: number, hash: string) => this.emit("checkpointed", { epoch, hash });
     const seeds = new SeedReader({ chain, sender, logger: this.#logger, onCheckpoint });
-    const limits = { calldataLimit, gasShare, readers, portion };
+    const limits = { calldataLimit, gasShare, readers, portion, proofMs };
     const parts = { chain, pieces, duties, seeds, submitter: this.#submitter, logger: this.#logger };
     this.#prover = new EpochProver({ ...parts, ...limits, host: this.#host() });
   }

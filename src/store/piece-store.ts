@@ -9,7 +9,7 @@ import { Layers } from "./pieces/layers.js";
 import { type Lease, withLease } from "./pieces/leases.js";
 import { MemoryPieceIndex } from "./pieces/memory-index.js";
 import { blocksBlob, layerBlob, leaseName, nameOf, payloadBlob } from "./pieces/names.js";
-import { reconcile } from "./pieces/reconcile.js";
+import { mend, reconcile } from "./pieces/reconcile.js";
 import { Seen } from "./pieces/seen.js";
 import type { IndexedPiece, PieceIndex } from "./pieces/types.js";
 import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
@@ -288,10 +288,17 @@ export class BlobPieceStore implements WatchedStore {
   }
 
   async #mend(names: readonly string[]): Promise<void> {
+    const [blobs, index] = [this.#blobs, this.#index];
     try {
-      for (let busy = names; busy.length > 0; busy = await reconcile(this.#blobs, this.#index, this.#logger)) {
-        for (const name of busy)
-          await withLease(this.#index, leaseName(name), async () => undefined, this.#stop.signal);
+      for (const name of names) {
+        const found = await withLease(
+          index,
+          leaseName(name),
+          (lease) => mend(blobs, index, name, lease),
+          this.#stop.signal,
+        );
+        if (found !== undefined)
+          this.#logger?.warn({ pieceCid: name, found }, "piece that was busy at the start is mended");
       }
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#logger?.error({ err: error }, "the index can't be brought in line");

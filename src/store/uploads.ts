@@ -87,9 +87,12 @@ export class Uploads {
 
   /** All that are under way, those as well that are on their way into the store. */
   list(): UploadInfo[] {
-    return [...this.#uploads, ...this.#leaving].map(([id, { piece, announced }]) => {
+    const coming = [...this.#uploads].map(([id, { piece, announced }]) => {
       return { id, owner: piece.owner, bytes: Math.max(piece.size, announced) };
     });
+    // Its bytes are those of a piece already, and counted as such.
+    const leaving = [...this.#leaving].map(([id, { piece }]) => ({ id, owner: piece.owner, bytes: 0 }));
+    return [...coming, ...leaving];
   }
 
   get #count(): number {
@@ -152,8 +155,7 @@ export class Uploads {
         this.#uploads.set(id, Object.assign(upload, { since: this.#now() }));
       },
       remove: async () => {
-        await removeUpload(upload.paths);
-        this.#leaving.delete(id);
+        await removeUpload(upload.paths).finally(() => this.#leaving.delete(id));
       },
     };
   }

@@ -167,6 +167,23 @@ describe("TransactionSender", () => {
     expect((await capped.send(settle([1n]), "settle")).status).to.equal("mined");
   });
 
+  it("uses the nonce of what is not worth more for nothing, and holds up nothing behind it", async () => {
+    await chain.automine(false);
+    const hasty = senderOf({ replaceAfterMs: 60, maxReplacements: 50 });
+    const before = await chain.provider.getBalance(SINK);
+    const worth = (await chain.provider.getFeeData()).maxFeePerGas!;
+    const first = hasty.send({ to: SINK, data: "0x", value: 5n, maxFeePerGas: worth }, "settle");
+    const [pending] = await untilPending(1);
+    expect(BigInt(pending!.maxFeePerGas)).to.equal(worth);
+    const second = hasty.send({ to: SINK, data: "0x", value: 1n }, "prove");
+    await until(async () => (await untilPending(2)).some(({ to }) => to === wallet.address.toLowerCase()));
+    await chain.mine();
+    const [settled, proven] = await Promise.all([first, second]);
+    expect([settled.status, proven.status]).to.deep.equal(["mined", "mined"]);
+    expect(settled.status === "mined" && settled.receipt.to).to.equal(wallet.address);
+    expect((await chain.provider.getBalance(SINK)) - before).to.equal(1n);
+  });
+
   it("notices that another transaction took its nonce", async () => {
     await chain.automine(false);
     const sending = failure<ChainError>(sender.send(settle([1n]), "settle"));
@@ -402,6 +419,7 @@ describe("TransactionSender", () => {
   interface Pending {
     readonly hash: string;
     readonly nonce: string;
+    readonly to: string;
     readonly maxFeePerGas: string;
     readonly maxPriorityFeePerGas: string;
   }

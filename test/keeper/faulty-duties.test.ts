@@ -33,23 +33,27 @@ describeDatabases("A keeper whose duties fail it", (databases) => {
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 
-  /** Duties of which questions of one kind fail, as often as it says. */
-  function faulty(method: keyof Duties, fault: Fault, times: number): { duties: Duties; struck: () => number } {
-    const inner = new DatabaseDuties(database, scope);
-    let left = times;
-    const duties = new Proxy(inner, {
+  /** Real duties, with something that happens around each question to them. */
+  function around(act: (method: string, args: unknown[], ask: () => Promise<unknown>) => Promise<unknown>): Duties {
+    return new Proxy(new DatabaseDuties(database, scope), {
       get(target, name) {
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== "function") return value;
-        return async (...args: unknown[]) => {
-          const strikes = name === method && left > 0;
-          if (strikes) left--;
-          if (strikes && fault === "before") throw new Error(`${method} failed`);
-          const answer = await value.apply(target, args);
-          if (strikes) throw new Error(`the answer to ${method} was lost`);
-          return answer;
-        };
+        return (...args: unknown[]) => act(String(name), args, () => value.apply(target, args) as Promise<unknown>);
       },
+    });
+  }
+
+  /** Duties of which questions of one kind fail, as often as it says. */
+  function faulty(method: keyof Duties, fault: Fault, times: number): { duties: Duties; struck: () => number } {
+    let left = times;
+    const duties = around(async (name, _, ask) => {
+      const strikes = name === method && left > 0;
+      if (strikes) left--;
+      if (strikes && fault === "before") throw new Error(`${method} failed`);
+      const answer = await ask();
+      if (strikes) throw new Error(`the answer to ${method} was lost`);
+      return answer;
     });
     return { duties, struck: () => times - left };
   }
@@ -99,21 +103,13 @@ describeDatabases("A keeper whose duties fail it", (databases) => {
 
   it("proves every window where another worker takes an epoch for another block's, and is gone", async function () {
     this.timeout(90_000);
-    const own = new DatabaseDuties(database, scope);
     const misled = new Set<number>();
-    const duties = new Proxy(own, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== "function") return value;
-        return async (...args: unknown[]) => {
-          const answer = await value.apply(target, args);
-          const epoch = args[0] as number;
-          if (name !== "draw" || misled.has(epoch)) return answer;
-          misled.add(epoch);
-          await new DatabaseDuties(database, scope).draw(epoch, `0x${"00".repeat(32)}`);
-          return answer;
-        };
-      },
+    const duties = around(async (method, [epoch], ask) => {
+      const answer = await ask();
+      if (method !== "draw" || misled.has(epoch as number)) return answer;
+      misled.add(epoch as number);
+      await new DatabaseDuties(database, scope).draw(epoch as number, `0x${"00".repeat(32)}`);
+      return answer;
     });
     const { missed, proven } = await proveAll(duties);
     expect(misled.size).to.be.greaterThan(1);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
+import { hexlify } from "ethers";
 import { openChain } from "../../src/chain/chain.js";
 import type { ProvenEvent, ProvingKeeper, Trouble } from "../../src/keeper/index.js";
 import { Status } from "../../src/protocol/index.js";
@@ -134,6 +135,21 @@ describe("ProvingKeeper", () => {
     await stepUntil(chain, () => told.missed.length === 1, 10, keeper);
     expect(told.missed).to.deep.equal([{ id: ids[3], window: 1 }]);
     expect(told.trouble.length).to.equal(2);
+  });
+
+  it("proves the others where the bytes of one never come, and says so", async () => {
+    await begin();
+    const pieces = [];
+    for (let i = 0; i < 5; i++) pieces.push(await parties.pieces.add(bytesOf(i, 2_000)));
+    const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
+    const silent = new Promise<never>(() => undefined);
+    const stuck = hexlify(pieces[2]!.root);
+    const open: PieceSource["open"] = async (root, leafCount) =>
+      hexlify(root) === stuck ? silent : parties.pieces.open(root, leafCount);
+    const keeper = await keep({ pieces: { open }, proofMs: 200 });
+    await stepUntil(chain, () => told.proven.length === 4 && told.trouble.length > 0, 40, keeper);
+    expect(told.trouble[0]).to.include({ id: ids[2], code: "SLOW_PIECE" });
+    expect(told.proven.map(({ id }) => id)).to.have.members(ids.filter((id) => id !== ids[2]));
   });
 
   it("warns at half of a window, and pays more in its last quarter", async () => {

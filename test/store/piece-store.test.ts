@@ -321,6 +321,32 @@ describeStores("Pieces", (stores) => {
     expect(opened?.layer.commitment).to.deep.equal(piece.commitment);
   });
 
+  it("counts uploads that are on their way into the blob store, until they are there", async () => {
+    let go!: () => void;
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { blobs } = place;
+    const slow = new Proxy(blobs, {
+      get(target, name) {
+        if (name === "take")
+          return async (...args: Parameters<typeof blobs.take>) => held.then(() => blobs.take(...args));
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const one = await stores.open({ ...place, dir: await tempFolder(), blobs: slow }, { maxUploads: 1 });
+    const id = await one.beginUpload("peer");
+    await one.writeUpload(id, inChunks(piece.payload), piece.payload.length);
+    const finishing = one.finishUpload(id, piece.cid);
+    await expectError("TOO_MANY_UPLOADS", () => one.beginUpload("peer"));
+    expect(one.uploads(), "its bytes are the piece's already").to.deep.equal([{ id, owner: "peer", bytes: 0 }]);
+    go();
+    await finishing;
+    expect(one.uploads()).to.deep.equal([]);
+    await one.beginUpload("peer");
+  });
+
   it("takes no piece for one whose blob is missing, and has it as it was when the blob is back", async function () {
     if (!place.database) this.skip();
     await put(store, piece);

@@ -42,8 +42,9 @@ export async function reconcile(blobs: BlobStore, index: PieceIndex, logger: Log
   for (const name of new Set([...whole, ...known, ...others])) {
     if (!strange(name)) continue;
     const lease = await index.lease(leaseName(name));
-    if (!lease) busy.push(name);
-    else await mend(blobs, index, name, lease, counts).finally(() => lease.release());
+    const mended = lease ? await mend(blobs, index, name, lease).finally(() => lease.release()) : "busy";
+    if (mended === "busy") busy.push(name);
+    else if (mended !== undefined) counts[mended]++;
   }
   if (counts.found > 0)
     logger?.info({ pieces: counts.found, blobs: blobs.where }, "pieces were found that were not known");
@@ -71,28 +72,28 @@ async function listed(blobs: BlobStore): Promise<Listed> {
   return { whole, others };
 }
 
-/** Looks again, now that nobody else moves the piece, and does what is to be done. */
-async function mend(
+/**
+ * Looks at a piece while nobody else moves it, and does what is to be done.
+ *
+ * @returns what was wrong with it, where anything was
+ */
+export async function mend(
   blobs: BlobStore,
   index: PieceIndex,
   name: string,
   lease: Lease,
-  counts: { found: number; missing: number },
-): Promise<void> {
+): Promise<"found" | "missing" | undefined> {
   const [size, known] = await Promise.all([blobs.size(payloadBlob(name)), index.get(name)]);
   if (size !== undefined && BigInt(size) === decodePieceCid(name).payloadSize) {
-    if (known) return;
+    if (known) return undefined;
     await index.put({ pieceCid: name, layer: undefined }, lease);
-    counts.found++;
-    return;
+    return "found";
   }
-  if (known) {
-    counts.missing++;
-    return;
-  }
-  if (size !== undefined) return;
+  if (known) return "missing";
+  if (size !== undefined) return undefined;
   for (const blob of [layerBlob(name), blocksBlob(name)]) {
     lease.check();
     await blobs.delete(blob, lease.signal);
   }
+  return undefined;
 }
