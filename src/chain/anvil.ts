@@ -40,9 +40,18 @@ const STOP_GRACE_MS = 3_000;
 /**
  * Becomes anvil (`exec`, so pid and exit code are anvil's) and leaves a watcher behind that ends it when standard input
  * closes, which the kernel does for a parent that dies of anything, SIGKILL included. Where anvil exits first, closing
- * the pipe ends the watcher.
+ * the pipe ends the watcher. Old states, gigabytes in a long run, are in a folder of their own: anvil would leave them in the
+ * user's home, and the watcher takes them away when anvil is gone.
  */
-const SUPERVISE = 'exec 3<&0; { cat <&3 >/dev/null; kill -TERM $$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
+const SUPERVISE = `states=$(mktemp -d "\${TMPDIR:-/tmp}/holdfast-anvil-XXXXXX") || exit 1
+exec 3<&0
+{
+  cat <&3
+  kill -TERM $$
+  while kill -0 $$; do sleep 0.1; done
+  rm -rf "$states"
+} >/dev/null 2>&1 &
+exec "$@" --cache-path "$states" 3<&- </dev/null`;
 
 /**
  * The path of anvil's native binary.

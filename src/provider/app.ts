@@ -51,6 +51,12 @@ const EXPOSED = [
   ...["Upload-Offset", "Upload-Complete", "Upload-Limit"],
 ];
 
+/** Headers of every answer: any page may ask, and read what it is told. */
+export const EVERYWHERE: Readonly<Record<string, string>> = {
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Expose-Headers": EXPOSED.join(","),
+};
+
 const MAX_JSON_BYTES = 64 * 1024;
 /** Milliseconds for a body that small. */
 const MAX_JSON_MS = 30_000;
@@ -59,7 +65,10 @@ const MAX_JSON_MS = 30_000;
 export function emptyApp(logger: Logger): App {
   const app: App = new Hono();
   app.use(cors({ origin: "*", exposeHeaders: EXPOSED }));
-  app.onError((error, c) => fail(c, error, logger));
+  app.onError((error, c) => {
+    const { status, text, headers } = failureOf(error, { method: c.req.method, path: c.req.path }, logger);
+    return c.text(text, status, headers);
+  });
   app.notFound((c) => c.text("no such route", 404));
   return app;
 }
@@ -91,14 +100,23 @@ export function invalid(message: string): HoldfastError {
   return new HoldfastError("INVALID_REQUEST", message, "see docs/provider.md");
 }
 
-function fail(c: Context, error: unknown, logger: Logger): Response {
+/** What whoever asked is told of an error. */
+export interface Failure {
+  readonly status: ContentfulStatusCode;
+  readonly text: string;
+  readonly headers: Record<string, string>;
+}
+
+/** Tells of an error what is everybody's business, and logs it. */
+export function failureOf(error: unknown, asked: { method?: string; path: string }, logger: Logger): Failure {
   const status = error instanceof HoldfastError ? STATUS[error.code] : undefined;
   if (!(error instanceof HoldfastError) || status === undefined) {
-    logger.error({ err: error, method: c.req.method, path: c.req.path }, "request failed");
-    return c.text("internal error", 500);
+    logger.error({ err: error, ...asked }, "request failed");
+    return { status: 500, text: "internal error", headers: {} };
   }
-  logger.debug({ code: error.code, message: error.message, path: c.req.path }, "request refused");
-  if (status >= 500) logger.warn({ code: error.code, path: c.req.path }, "request could not be served");
+  const { code, message, hint } = error;
+  logger.debug({ code, message, path: asked.path }, "request refused");
+  if (status >= 500) logger.warn({ code, path: asked.path }, "request could not be served");
   const after = RETRY_AFTER[status];
-  return c.text(`${error.message}; ${error.hint}`, status, after === undefined ? {} : { "Retry-After": after });
+  return { status, text: `${message}; ${hint}`, headers: after === undefined ? {} : { "Retry-After": after } };
 }

@@ -4,19 +4,20 @@
  *
  * @packageDocumentation
  */
-import type { HttpBindings } from "@hono/node-server";
+import type { RequestListener } from "node:http";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { Logger } from "pino";
 import { dealRequestFromJson, termsFromJson } from "../protocol/index.js";
 import type { PieceStore } from "../store/index.js";
 import { Admission, type PeerLimits } from "./admission.js";
-import { type App, emptyApp, jsonOf, smallBody } from "./app.js";
+import { emptyApp, jsonOf, smallBody } from "./app.js";
 import { addChanges, type Changes } from "./change-routes.js";
 import type { DealDesk } from "./deals.js";
 import { addGateway, type GatewayOptions } from "./gateway/index.js";
 import { addPdp, type PieceFetches, type UploadLimits } from "./pdp/index.js";
 import { type Origin, peerOf } from "./peers.js";
-import { addRetrieval, Served } from "./retrieval.js";
+import { createRetrieval, Served } from "./retrieval.js";
 import type { UnpaidPieces } from "./unpaid/index.js";
 
 export interface NodeOptions extends UploadLimits, PeerLimits {
@@ -35,8 +36,8 @@ export interface NodeOptions extends UploadLimits, PeerLimits {
   readonly gateway?: GatewayOptions;
 }
 
-/** The routes, as a Hono app for `@hono/node-server`. */
-export function createNode(options: NodeOptions): App {
+/** The routes, for a server of `node:http`. */
+export function createNode(options: NodeOptions): RequestListener {
   const { store, desk, logger, changes, unpaid, fetches, gateway, trustedProxies, ...limits } = options;
   const app = emptyApp(logger);
   const served = new Served();
@@ -45,7 +46,6 @@ export function createNode(options: NodeOptions): App {
   const admission = new Admission({ ...limits, underWay, ...unpaidNow });
   const peer = (c: Context) => peerOf(originOf(c), trustedProxies);
   addPdp(app, { store, limits, admission, unpaid, fetches, peerOf: peer }, served);
-  addRetrieval(app, store, logger, served);
   app.get("/info", (c) => c.json(desk.info()));
   app.get("/offers", async (c) => c.json(await desk.offers()));
   app.post("/deals", smallBody(limits.jsonMs), async (c) => {
@@ -54,7 +54,7 @@ export function createNode(options: NodeOptions): App {
   });
   if (changes) addChanges(app, changes, limits.jsonMs);
   if (gateway) addGateway(app, store, logger, gateway);
-  return app;
+  return createRetrieval({ store, logger, served }, getRequestListener(app.fetch));
 }
 
 function originOf(c: Context): Origin {

@@ -1,14 +1,12 @@
+import { LRUCache } from "lru-cache";
 import { readStream } from "../piece/index.js";
 import type { PieceStore } from "../store/index.js";
 import { SNIFFED_BYTES, sniff, UNKNOWN_TYPE } from "./sniff.js";
 
-/** Pieces whose type is remembered. */
-const MAX_KNOWN = 10_000;
-
 /** What pieces are, each looked at once: under a CID, bytes never change. */
 export class MediaTypes {
   readonly #store: Pick<PieceStore, "read">;
-  readonly #known = new Map<string, string>();
+  readonly #known = new LRUCache<string, string>({ max: 10_000 });
 
   constructor(store: Pick<PieceStore, "read">) {
     this.#store = store;
@@ -22,8 +20,6 @@ export class MediaTypes {
     if (head === undefined) return UNKNOWN_TYPE;
     const type = sniff(head);
     this.#known.set(cid, type);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
     return type;
   }
 

@@ -2,7 +2,6 @@ import { getBytes } from "ethers";
 import type { Logger } from "pino";
 import type { Contracts } from "../chain/contracts.js";
 import { HoldfastError } from "../errors.js";
-import { encodePieceCid } from "../piece/index.js";
 import type { PullAnswer } from "../protocol/index.js";
 import type { PieceStore, PieceTree } from "../store/index.js";
 import { openDeal, refusal } from "./checks.js";
@@ -62,7 +61,7 @@ export class PullDesk {
   async pull(dealId: bigint): Promise<PullAnswer> {
     const { piece, url } = await this.#lookUp(dealId);
     const here = await this.#o.store.findTree(piece.root, piece.leafCount);
-    if (here) return { pieceCid: encodePieceCid(here).toString() };
+    if (here) return { pieceCid: here.pieceCid };
     if (payloadBounds(piece.leafCount).least > BigInt(this.#o.maxPieceBytes)) {
       throw refusal(`pieces have at most ${this.#o.maxPieceBytes} bytes`);
     }

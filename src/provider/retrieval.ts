@@ -1,32 +1,30 @@
 /**
- * `GET` and `HEAD /piece/{cid}`: pieces as they were uploaded, whole or a range of them.
+ * `GET` and `HEAD /piece/{cid}`: pieces as they were uploaded, whole or a range of them. Served past Hono, which takes longer
+ * over a small range than all the rest of it does.
  *
  * @packageDocumentation
  */
+import type { IncomingMessage, RequestListener } from "node:http";
+import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
-import { type Commitment, decodePieceCidV1, encodePieceCid } from "../piece/index.js";
-import type { PieceStore } from "../store/index.js";
-import { type App, invalid } from "./app.js";
+import { HoldfastError } from "../errors.js";
+import { decodePieceCidV1 } from "../piece/index.js";
+import type { FoundPiece, PieceStore } from "../store/index.js";
+import { invalid } from "./app.js";
 import { MediaTypes } from "./media-types.js";
-import { sendBytes } from "./send-bytes.js";
+import { type Representation, sendBytes, withFailures } from "./send-bytes.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
 /** Milliseconds for which a piece counts as here that another node may have deleted: what is served is looked at all the same. */
 const KNOWN_MS = 1_000;
 
-/** Pieces whose last retrieval is remembered. */
-const MAX_SERVED = 10_000;
-
 /** When pieces were handed out last, as far as this process remembers. */
 export class Served {
-  readonly #at = new Map<string, Date>();
+  readonly #at = new LRUCache<string, Date>({ max: 10_000 });
 
   note(pieceCid: string): void {
-    this.#at.delete(pieceCid);
     this.#at.set(pieceCid, new Date());
-    const [oldest] = this.#at.keys();
-    if (this.#at.size > MAX_SERVED && oldest !== undefined) this.#at.delete(oldest);
   }
 
   lastOf(pieceCid: string): Date | undefined {
@@ -34,35 +32,69 @@ export class Served {
   }
 }
 
-/** Adds the route. Hono answers HEAD by it as well and drops the body. */
-export function addRetrieval(app: App, store: PieceStore, logger: Logger, served = new Served()): void {
+export interface RetrievalOptions {
+  readonly store: PieceStore;
+  readonly logger: Logger;
+  /** Told of what is handed out. */
+  readonly served: Served;
+}
+
+/** Answers requests for pieces, and leaves all others to `next`. */
+export function createRetrieval({ store, logger, served }: RetrievalOptions, next: RequestListener): RequestListener {
   const types = new MediaTypes(store);
-  app.get("/piece/:cid", async (c) => {
-    const piece = await find(store, c.req.param("cid"), c.req.query("leafCount"));
-    if (!piece) return c.text(`piece ${c.req.param("cid")} is not here`, 404);
-    const cid = encodePieceCid(piece).toString();
-    const size = Number(piece.payloadSize);
-    return sendBytes(c, {
-      etag: `"${cid}"`,
+  const found = async (asked: Asked): Promise<Representation> => {
+    const { pieceCid, payloadSize } = await find(store, asked);
+    const size = Number(payloadSize);
+    return {
+      etag: `"${pieceCid}"`,
       size,
       cacheControl: IMMUTABLE,
-      type: await types.of(cid, size),
-      fileName: cid,
+      type: await types.of(pieceCid, size),
+      fileName: pieceCid,
       read(start, end) {
-        served.note(cid);
-        return store.chunks(cid, start, end);
+        served.note(pieceCid);
+        return store.chunks(pieceCid, start, end);
       },
-      broken: (error) => logger.error({ err: error, cid }, "piece can't be served"),
-    });
-  });
+      broken: (error) => logger.error({ err: error, cid: pieceCid }, "piece can't be served"),
+    };
+  };
+  return (request, response) => {
+    const asked = askedBy(request);
+    if (asked === undefined) return next(request, response);
+    const answer = async () => sendBytes(request, response, await found(asked));
+    return withFailures({ request, response, logger }, answer);
+  };
+}
+
+/** What is named in a URL: by its PieceCIDv2, or by the PieceCIDv1 of its root and the number of its leaves. */
+interface Asked {
+  readonly cid: string;
+  readonly leafCount?: string | undefined;
+}
+
+/** As nearly all requests have it: everything else is left to the URL parser. */
+const PLAIN = /^\/piece\/(\w+)$/;
+
+function askedBy({ method, url = "" }: IncomingMessage): Asked | undefined {
+  if (method !== "GET" && method !== "HEAD") return undefined;
+  const [, plain] = PLAIN.exec(url) ?? [];
+  if (plain !== undefined) return { cid: plain };
+  const parsed = URL.parse(url, "http://node");
+  const [, cid] = /^\/piece\/([^/]+)$/.exec(parsed?.pathname ?? "") ?? [];
+  return cid === undefined ? undefined : { cid, leafCount: parsed?.searchParams.get("leafCount") ?? undefined };
 }
 
 /**
  * By its PieceCIDv2, or, with `leafCount`, by the PieceCIDv1 of its root: all that a deal says of a piece, and so all that
  * a provider knows who fetches it to take over.
  */
-function find(store: PieceStore, cid: string, leafCount: string | undefined): Promise<Commitment | undefined> {
-  if (leafCount === undefined) return store.find(cid, KNOWN_MS);
-  if (!/^[1-9]\d{0,12}$/.test(leafCount)) throw invalid(`leafCount is ${leafCount.slice(0, 20)}, no number of leaves`);
-  return store.findTree(decodePieceCidV1(cid), BigInt(leafCount));
+async function find(store: PieceStore, { cid, leafCount }: Asked): Promise<FoundPiece> {
+  if (leafCount !== undefined && !/^[1-9]\d{0,12}$/.test(leafCount)) {
+    throw invalid(`leafCount is ${leafCount.slice(0, 20)}, no number of leaves`);
+  }
+  const piece = await (leafCount === undefined
+    ? store.find(cid, KNOWN_MS)
+    : store.findTree(decodePieceCidV1(cid), BigInt(leafCount)));
+  if (piece !== undefined) return piece;
+  throw new HoldfastError("UNKNOWN_PIECE", `piece ${cid} is not here`, "ask another provider");
 }

@@ -1,8 +1,7 @@
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
-import type { HttpBindings } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import type { Context } from "hono";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import { EVERYWHERE, failureOf } from "./app.js";
 import { type ByteRange, matchesEtag, parseRange } from "./range.js";
 
 /** Bytes that never change under their entity tag. */
@@ -25,87 +24,119 @@ export interface Representation {
 /**
  * Answers GET or HEAD with all of the bytes, or the range that was asked for (RFC 9110, sections 13 and 14).
  *
- * @throws what `read` throws before its first chunk
+ * @throws what `read` throws before its first chunk; nothing is answered then
  */
 export async function sendBytes(
-  c: Context<{ Bindings: HttpBindings }>,
+  request: IncomingMessage,
+  response: ServerResponse,
   representation: Representation,
-): Promise<Response> {
-  const { etag, size, cacheControl, type = "application/octet-stream", fileName } = representation;
-  const headers: Record<string, string> = { ETag: etag, "Cache-Control": cacheControl, "Accept-Ranges": "bytes" };
-  if (matchesEtag(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
-  const head = c.req.method === "HEAD";
+): Promise<void> {
+  const { etag, size, cacheControl } = representation;
+  const asked = request.headers;
+  const headers: OutgoingHttpHeaders = {
+    ...EVERYWHERE,
+    ETag: etag,
+    "Cache-Control": cacheControl,
+    "Accept-Ranges": "bytes",
+  };
+  if (matchesEtag(asked["if-none-match"], etag)) return void response.writeHead(304, headers).end();
+  const isHead = request.method === "HEAD";
   // A range counts for GET only, and only while If-Range names these bytes.
-  const ranged = !head && (c.req.header("if-range") ?? etag) === etag;
-  const range = ranged ? parseRange(c.req.header("range"), size) : undefined;
+  const isRanged = !isHead && (asked["if-range"] ?? etag) === etag;
+  const range = isRanged ? parseRange(asked.range, size) : undefined;
   if (range === "unsatisfiable") {
-    return c.text(`it has ${size} bytes`, 416, { ...headers, "Content-Range": `bytes */${size}` });
+    headers["Content-Range"] = `bytes */${size}`;
+    return sendText(response, 416, `it has ${size} bytes`, headers);
   }
   const { start, end } = range ?? { start: 0, end: size };
-  headers["Content-Type"] = type;
-  // Whoever's bytes these are, they are shown as what they are called here, and run nothing at this origin.
+  describe(headers, representation);
+  headers["Content-Length"] = end - start;
+  if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
+  const head = { status: range ? 206 : 200, headers };
+  if (isHead) response.writeHead(head.status, headers).end();
+  else await sendBody(response, head, representation, { start, end });
+}
+
+/** Answers with a line of text. */
+export function sendText(response: ServerResponse, status: number, text: string, headers: OutgoingHttpHeaders): void {
+  const [type, length] = ["text/plain; charset=UTF-8", Buffer.byteLength(text)];
+  response.writeHead(status, { ...headers, "Content-Type": type, "Content-Length": length }).end(text);
+}
+
+/** A request that is answered past Hono. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly logger: Logger;
+}
+
+/** Lets `answer` answer. What it throws is told as by all routes, or by breaking off where an answer has begun. */
+export async function withFailures(
+  { request, response, logger }: Exchange,
+  answer: () => Promise<void>,
+): Promise<void> {
+  const { method, url = "", headers } = request;
+  // Nobody reads what comes with a request like these: where it ends is the peer's to say, by going.
+  if (headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined) {
+    response.shouldKeepAlive = false;
+  }
+  try {
+    await answer();
+  } catch (error) {
+    const [path = ""] = url.split("?");
+    const failure = failureOf(error, { ...(method === undefined ? {} : { method }), path }, logger);
+    if (response.headersSent) response.destroy();
+    else sendText(response, failure.status, failure.text, { ...EVERYWHERE, ...failure.headers });
+  }
+}
+
+/** Whoever's bytes these are, they are shown as what they are called here, and run nothing at this origin. */
+function describe(headers: OutgoingHttpHeaders, { type, fileName }: Representation): void {
+  headers["Content-Type"] = type ?? "application/octet-stream";
   headers["X-Content-Type-Options"] = "nosniff";
   headers["Content-Security-Policy"] = "default-src 'none'; sandbox";
   if (fileName !== undefined) headers["Content-Disposition"] = `inline; filename="${fileName}"`;
-  headers["Content-Length"] = String(end - start);
-  if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
-  const status = range ? 206 : 200;
-  if (head) return c.body(null, status, headers);
-  // With what is said in every answer of the app.
-  const all = { ...Object.fromEntries(c.res.headers), ...headers };
-  await sendBody(c.env.outgoing, { status, headers: all }, representation, range ?? { start: 0, end: size });
-  return alreadySent(c);
 }
 
 interface Head {
   readonly status: number;
-  readonly headers: Record<string, string>;
+  readonly headers: OutgoingHttpHeaders;
 }
 
-/** Past Hono and its streams, which take several times as long over it. */
 async function sendBody(
-  outgoing: ServerResponse,
+  response: ServerResponse,
   { status, headers }: Head,
   { read, broken }: Representation,
   { start, end }: ByteRange,
 ): Promise<void> {
   // Requests can come before the one ahead of them is answered: nothing is opened or read for those before it is their turn.
-  if (outgoing.socket === null) await once(outgoing, "socket");
-  const begin = () => outgoing.writeHead(status, headers);
+  if (response.socket === null) await once(response, "socket");
   let left = end - start;
   try {
     for await (const chunk of read(start, end)) {
-      if (!outgoing.headersSent) begin();
+      if (!response.headersSent) response.writeHead(status, headers);
       left -= chunk.length;
-      if (!(await written(outgoing, chunk, left === 0))) return;
+      if (!(await written(response, chunk, left === 0))) return;
     }
-    if (!outgoing.headersSent) begin().end();
+    if (!response.headersSent) response.writeHead(status, headers).end();
   } catch (error) {
-    if (!outgoing.headersSent) throw error;
+    if (!response.headersSent) throw error;
     broken(error);
     // It can only be told by breaking off: a short body would have to wait for a timeout.
-    outgoing.destroy();
+    response.destroy();
   }
 }
 
 /** Resolves when the chunk has been handed to the kernel, which is what slow peers wait at; to false where the peer is gone. */
-function written(outgoing: ServerResponse, chunk: Uint8Array, last: boolean): Promise<boolean> {
+function written(response: ServerResponse, chunk: Uint8Array, last: boolean): Promise<boolean> {
   return new Promise((resolve) => {
     // A write that comes between the end of a connection and its closing is never called back.
     const gone = () => resolve(false);
-    outgoing.once("close", gone);
-    outgoing.write(chunk, (error) => {
-      outgoing.off("close", gone);
+    response.once("close", gone);
+    response.write(chunk, (error) => {
+      response.off("close", gone);
       resolve(!error);
     });
-    if (last) outgoing.end();
+    if (last) response.end();
   });
-}
-
-/** Hono would add headers to a response that takes the place of another; of a new one, its server would write the head. */
-function alreadySent(c: Context): Response {
-  c.res = undefined;
-  void RESPONSE_ALREADY_SENT.body;
-  c.res = RESPONSE_ALREADY_SENT;
-  return c.res;
 }

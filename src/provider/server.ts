@@ -1,8 +1,6 @@
-import type { Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { serve } from "@hono/node-server";
 import { HoldfastError } from "../errors.js";
-import type { App } from "./app.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { createNode, type NodeOptions } from "./http.js";
 import { PieceFetches } from "./pdp/index.js";
@@ -53,8 +51,11 @@ export async function startNode({ fetching, ...options }: StartOptions): Promise
 }
 
 /** Serves routes over HTTP. @throws HoldfastError `LISTEN_FAILED` */
-export async function startServer(app: App, { host = "127.0.0.1", port = 0 }: ListenOptions): Promise<RunningNode> {
-  const server = await listen(app.fetch, host, port);
+export async function startServer(
+  listener: RequestListener,
+  { host = "127.0.0.1", port = 0 }: ListenOptions,
+): Promise<RunningNode> {
+  const server = await listen(createServer(listener), host, port);
   // Large uploads take long, which is their own limit's business; headers have Node's own.
   server.requestTimeout = 0;
   server.setTimeout(IDLE_MS);
@@ -82,11 +83,11 @@ function limitPipelining(server: Server): void {
   });
 }
 
-function listen(fetch: Parameters<typeof serve>[0]["fetch"], hostname: string, port: number): Promise<Server> {
+function listen(server: Server, host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname, port }, () => resolve(server)) as Server;
+    server.listen(port, host, () => resolve(server));
     server.once("error", (cause) => {
-      const message = `${hostname} port ${port} can't be listened at: ${cause.message}`;
+      const message = `${host} port ${port} can't be listened at: ${cause.message}`;
       reject(new HoldfastError("LISTEN_FAILED", message, "choose another host or port", { cause }));
     });
   });

@@ -4,10 +4,11 @@
  * @packageDocumentation
  */
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import { readStream } from "../piece/index.js";
-import { emptyApp } from "./app.js";
-import { sendBytes } from "./send-bytes.js";
+import { EVERYWHERE } from "./app.js";
+import { type Representation, sendBytes, sendText, withFailures } from "./send-bytes.js";
 import { type ListenOptions, type RunningNode, startServer } from "./server.js";
 
 /**
@@ -20,17 +21,20 @@ import { type ListenOptions, type RunningNode, startServer } from "./server.js";
  * await client.request(commitment, { dataUri: "http://203.0.113.7:8080/", ...wishes });
  */
 export function startSource(payload: Blob, logger: Logger, options: ListenOptions = {}): Promise<RunningNode> {
-  const app = emptyApp(logger);
-  // The file can be another the next time; a download that was cut off must not go on with that one's bytes.
-  const etag = `"${randomUUID()}"`;
-  app.get("/", (c) =>
-    sendBytes(c, {
-      etag,
-      size: payload.size,
-      cacheControl: "no-store",
-      read: (start, end) => readStream(payload.slice(start, end).stream()),
-      broken: (error) => logger.error({ err: error }, "the payload can't be read"),
-    }),
-  );
-  return startServer(app, options);
+  const source: Representation = {
+    // The file can be another the next time; a download that was cut off must not go on with that one's bytes.
+    etag: `"${randomUUID()}"`,
+    size: payload.size,
+    cacheControl: "no-store",
+    read: (start, end) => readStream(payload.slice(start, end).stream()),
+    broken: (error) => logger.error({ err: error }, "the payload can't be read"),
+  };
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const isAsked = request.url === "/" && (request.method === "GET" || request.method === "HEAD");
+    if (isAsked) await sendBytes(request, response, source);
+    else sendText(response, 404, "no such route", EVERYWHERE);
+  };
+  const listener: RequestListener = (request, response) =>
+    withFailures({ request, response, logger }, () => answer(request, response));
+  return startServer(listener, options);
 }

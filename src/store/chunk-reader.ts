@@ -1,9 +1,12 @@
 /** Reading a file in memory that is used again and again. */
 import type { FileHandle } from "node:fs/promises";
 
+/** A first read that is over soon: the next ones, of more and more, go on while what they follow is sent. */
+const FIRST_BYTES = 64 * 1024;
+const GROWTH = 4;
 const SMALL_BYTES = 128 * 1024;
-const LARGE_BYTES = 512 * 1024;
-/** 16 MiB in all, however many read: who comes later, or reads little, has a small buffer. */
+const LARGE_BYTES = 1024 * 1024;
+/** 32 MiB in all, however many read: who comes later, or reads little, has a small buffer. */
 const MAX_LARGE = 32;
 const MAX_SPARE_SMALL = 32;
 
@@ -22,8 +25,7 @@ export async function* readChunks(file: FileHandle, start: number, end: number):
   const buffers = take(end - start);
   const read = (turn: number, at: number) => {
     const buffer = buffers[turn % buffers.length] as Uint8Array;
-    // The first is short, so that there is something to send while the next is read.
-    const most = turn === 0 ? SMALL_BYTES : buffer.length;
+    const most = buffers.length > 1 ? Math.min(FIRST_BYTES * GROWTH ** turn, buffer.length) : buffer.length;
     const reading = file.read(buffer, 0, Math.min(most, end - at), at);
     // It can fail while nobody waits for it.
     reading.catch(() => undefined);

@@ -19,5 +19,13 @@ export { BlobPieceStore, type PieceStoreOptions } from "./piece-store.js";
 export { MemoryPieceIndex } from "./pieces/memory-index.js";
 export { type IndexedPiece, type PieceIndex, type PieceTree, treeKey } from "./pieces/types.js";
 export { MemoryUnpaidNotes, type UnpaidNote, type UnpaidNotes } from "./pieces/unpaid-notes.js";
-export type { AppendOptions, PieceSource, PieceStore, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
+export type {
+  AppendOptions,
+  FoundPiece,
+  PieceSource,
+  PieceStore,
+  PieceWatcher,
+  UploadInfo,
+  WatchedStore,
+} from "./types.js";
 export type { UploadsOptions } from "./uploads.js";

@@ -2,17 +2,17 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { Mutex } from "../chain/mutex.js";
 import { HoldfastError } from "../errors.js";
-import { type Commitment, decodePieceCid, type ReadPayloadRange, readStream, type TreeLayer } from "../piece/index.js";
+import { type Commitment, type ReadPayloadRange, readStream, type TreeLayer } from "../piece/index.js";
 import { type BlobStore, FileBlobs } from "./blobs/index.js";
 import type { UploadPaths } from "./partial.js";
 import { Layers } from "./pieces/layers.js";
 import { type Lease, withLease } from "./pieces/leases.js";
 import { MemoryPieceIndex } from "./pieces/memory-index.js";
-import { blocksBlob, layerBlob, leaseName, nameOf, payloadBlob } from "./pieces/names.js";
+import { blocksBlob, layerBlob, leaseName, nameOf, payloadBlob, readCid } from "./pieces/names.js";
 import { mend, reconcile } from "./pieces/reconcile.js";
 import { Seen } from "./pieces/seen.js";
 import type { IndexedPiece, PieceIndex } from "./pieces/types.js";
-import type { AppendOptions, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
+import type { AppendOptions, FoundPiece, PieceWatcher, UploadInfo, WatchedStore } from "./types.js";
 import { Uploads, type UploadsOptions } from "./uploads.js";
 
 export interface PieceStoreOptions extends UploadsOptions {
@@ -125,7 +125,7 @@ export class BlobPieceStore implements WatchedStore {
   }
 
   async finishUpload(id: string, pieceCid: string): Promise<void> {
-    const expected = nameOf(decodePieceCid(pieceCid));
+    const expected = readCid(pieceCid).pieceCid;
     const { commitment, paths } = this.#uploads.arrivalOf(id);
     const name = nameOf(commitment);
     if (name !== expected) {
@@ -169,7 +169,7 @@ export class BlobPieceStore implements WatchedStore {
     } catch (error) {
       // An earlier try came as far as this, and failed at the index.
       const isGone = (error as NodeJS.ErrnoException).code === "ENOENT";
-      if (!isGone || !(await this.#isWhole(name, decodePieceCid(name)))) throw error;
+      if (!isGone || !(await this.#isWhole(readCid(name)))) throw error;
     }
   }
 
@@ -178,7 +178,7 @@ export class BlobPieceStore implements WatchedStore {
   }
 
   remove(pieceCid: string, freeAt?: number): Promise<boolean> {
-    const name = nameOf(decodePieceCid(pieceCid));
+    const name = readCid(pieceCid).pieceCid;
     return this.#move(name, async (lease) => {
       if (!(await this.#index.drop(name, lease, freeAt))) return false;
       this.#seen.forget(name);
@@ -192,12 +192,11 @@ export class BlobPieceStore implements WatchedStore {
     });
   }
 
-  async find(pieceCid: string, maxAgeMs = 0): Promise<Commitment | undefined> {
-    const commitment = decodePieceCid(pieceCid);
-    const name = nameOf(commitment);
-    const isKnown = this.#seen.isFresh(name, maxAgeMs) || this.#isIndexed(name);
-    const [known, isWhole] = await Promise.all([isKnown, this.#isWhole(name, commitment)]);
-    return known && isWhole ? commitment : undefined;
+  async find(pieceCid: string, maxAgeMs = 0): Promise<FoundPiece | undefined> {
+    const piece = readCid(pieceCid);
+    const isKnown = this.#seen.isFresh(piece.pieceCid, maxAgeMs) || this.#isIndexed(piece.pieceCid);
+    const [known, isWhole] = await Promise.all([isKnown, this.#isWhole(piece)]);
+    return known && isWhole ? piece : undefined;
   }
 
   async #isIndexed(name: string): Promise<boolean> {
@@ -208,15 +207,15 @@ export class BlobPieceStore implements WatchedStore {
   }
 
   async read(pieceCid: string, start: number, end: number): Promise<ReadableStream<Uint8Array>> {
-    const { payloadSize, ...rest } = decodePieceCid(pieceCid);
-    const opened = await this.#blobs.open(payloadBlob(nameOf({ payloadSize, ...rest })), start, Math.max(start, end));
+    const { pieceCid: name, payloadSize } = readCid(pieceCid);
+    const opened = await this.#blobs.open(payloadBlob(name), start, Math.max(start, end));
     if (opened && BigInt(opened.size) === payloadSize) return opened.bytes;
     await opened?.bytes.cancel();
     throw unknown(pieceCid);
   }
 
   async *chunks(pieceCid: string, start: number, end: number): AsyncGenerator<Uint8Array> {
-    const blob = payloadBlob(nameOf(decodePieceCid(pieceCid)));
+    const blob = payloadBlob(readCid(pieceCid).pieceCid);
     if (this.#blobs.chunks === undefined) {
       yield* readStream(await this.read(pieceCid, start, end));
       return;
@@ -232,20 +231,20 @@ export class BlobPieceStore implements WatchedStore {
     return (await this.#index.list()).map(({ pieceCid }) => pieceCid);
   }
 
-  async findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined> {
+  async findTree(root: Uint8Array, leafCount: bigint): Promise<FoundPiece | undefined> {
     return this.#firstWhole(await this.#index.ofTree({ root, leafCount }));
   }
 
-  async promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<Commitment | undefined> {
+  async promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<FoundPiece | undefined> {
     return this.#firstWhole(await this.#index.promise({ root, leafCount }, until));
   }
 
   async open(root: Uint8Array, leafCount: bigint): Promise<{ layer: TreeLayer; read: ReadPayloadRange } | undefined> {
     for (const piece of await this.#index.ofTree({ root, leafCount })) {
-      const { pieceCid } = piece;
-      const commitment = decodePieceCid(pieceCid);
+      const found = readCid(piece.pieceCid);
+      const { pieceCid, ...commitment } = found;
       // Both at once: each may be a question to a bucket.
-      const asked = [this.#isWhole(pieceCid, commitment), this.#layers.kept(piece, commitment)] as const;
+      const asked = [this.#isWhole(found), this.#layers.kept(piece, commitment)] as const;
       const [isWhole, layer] = await Promise.all(asked);
       if (!isWhole) continue;
       return {
@@ -256,16 +255,16 @@ export class BlobPieceStore implements WatchedStore {
     return undefined;
   }
 
-  async #firstWhole(pieces: readonly IndexedPiece[]): Promise<Commitment | undefined> {
+  async #firstWhole(pieces: readonly IndexedPiece[]): Promise<FoundPiece | undefined> {
     for (const { pieceCid } of pieces) {
-      const commitment = decodePieceCid(pieceCid);
-      if (await this.#isWhole(pieceCid, commitment)) return commitment;
+      const piece = readCid(pieceCid);
+      if (await this.#isWhole(piece)) return piece;
     }
     return undefined;
   }
 
-  async #isWhole(name: string, { payloadSize }: Commitment): Promise<boolean> {
-    const size = await this.#blobs.size(payloadBlob(name));
+  async #isWhole({ pieceCid, payloadSize }: FoundPiece): Promise<boolean> {
+    const size = await this.#blobs.size(payloadBlob(pieceCid));
     return size !== undefined && BigInt(size) === payloadSize;
   }
 

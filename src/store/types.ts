@@ -38,6 +38,12 @@ export interface AppendOptions {
   readonly last: boolean;
 }
 
+/** A piece that is here. */
+export interface FoundPiece extends Commitment {
+  /** Its PieceCIDv2, in its one spelling. */
+  readonly pieceCid: string;
+}
+
 /** A store of pieces: takes them in, serves them, proves them. */
 export interface PieceStore extends PieceSource {
   /**
@@ -98,19 +104,19 @@ export interface PieceStore extends PieceSource {
    * {@link PieceStore.remove} that asks for that.
    *
    * @param until - unix seconds of the chain, the last one included
-   * @returns its commitment; undefined where it is not here, and nothing was promised
+   * @returns undefined where it is not here, and nothing was promised
    */
-  promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<Commitment | undefined>;
+  promise(root: Uint8Array, leafCount: bigint, until: bigint): Promise<FoundPiece | undefined>;
   /**
-   * The commitment of a piece that is here.
+   * A piece, where it is here.
    *
    * @param maxAgeMs - for how long what the index said may be believed, where only bytes are served on the strength of it; 0 by
    *   default. The bytes themselves are looked at each time.
    * @throws HoldfastError `INVALID_PIECE_CID`
    */
-  find(pieceCid: string, maxAgeMs?: number): Promise<Commitment | undefined>;
-  /** The commitment of a payload that is here under this root and leafCount. */
-  findTree(root: Uint8Array, leafCount: bigint): Promise<Commitment | undefined>;
+  find(pieceCid: string, maxAgeMs?: number): Promise<FoundPiece | undefined>;
+  /** A piece that is here under this root and leafCount. */
+  findTree(root: Uint8Array, leafCount: bigint): Promise<FoundPiece | undefined>;
   /**
    * The payload's bytes from `start` up to and without `end`. It fails on the way, with `BLOB_DAMAGED`, where the disk
    * has lost bytes.

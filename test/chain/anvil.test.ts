@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { JsonRpcProvider } from "ethers";
 import { type Anvil, anvilBinary, startAnvil } from "../../src/chain/anvil.js";
 import { HoldfastError } from "../../src/errors.js";
+import { removeFolders, tempFolder } from "../support/pieces.js";
 
 function isAlive(pid: number): boolean {
   try {
@@ -43,6 +46,8 @@ describe("startAnvil", () => {
   afterEach(async () => {
     await Promise.all(running.splice(0).map((anvil) => anvil.stop()));
   });
+
+  after(removeFolders);
 
   it("answers on a port of its own, with the chain id asked for", async () => {
     const [one, two] = await Promise.all([start({ chainId: 31337 }), start({ chainId: 777, accounts: 3 })]);
@@ -108,6 +113,26 @@ describe("startAnvil", () => {
     expect(isAlive(pid)).to.equal(true);
     parent.kill("SIGKILL");
     await untilGone(pid);
+  });
+
+  it("takes what it wrote down along when it ends", async () => {
+    const folder = await tempFolder();
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = folder;
+    const anvil = await startAnvil({ chainId: 1 }).finally(() => {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+    });
+    const provider = new JsonRpcProvider(anvil.url);
+    // More than it keeps in memory.
+    await provider.send("anvil_mine", ["0x400"]);
+    const [states = ""] = await readdir(folder);
+    expect(await readdir(join(folder, states), { recursive: true })).to.have.length.above(100);
+    provider.destroy();
+    await anvil.stop();
+    for (const end = Date.now() + 5_000; (await readdir(folder)).length > 0; await sleep(20)) {
+      if (Date.now() > end) expect.fail("its states are still there");
+    }
   });
 
   it("ANVIL_EXIT: says why the node didn't start", async () => {

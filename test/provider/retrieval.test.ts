@@ -114,6 +114,58 @@ describe("provider: retrieval", () => {
     expect(logged).to.deep.equal([]);
   });
 
+  /** What a peer is answered that sends these lines and no more. */
+  const answerTo = async (lines: string) => {
+    const socket = dial();
+    socket.write(lines);
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk) => chunks.push(chunk));
+    await once(socket, "close");
+    return Buffer.concat(chunks).toString("latin1");
+  };
+
+  it("finds what a proxy asks for, or one who spells the URL out, and nothing beside it", async () => {
+    const first = async (target: string, method = "GET") => {
+      const answer = await answerTo(`${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      return answer.split("\r\n")[0];
+    };
+    expect(await first(`http://somewhere.example/piece/${small.cid}`)).to.equal("HTTP/1.1 200 OK");
+    expect(await first(`/piece/${small.cid}?and=more#part`)).to.equal("HTTP/1.1 200 OK");
+    expect(await first(`/pdp/../piece/${small.cid}`)).to.equal("HTTP/1.1 200 OK");
+    expect(await first(`/piece/${small.cid}/`)).to.equal("HTTP/1.1 404 Not Found");
+    expect(await first(`/piece/${small.cid}/more`)).to.equal("HTTP/1.1 404 Not Found");
+    expect(await first(`/x/piece/${small.cid}`)).to.equal("HTTP/1.1 404 Not Found");
+    expect(await first("/piece/..%2f..%2fetc%2fpasswd")).to.equal("HTTP/1.1 400 Bad Request");
+    expect(await first(`/piece/${small.cid}`, "POST")).to.equal("HTTP/1.1 404 Not Found");
+    expect(await first("//")).to.equal("HTTP/1.1 404 Not Found");
+  });
+
+  it("lets pages of any origin ask, and tells them what is wrong as well", async () => {
+    const preflight = await fetch(url(small), {
+      method: "OPTIONS",
+      headers: { origin: "https://dapp.example", "access-control-request-method": "GET" },
+    });
+    expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).to.deep.equal([204, "*"]);
+    for (const [path, headers] of [
+      ["nonsense", {}],
+      [small.cid, { range: "bytes=1000-" }],
+      [small.cid, { "if-none-match": "*" }],
+    ] as const) {
+      const answer = await fetch(`${node.url}/piece/${path}`, { headers });
+      expect(answer.status).to.be.oneOf([304, 400, 416]);
+      expect(answer.headers.get("access-control-allow-origin")).to.equal("*");
+      expect(answer.headers.get("access-control-expose-headers")).to.include("Content-Range");
+    }
+  });
+
+  it("hangs up after a request that brings a body, where nobody knows what is the next one", async () => {
+    const smuggled = `GET /piece/${big.cid} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const lines = `GET /piece/${small.cid} HTTP/1.1\r\nHost: x\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`;
+    const answer = await answerTo(lines);
+    expect(answer.match(/HTTP\/1\.1 200/g)).to.have.length(1);
+    expect(answer).to.match(/\r\nConnection: close\r\n/);
+  });
+
   it("misses a piece at once that is gone or shorter, though it was served just now", async () => {
     const status = async (piece: TestPiece) => {
       const response = await fetch(url(piece));
@@ -198,7 +250,7 @@ describe("provider: retrieval", () => {
       for (const socket of sockets) ask(socket, big);
       await Promise.all(sockets.map((socket) => once(socket, "readable")));
       await new Promise((go) => setTimeout(go, 500));
-      // 16 MiB of large buffers, and 128 KiB for each of the others.
+      // 32 MiB of large buffers, and 128 KiB for each of the others.
       expect(rssMiB(process.pid) - before).to.be.lessThan(110);
     } finally {
       for (const socket of sockets) socket.destroy();

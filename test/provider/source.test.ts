@@ -35,6 +35,7 @@ describe("provider: a source of a client's own", () => {
 
   it("has nothing else, and stops", async () => {
     expect((await fetch(`${source.url}/other`)).status).to.equal(404);
+    expect((await fetch(source.url, { method: "POST", body: "more" })).status).to.equal(404);
     await source.close();
     await fetch(source.url).then(
       () => expect.fail("it still serves"),

@@ -42,7 +42,7 @@ describeStores("Pieces", (stores) => {
 
   it("takes a piece, finds it, lists it, reads any part of it", async () => {
     await put(store, piece);
-    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.found);
     expect(await store.list()).to.deep.equal([piece.cid]);
     expect(await blobsAt(place)).to.deep.equal([blob()]);
     expect(await uploads()).to.deep.equal([]);
@@ -254,7 +254,7 @@ describeStores("Pieces", (stores) => {
       await store.writeUpload(id, inChunks(piece.payload), MOST);
       await Promise.all([store.remove(piece.cid), store.finishUpload(id, piece.cid)]);
       // In the order of asking: the deletion first.
-      expect(await store.findTree(piece.commitment.root, piece.commitment.leafCount)).to.deep.equal(piece.commitment);
+      expect(await store.findTree(piece.commitment.root, piece.commitment.leafCount)).to.deep.equal(piece.found);
       expect(await blobsAt(place)).to.deep.equal([blob()]);
     }
   });
@@ -359,7 +359,7 @@ describeStores("Pieces", (stores) => {
     expect(await without.open(root, leafCount)).to.equal(undefined);
     expect(await without.promise(root, leafCount, 2_000n)).to.equal(undefined);
     await place.blobs.put(blob(), piece.payload);
-    expect(await without.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await without.find(piece.cid)).to.deep.equal(piece.found);
     expect(await without.remove(piece.cid, 1_000), "what was promised is").to.equal(false);
   });
 
@@ -384,12 +384,12 @@ describeStores("Pieces", (stores) => {
     const { root, leafCount } = piece.commitment;
     expect(await store.promise(root, leafCount, 1_000n)).to.equal(undefined);
     await put(store, piece);
-    expect(await store.promise(root, leafCount, 1_000n)).to.deep.equal(piece.commitment);
-    expect(await store.promise(root, leafCount, 10n), "an earlier word holds longer").to.deep.equal(piece.commitment);
+    expect(await store.promise(root, leafCount, 1_000n)).to.deep.equal(piece.found);
+    expect(await store.promise(root, leafCount, 10n), "an earlier word holds longer").to.deep.equal(piece.found);
     expect(await store.remove(piece.cid, 1_000)).to.equal(false);
     await put(store, piece);
     expect(await store.remove(piece.cid, 1_000), "brought again").to.equal(false);
-    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.found);
     expect(await store.remove(piece.cid, 1_001)).to.equal(true);
     expect(await store.promise(root, leafCount, 2_000n)).to.equal(undefined);
     await expectNothing();
@@ -409,7 +409,7 @@ describeStores("Pieces", (stores) => {
     expect(store.uploadProgress(id)).to.deep.equal({ size: piece.payload.length, complete: true });
     expect(await store.find(piece.cid)).to.equal(undefined);
     await store.finishUpload(id, piece.cid);
-    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.found);
     expect(await uploads()).to.deep.equal([]);
   });
 
@@ -423,7 +423,7 @@ describeStores("Pieces", (stores) => {
     expect((await failure(broken.finishUpload(id, piece.cid))).message).to.equal("away");
     index.put = noted;
     await broken.finishUpload(id, piece.cid);
-    expect(await broken.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await broken.find(piece.cid)).to.deep.equal(piece.found);
     expect(await uploads()).to.deep.equal([]);
   });
 
@@ -438,14 +438,14 @@ describeStores("Pieces", (stores) => {
     await expectNothing();
     await put(store, piece);
     await store.discardUpload(`../pieces/${piece.cid}`);
-    expect(await store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await store.find(piece.cid)).to.deep.equal(piece.found);
   });
 
   it("removes a piece, and takes it again", async () => {
     const { root, leafCount } = piece.commitment;
     expect(await store.findTree(root, leafCount)).to.equal(undefined);
     await put(store, piece);
-    expect(await store.findTree(root, leafCount)).to.deep.equal(piece.commitment);
+    expect(await store.findTree(root, leafCount)).to.deep.equal(piece.found);
     expect(await store.findTree(root, leafCount + 1n)).to.equal(undefined);
     await store.remove(piece.cid);
     await store.remove(piece.cid);
@@ -454,7 +454,7 @@ describeStores("Pieces", (stores) => {
     expect(await store.findTree(root, leafCount)).to.equal(undefined);
     expect(await store.open(root, leafCount)).to.equal(undefined);
     await put(store, piece);
-    expect(await store.findTree(root, leafCount)).to.deep.equal(piece.commitment);
+    expect(await store.findTree(root, leafCount)).to.deep.equal(piece.found);
     await expectError("INVALID_PIECE_CID", () => store.remove("../../etc/passwd"));
   });
 

@@ -168,7 +168,7 @@ describe("Nodes that share a Postgres and a bucket", function () {
     const [here, there] = [await own(), await other()];
     const piece = await fresh();
     await upload(there.url, piece.cid, new Blob([piece.payload]));
-    expect(await here.store.find(piece.cid)).to.deep.equal(piece.commitment);
+    expect(await here.store.find(piece.cid)).to.deep.equal(piece.found);
     await expectServed(here, piece);
     await here.unpaid.refresh();
     expect(here.unpaid.list().map(({ pieceCid }) => pieceCid)).to.deep.equal([piece.cid]);

@@ -3,19 +3,23 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Commitment, commit, encodePieceCid } from "../../src/piece/index.js";
+import type { FoundPiece } from "../../src/store/index.js";
 import { pseudoRandom } from "../piece/helpers.js";
 
 export interface TestPiece {
   readonly payload: Uint8Array<ArrayBuffer>;
   readonly commitment: Commitment;
   readonly cid: string;
+  /** What a store says of it. */
+  readonly found: FoundPiece;
 }
 
 /** A payload of this size, the same for the same seed. */
 export async function testPiece(size: number, seed = 1): Promise<TestPiece> {
   const payload = pseudoRandom(size, seed);
   const commitment = await commit(payload);
-  return { payload, commitment, cid: encodePieceCid(commitment).toString() };
+  const cid = encodePieceCid(commitment).toString();
+  return { payload, commitment, cid, found: { ...commitment, pieceCid: cid } };
 }
 
 /** Cuts bytes into chunks, as a network does. */

@@ -1,5 +1,7 @@
 /** What the blobs and leases of a piece are called. A name is built from a decoded commitment, never from what a peer sent. */
+import { LRUCache } from "lru-cache";
 import { type Commitment, decodePieceCid, encodePieceCid } from "../../piece/index.js";
+import type { FoundPiece } from "../types.js";
 
 export const PIECES = "pieces";
 export const BLOCKS = "blocks";
@@ -10,6 +12,19 @@ export const BLOCKS_SUFFIX = ".blocks";
 /** The one spelling of its CID. */
 export function nameOf(commitment: Commitment): string {
   return encodePieceCid(commitment).toString();
+}
+
+/** CIDs that were read lately: to read one takes longer than to look for its file. */
+const lately = new LRUCache<string, FoundPiece>({ max: 10_000 });
+
+/** What a CID says. @throws HoldfastError `INVALID_PIECE_CID` */
+export function readCid(pieceCid: string): FoundPiece {
+  const known = lately.get(pieceCid);
+  if (known !== undefined) return known;
+  const commitment = decodePieceCid(pieceCid);
+  const read = { ...commitment, pieceCid: nameOf(commitment) };
+  lately.set(pieceCid, read);
+  return read;
 }
 
 /** Whether something is a piece's name: others may put files into a folder, or objects into a bucket. */
