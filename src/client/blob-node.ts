@@ -1,12 +1,13 @@
 /** Files as payloads and as the place of downloads, in Node. */
 import { randomUUID } from "node:crypto";
-import { openAsBlob } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { HoldfastError } from "../errors.js";
+import { FileBlob } from "./file-blob.js";
 import type { Sink } from "./retrieve.js";
 
 /**
- * A file as a Blob that is read as needed, never as a whole. A file that changes afterwards fails to be read.
+ * A file of any size as a Blob that is read as needed, never as a whole. One that changes afterwards fails to be read, with
+ * `FILE_CHANGED`. It can be sent, sliced and read, but not made part of another Blob.
  *
  * @param options - `mayBeEmpty` where the bytes are not to be stored
  * @throws HoldfastError `FILE_UNREADABLE`; `EMPTY_PIECE` unless it may be empty
@@ -21,9 +22,9 @@ export async function fileBlob(path: string, { mayBeEmpty = false } = {}): Promi
   if (!info.isFile()) throw new HoldfastError("FILE_UNREADABLE", `${path} is not a file`, "name a file");
   if (info.size === 0 && !mayBeEmpty)
     throw new HoldfastError("EMPTY_PIECE", `${path} is empty`, "store at least one byte");
-  // A Blob is made of any file's size; that its bytes may not be read would only show half-way.
+  // That its bytes may not be read would only show half-way.
   await (await open(path).catch(unreadable)).close();
-  return openAsBlob(path);
+  return FileBlob.open(path);
 }
 
 /**

@@ -1,11 +1,12 @@
 /** Folders of Node's file system: as a source to pack, and as the place where a CAR lies meanwhile. */
 import { randomUUID } from "node:crypto";
-import { constants, type Dirent, openAsBlob } from "node:fs";
+import { constants, type Dirent } from "node:fs";
 import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HoldfastError } from "../errors.js";
 import type { CarSpool, FolderEntry } from "../piece/car/index.js";
+import { FileBlob } from "./file-blob.js";
 
 export interface ReadFolderOptions {
   /** Told of each symbolic link that is left out. Without it, a link is an error. */
@@ -136,7 +137,7 @@ export async function fileSpool(folder = tmpdir()): Promise<CarSpool> {
       await flush();
       await write(header, 0);
       await file.close();
-      return openAsBlob(path);
+      return FileBlob.open(path);
     },
     async discard() {
       // Closing a second time does nothing.

@@ -34,7 +34,7 @@ const UNSUPPORTED = /^C2pa\(UnsupportedType\)/;
  * @throws HoldfastError `C2PA_UNSUPPORTED`, `C2PA_ASSET_TOO_LARGE`, `C2PA_UNREADABLE` where container or manifest are broken
  * or take too long, `C2PA_TRUST_ANCHORS` where these are no certificates
  * @example
- * const report = await readC2pa(await openAsBlob("photo.jpg"));
+ * const report = await readC2pa(await fileBlob("photo.jpg"));
  * console.log(report?.state, report?.signer.commonName);
  */
 export async function readC2pa(asset: Blob, options: C2paOptions = {}): Promise<C2paReport | undefined> {
