@@ -73,7 +73,9 @@ async function measure(world: World, folder: string, options: KeeperBenchOptions
   const storeDir = join(folder, "data");
   // To make a database takes more memory, once, than to have it.
   await (await openDatabase({ dir: databaseOf(folder) })).destroy();
-  const pieces = await storePieces(await BlobPieceStore.open(storeDir), Math.min(count, MOST_PIECES), PIECE_BYTES);
+  const store = await BlobPieceStore.open(storeDir);
+  const pieces = await storePieces(store, Math.min(count, MOST_PIECES), PIECE_BYTES);
+  await store.close();
   await blocks.toPeriod();
   const ids = await openDeals(world, blocks, { count, periods, pieces });
   await blocks.shrink();

@@ -110,6 +110,7 @@ async function fill(folder: string, size: number): Promise<string[]> {
     await writeFile(join(folder, "files", name), bytes);
     names.push(name);
   }
+  await store.close();
   return names;
 }
 

@@ -65,24 +65,31 @@ export class BlobPieceStore implements WatchedStore {
    * Opens the store, makes the folder where there is none, and brings the index in line with the blobs that are there.
    * Leftovers of an earlier process are deleted.
    *
-   * @param dir - uploads are in its folder `uploads`
+   * @param dir - uploads are in its folder `uploads`, which is this store's alone until it is closed
+   * @throws HoldfastError `FOLDER_IN_USE` where another process, or another store of this one, has it
    * @throws what the file system, the blob store and the index throw
    */
   static async open(dir: string, options: PieceStoreOptions = {}): Promise<BlobPieceStore> {
     const { blobs = new FileBlobs(dir), index = new MemoryPieceIndex(), logger, ...rest } = options;
     const uploads = await Uploads.open(join(dir, "uploads"), rest);
     const store = new BlobPieceStore(uploads, blobs, index, logger);
-    await store.#sweep();
-    const busy = await reconcile(blobs, index, logger);
-    // What another process is busy with, or was when it died, has to wait until it is not.
-    store.#mending = store.#mend(busy);
-    return store;
+    try {
+      await store.#sweep();
+      const busy = await reconcile(blobs, index, logger);
+      // What another process is busy with, or was when it died, has to wait until it is not.
+      store.#mending = store.#mend(busy);
+      return store;
+    } catch (error) {
+      await uploads.close();
+      throw error;
+    }
   }
 
-  /** Stops what goes on in the background. */
+  /** Stops what goes on in the background, and gives the folder back. */
   async close(): Promise<void> {
     this.#stop.abort(new HoldfastError("STOPPED", "the store was closed", "ask again when it is back"));
     await this.#mending;
+    await this.#uploads.close();
   }
 
   watch(watcher: PieceWatcher): void {
@@ -154,7 +161,7 @@ export class BlobPieceStore implements WatchedStore {
     return [...this.#coming.values()].includes(pieceCid);
   }
 
-  /** The layer first: a piece that can be seen can be proven. Where it was here already, it is replaced by itself. */
+  /** The layer first: a piece that can be seen can be proven. */
   async #moveIn(name: string, { payload, layer }: UploadPaths, lease: Lease): Promise<void> {
     const piece = await this.#layers.take(name, layer, lease.signal);
     lease.check();
@@ -163,7 +170,9 @@ export class BlobPieceStore implements WatchedStore {
     this.#watcher?.taken(name);
   }
 
+  /** What is here whole stays: others may have deals on it, and nothing that comes now is better. */
   async #takePayload(name: string, path: string, signal: AbortSignal): Promise<void> {
+    if (await this.#isWhole(readCid(name))) return;
     try {
       await this.#blobs.take(payloadBlob(name), path, signal);
     } catch (error) {

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { HoldfastError } from "../errors.js";
 import type { Commitment } from "../piece/index.js";
 import { diskFull } from "./disk-full.js";
+import { lockFolder } from "./folder-lock.js";
 import { CHECKPOINT_BYTES, PartialPiece, removeUpload, type UploadPaths } from "./partial.js";
+import { syncFolder } from "./sync-folder.js";
 import type { AppendOptions, UploadInfo } from "./types.js";
 
 /** Bytes of a finished upload, on disk and not in the store yet. */
@@ -53,6 +55,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Uploads under way, in a folder of their own. Those that can be gone on with outlive the process. */
 export class Uploads {
   readonly #dir: string;
+  /** Gives the folder back. */
+  readonly close: () => Promise<void>;
   readonly #maxUploads: number;
   readonly #expireMs: number;
   readonly #checkpointBytes: number;
@@ -64,25 +68,40 @@ export class Uploads {
   /** What is being taken at this moment. */
   readonly #taking = new Set<Promise<unknown>>();
 
-  private constructor(dir: string, options: UploadsOptions) {
+  private constructor(dir: string, release: () => Promise<void>, options: UploadsOptions) {
     this.#dir = dir;
+    this.close = release;
     this.#maxUploads = options.maxUploads ?? DEFAULT_MAX_UPLOADS;
     this.#expireMs = options.expireMs ?? DEFAULT_EXPIRE_MS;
     this.#checkpointBytes = options.checkpointBytes ?? CHECKPOINT_BYTES;
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Makes the folder, takes up what an earlier process left to be gone on with, and deletes the rest. */
+  /**
+   * Makes the folder, takes up what an earlier process left to be gone on with, and deletes the rest.
+   *
+   * @throws HoldfastError `FOLDER_IN_USE` where another process has it: what both write to would have the hashes of neither
+   */
   static async open(dir: string, options: UploadsOptions = {}): Promise<Uploads> {
     await mkdir(dir, { recursive: true });
-    const uploads = new Uploads(dir, options);
-    const files = await readdir(dir);
+    const release = await lockFolder(dir, (cause) => inUse(dir, cause));
+    try {
+      const uploads = new Uploads(dir, release, options);
+      await uploads.#takeUp();
+      return uploads;
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  async #takeUp(): Promise<void> {
+    const files = await readdir(this.#dir);
     const ids = files.filter((file) => file.endsWith(STATE)).map((file) => file.slice(0, -STATE.length));
-    for (const id of ids.filter((name) => UUID.test(name))) await uploads.#recover(id);
-    const known = new Set([...uploads.#uploads.values()].flatMap(({ paths }) => Object.values(paths)));
-    const rest = files.map((file) => join(dir, file)).filter((path) => !known.has(path));
+    for (const id of ids.filter((name) => UUID.test(name))) await this.#recover(id);
+    const known = new Set([...this.#uploads.values()].flatMap(({ paths }) => Object.values(paths)));
+    const rest = files.map((file) => join(this.#dir, file)).filter((path) => !known.has(path));
     await Promise.all(rest.map((path) => rm(path, { recursive: true, force: true })));
-    return uploads;
   }
 
   /** All that are under way, those as well that are on their way into the store. */
@@ -211,6 +230,7 @@ export class Uploads {
     const upload = again ? this.#begun(known.paths, known.piece.owner) : known;
     this.#uploads.set(id, Object.assign(upload, { writing: true, announced: upload.piece.size + announced }));
     try {
+      if (again) await this.#startOver(upload);
       await upload.piece.append(body, maxBytes, lasting);
       await this.#arrived(upload, last, lasting);
     } catch (error) {
@@ -223,6 +243,12 @@ export class Uploads {
     // It was discarded on the way, and what came since is nobody's.
     await removeUpload(upload.paths);
     throw unknown(id);
+  }
+
+  /** What was hashed before must not be found beside other bytes, whenever the process or the machine goes down. */
+  async #startOver({ paths }: Upload): Promise<void> {
+    await removeUpload(paths);
+    await syncFolder(this.#dir);
   }
 
   async #arrived(upload: Upload, last: boolean, lasting: boolean): Promise<void> {
@@ -277,4 +303,9 @@ export class Uploads {
 
 function unknown(id: string): HoldfastError {
   return new HoldfastError("UNKNOWN_UPLOAD", `there is no upload ${id}`, "begin another upload");
+}
+
+function inUse(dir: string, cause: unknown): HoldfastError {
+  const hint = "stop the other process; nodes that share a database and a bucket have folders of their own";
+  return new HoldfastError("FOLDER_IN_USE", `another process takes uploads into ${dir}`, hint, { cause });
 }

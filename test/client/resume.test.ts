@@ -32,7 +32,8 @@ describe("client: uploads over a line that breaks", () => {
   const start = async (port = 0) => {
     const store = await BlobPieceStore.open(dir);
     const desk = { info: refuse, offers: refuse, accept: refuse };
-    return startNode({ store, desk, logger: testLogger(), maxPieceBytes: 64 * MIB, port });
+    const started = await startNode({ store, desk, logger: testLogger(), maxPieceBytes: 64 * MIB, port });
+    return { url: started.url, close: () => started.close().then(() => store.close()) };
   };
   const held = (socket: Socket) => {
     sockets.add(socket);

@@ -241,6 +241,7 @@ describe("provider: retrieval", () => {
 
   it("holds little for 300 peers who do not read", async function () {
     this.timeout(60_000);
+    await store.close();
     const process = await startNodeProcess(dir);
     const other = { url: process.url, close: async () => undefined };
     const sockets: Socket[] = [];

@@ -1,8 +1,9 @@
 import { cp, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { HoldfastError } from "../../src/errors.js";
 import { encodePieceCid, prove, verifyProof } from "../../src/piece/index.js";
-import type { BlobPieceStore } from "../../src/store/index.js";
+import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { failure } from "../support/failure.js";
 import { bytesOf, inChunks, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
@@ -245,6 +246,61 @@ describeStores("Pieces", (stores) => {
     const opened = await next.open(piece.commitment.root, piece.commitment.leafCount);
     expect(opened?.layer.commitment).to.deep.equal(piece.commitment);
     expect(await readdir(join(copy, "uploads"))).to.deep.equal([]);
+  });
+
+  it("never finds the hashes of what came before beside what came after, whenever it is killed", async () => {
+    const maxBytes = MOST;
+    const dying = await stores.open(place, { checkpointBytes: 64 * MIB });
+    const id = await dying.beginUpload("somebody");
+    const breaks = async function* () {
+      yield piece.payload.subarray(0, MIB);
+      throw new HoldfastError("UPLOAD_BROKEN", "the line is cut", "go on");
+    };
+    await expectError("UPLOAD_BROKEN", () => dying.appendUpload(id, breaks(), { maxBytes, last: true }));
+    expect(dying.uploadProgress(id)).to.deep.equal({ size: MIB, complete: false });
+    // It begins anew, with other bytes and more of them.
+    const copies: string[] = [];
+    const other = async function* () {
+      for (let sent = 0; sent < 2; sent++) {
+        copies.push(await tempFolder());
+        await cp(dir, copies.at(-1) as string, { recursive: true });
+        yield new Uint8Array(MIB + 1).fill(0xee);
+      }
+      throw new Error("killed");
+    };
+    await dying.appendUpload(id, other(), { maxBytes, last: true }).catch(() => undefined);
+    expect(copies).to.have.length(2);
+    for (const copy of copies) {
+      const next = await stores.open({ ...place, dir: copy });
+      expect(next.uploads()).to.deep.equal([]);
+      expect(await readdir(join(copy, "uploads"))).to.deep.equal([]);
+    }
+  });
+
+  it("FOLDER_IN_USE: takes no uploads into the folder of another store", async () => {
+    const { hint } = await expectError("FOLDER_IN_USE", () => BlobPieceStore.open(dir, { blobs: place.blobs }));
+    expect(hint).to.contain("folders of their own");
+    await put(store, piece);
+    await store.close();
+    await store.close();
+    expect(await (await stores.open(place)).find(piece.cid)).to.deep.equal(piece.found);
+  });
+
+  it("leaves a piece as it is that is uploaded again, and brings back one that is cut", async () => {
+    await put(store, piece);
+    const taken: string[] = [];
+    const { take } = place.blobs;
+    place.blobs.take = (name, ...rest) => {
+      taken.push(name);
+      return take.call(place.blobs, name, ...rest);
+    };
+    await put(store, piece);
+    expect(taken.filter((name) => name === blob())).to.deep.equal([]);
+    expect(await uploads()).to.deep.equal([]);
+    await place.blobs.put(blob(), piece.payload.subarray(0, 1_000));
+    expect(await store.find(piece.cid)).to.equal(undefined);
+    await put(store, piece);
+    expect(await bytesOf(await store.read(piece.cid, 0, piece.payload.length))).to.deep.equal(piece.payload);
   });
 
   it("has a piece that comes again while it is deleted, or has not", async () => {

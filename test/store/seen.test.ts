@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { BlobPieceStore, MemoryPieceIndex } from "../../src/store/index.js";
+import { BlobPieceStore, FileBlobs, MemoryPieceIndex } from "../../src/store/index.js";
 import { Seen } from "../../src/store/pieces/seen.js";
 import { bytesOf, removeFolders, tempFolder, testPiece } from "../support/pieces.js";
 
@@ -37,9 +37,11 @@ describe("store: what the index said a moment ago", () => {
         return super.get(name);
       }
     }
-    const [dir, index] = [await tempFolder(), new Counting()];
-    const store = await BlobPieceStore.open(dir, { index });
-    const other = await BlobPieceStore.open(dir, { index });
+    const index = new Counting();
+    const blobs = new FileBlobs(await tempFolder());
+    const [store, other] = (await Promise.all(
+      [1, 2].map(async () => BlobPieceStore.open(await tempFolder(), { index, blobs })),
+    )) as [BlobPieceStore, BlobPieceStore];
     const piece = await testPiece(1_000);
     const id = await store.beginUpload();
     await store.writeUpload(

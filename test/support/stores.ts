@@ -7,7 +7,7 @@ import { removeFolders, tempFolder } from "./pieces.js";
 import { postgresBin, startPostgres, type TestPostgres } from "./postgres.js";
 import { startS3, type TestS3 } from "./s3.js";
 
-/** Where a store keeps what. Another opened at the same place is another node, or the same after a restart. */
+/** Where a store keeps what. Another opened at the same place is the same after a restart. */
 export interface StorePlace {
   readonly dir: string;
   readonly blobs: BlobStore;
@@ -18,7 +18,7 @@ export interface StorePlace {
 export interface TestStores {
   /** An empty place. */
   create(): Promise<StorePlace>;
-  /** A store at a place; it is closed when the test is over. */
+  /** A store at a place; it is closed when the test is over, or another one is opened there. */
   open(place: StorePlace, options?: PieceStoreOptions): Promise<BlobPieceStore>;
   /** An index of what is at a place. */
   index(place: StorePlace): PieceIndex;
@@ -40,7 +40,7 @@ export function describeStores(title: string, tests: (stores: TestStores) => voi
     describe(`${title}: ${where}, index in ${books}`, () => {
       let s3: TestS3 | undefined;
       let postgres: TestPostgres | undefined;
-      const opened: BlobPieceStore[] = [];
+      const opened = new Map<string, BlobPieceStore>();
       const standing: (() => unknown)[] = [];
 
       before(async function () {
@@ -50,7 +50,8 @@ export function describeStores(title: string, tests: (stores: TestStores) => voi
       });
       afterEach(async () => {
         if (s3) s3.fault = undefined;
-        await Promise.all(opened.splice(0).map((store) => store.close()));
+        await Promise.all([...opened.values()].map((store) => store.close()));
+        opened.clear();
         await Promise.all(standing.splice(0).map((close) => close()));
       });
       after(async () => {
@@ -79,8 +80,9 @@ export function describeStores(title: string, tests: (stores: TestStores) => voi
           return { dir, blobs, database: await databaseOf() };
         },
         async open(place, options = {}) {
+          await opened.get(place.dir)?.close();
           const store = await BlobPieceStore.open(place.dir, { blobs: place.blobs, index: index(place), ...options });
-          opened.push(store);
+          opened.set(place.dir, store);
           return store;
         },
       });

@@ -5,7 +5,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { type Dialect, Kysely, PGliteDialect, PostgresDialect } from "kysely";
 import pg from "pg";
 import { HoldfastError } from "../../errors.js";
-import { lockFolder } from "./folder-lock.js";
+import { lockFolder } from "../folder-lock.js";
 import { migrate } from "./migrations/index.js";
 import type { Schema } from "./schema.js";
 
@@ -73,7 +73,7 @@ async function dialectOf({ url, dir, connections = CONNECTIONS }: DatabaseOption
 }
 
 async function openFolder(dir: string): Promise<PGlite> {
-  const release = await lockFolder(dir);
+  const release = await lockFolder(dir, (cause) => inUse(dir, cause));
   try {
     const pglite = await PGlite.create({ dataDir: dir, startParams: [...PGlite.defaultStartParams, ...SMALL] });
     const close = pglite.close.bind(pglite);
@@ -82,6 +82,11 @@ async function openFolder(dir: string): Promise<PGlite> {
     await release();
     throw unreachable({ dir }, cause);
   }
+}
+
+function inUse(dir: string, cause: unknown): HoldfastError {
+  const hint = "stop the other process, or let both use a Postgres: DATABASE_URL";
+  return new HoldfastError("DATABASE_IN_USE", `another process has the database in ${dir} open`, hint, { cause });
 }
 
 /**

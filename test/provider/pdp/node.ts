@@ -66,6 +66,7 @@ export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, b
     url: node.url,
     async close() {
       await Promise.all([node.close(), fetches?.close()]);
+      await store.close();
     },
     dir,
     store,

@@ -24,6 +24,7 @@ describe("store: index of blocks", () => {
 
   const open = async (options: { maxFilterBytes?: number } = {}) => {
     const logger = pino({ level: "warn" }, { write: (line) => void logged.push(JSON.parse(line)) });
+    await store?.close();
     store = await BlobPieceStore.open(dir);
     index = await FileBlockIndex.open(join(dir, "blocks"), { store, logger, ...options });
     blocks = new BlockReader({ store, index, logger });

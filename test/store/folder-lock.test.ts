@@ -4,21 +4,24 @@ import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { lockFolder } from "../../../src/store/database/folder-lock.js";
-import { openDatabase } from "../../../src/store/database/index.js";
-import { expectError } from "../../piece/helpers.js";
-import { removeFolders, tempFolder } from "../../support/pieces.js";
+import { HoldfastError } from "../../src/errors.js";
+import { openDatabase } from "../../src/store/database/index.js";
+import { lockFolder } from "../../src/store/folder-lock.js";
+import { expectError } from "../piece/helpers.js";
+import { removeFolders, tempFolder } from "../support/pieces.js";
 
-const MODULE = fileURLToPath(new URL("../../../src/store/database/folder-lock.ts", import.meta.url));
+const MODULE = fileURLToPath(new URL("../../src/store/folder-lock.ts", import.meta.url));
 
-describe("a database's folder", () => {
+const inUse = () => new HoldfastError("FOLDER_IN_USE", "it is another's", "wait");
+
+describe("a folder of one process", () => {
   after(removeFolders);
 
   /** Another process that has the folder. */
   async function holder(dir: string) {
     const script = `
       import { lockFolder } from ${JSON.stringify(MODULE)};
-      await lockFolder(${JSON.stringify(dir)});
+      await lockFolder(${JSON.stringify(dir)}, () => new Error("in use"));
       console.log("locked");
       setInterval(() => undefined, 1_000);`;
     const args = ["--import", "tsx", "--input-type=module", "-e", script];
@@ -35,11 +38,11 @@ describe("a database's folder", () => {
     const kill = await holder(dir);
     const alias = join(await tempFolder(), "alias");
     await symlink(dir, alias);
-    for (const name of [dir, alias, `${dir}/.`]) await expectError("DATABASE_IN_USE", () => lockFolder(name));
+    for (const name of [dir, alias, `${dir}/.`]) await expectError("FOLDER_IN_USE", () => lockFolder(name, inUse));
     const { hint } = await expectError("DATABASE_IN_USE", () => openDatabase({ dir }));
     expect(hint).to.contain("DATABASE_URL");
     await kill();
-    const release = await lockFolder(dir);
+    const release = await lockFolder(dir, inUse);
     await release();
   });
 
@@ -50,6 +53,6 @@ describe("a database's folder", () => {
     await database.destroy();
     const again = await openDatabase({ dir });
     await again.destroy();
-    await (await lockFolder(dir))();
+    await (await lockFolder(dir, inUse))();
   });
 });

@@ -1,32 +1,33 @@
-/** One process a folder: PGlite itself lets several open one, which damages it. */
+/** One process a folder: what two write to at once is damaged, and neither notices. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { realpath, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HoldfastError } from "../../errors.js";
+import type { HoldfastError } from "../errors.js";
 
 /**
  * Takes a folder for this process. The lock is a local socket that is named by the folder, so whatever ends the process ends the
  * lock. It is this machine's: a folder on a network, or one that containers share, is nobody's to check.
  *
- * @returns gives it back
- * @throws HoldfastError `DATABASE_IN_USE`; what the file system throws
+ * @param inUse - the error to throw where it is another's
+ * @returns gives it back; may be called again
+ * @throws what `inUse` gives; what the file system throws
  * @example
- * const release = await lockFolder("data/index");
+ * const release = await lockFolder("data/uploads", (cause) => new HoldfastError("FOLDER_IN_USE", …));
  */
-export async function lockFolder(dir: string): Promise<() => Promise<void>> {
+export async function lockFolder(dir: string, inUse: (cause: unknown) => HoldfastError): Promise<() => Promise<void>> {
   const name = createHash("sha256")
     .update(await realpath(dir))
     .digest("hex")
     .slice(0, 32);
   const path = pathOf(`holdfast-${name}`);
-  const server = await listen(path, dir);
+  const server = await listen(path, inUse);
   // It holds nobody up who wants to end.
   server.unref();
+  const closed = once(server, "close");
   return async () => {
-    const closed = once(server, "close");
     server.close();
     await closed;
   };
@@ -38,7 +39,7 @@ function pathOf(name: string): string {
   return process.platform === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
 }
 
-async function listen(path: string, dir: string): Promise<Server> {
+async function listen(path: string, inUse: (cause: unknown) => HoldfastError): Promise<Server> {
   for (let again = true; ; again = false) {
     const server = createServer((socket) => socket.destroy());
     try {
@@ -48,7 +49,7 @@ async function listen(path: string, dir: string): Promise<Server> {
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
       if (again && path.endsWith(".sock") && !(await isAnswered(path))) await rm(path, { force: true });
-      else throw inUse(dir, cause);
+      else throw inUse(cause);
     }
   }
 }
@@ -63,9 +64,4 @@ async function isAnswered(path: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-function inUse(dir: string, cause: unknown): HoldfastError {
-  const hint = "stop the other process, or let both use a Postgres: DATABASE_URL";
-  return new HoldfastError("DATABASE_IN_USE", `another process has the database in ${dir} open`, hint, { cause });
 }
