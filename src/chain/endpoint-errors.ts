@@ -1,5 +1,17 @@
 /** What is said of endpoints that can't be used. */
 import { HoldfastError } from "../errors.js";
+import type { EndpointFault } from "./rpc-http.js";
+
+/** Of Node.js and its fetch: no connection came about. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
+  ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"],
+]);
+
+/** Whether the endpoint can't have seen the question: after any other fault it may have done what it was asked to. */
+export function neverAsked({ kind, cause }: EndpointFault): boolean {
+  const { cause: of } = (cause ?? {}) as { cause?: { code?: unknown } };
+  return kind === "connection" && NOT_CONNECTED.has(of?.code);
+}
 
 export function unreachable(name: string, cause?: unknown): HoldfastError {
   return new HoldfastError(

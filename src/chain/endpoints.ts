@@ -7,10 +7,11 @@ import type { Logger } from "pino";
 import { HoldfastError } from "../errors.js";
 import { type Clock, systemClock } from "./clock.js";
 import { Endpoint, type EndpointHealth, type Outcome } from "./endpoint.js";
-import { behind, rateLimited } from "./endpoint-errors.js";
+import { behind, neverAsked, rateLimited } from "./endpoint-errors.js";
 import { namedEndpoints } from "./endpoint-names.js";
-import type { RpcAnswer, RpcQuestion } from "./rpc-http.js";
-import { asksForHead, blockAskedFor, blockShown, KNOWN_TRANSACTION, methodKind, quantity } from "./rpc-methods.js";
+import { isKnown, weightiestRefusal } from "./refusals.js";
+import type { RpcAnswer, RpcQuestion, RpcRefusal } from "./rpc-http.js";
+import { asksForHead, blockAskedFor, blockShown, methodKind, quantity } from "./rpc-methods.js";
 import { noAnswer } from "./rpc-provider.js";
 
 export interface EndpointsOptions {
@@ -243,10 +244,13 @@ export class Endpoints {
     return Math.max(...this.#usable().map(({ head }) => head));
   }
 
-  /** To everybody at once: one that takes it is enough, and who has it already has taken it. */
+  /**
+   * To everybody at once: one that takes it is enough, and who has it already has taken it. It is refused only where all who may have
+   * seen it say so: one whose answer was lost may have taken it.
+   */
   async #broadcast(question: RpcQuestion): Promise<RpcAnswer> {
     const raw = Array.isArray(question.params) ? question.params[0] : undefined;
-    const refusals: RpcAnswer[] = [];
+    const refusals: RpcRefusal[] = [];
     const faults: { endpoint: Endpoint; outcome: Outcome }[] = [];
     const ranked = this.#ranked();
     const awake = ranked.filter((endpoint) => endpoint.score.restMs(this.#clock.now()) === 0);
@@ -257,8 +261,8 @@ export class Endpoints {
         throw new Error(outcome.kind);
       }
       const { answer } = outcome;
-      if ("result" in answer || KNOWN_TRANSACTION.test(answer.error.message)) return;
-      refusals.push(answer);
+      if ("result" in answer || isKnown(answer.error.message)) return;
+      refusals.push(answer.error);
       throw new Error("refused");
     });
     try {
@@ -266,7 +270,9 @@ export class Endpoints {
       return { result: keccak256(String(raw)) };
     } catch {
       this.#closing.signal.throwIfAborted();
-      return refusals[0] ?? this.#gaveUp(question, faults[0]);
+      const open = faults.find(({ outcome }) => outcome.kind === "fault" && !neverAsked(outcome.fault));
+      const error = weightiestRefusal(refusals);
+      return open === undefined && error !== undefined ? { error } : this.#gaveUp(question, open ?? faults[0]);
     }
   }
 

@@ -42,9 +42,6 @@ export function blockAskedFor({ method, params }: RpcQuestion): number | undefin
   return method === "eth_getBlockByNumber" ? quantity(tagOf(params)) : undefined;
 }
 
-/** What nodes say of a transaction that they have already. */
-export const KNOWN_TRANSACTION = /already known|already imported|known transaction|already in mempool/i;
-
 const RATE_LIMITED = /rate.?limit|too many requests|requests? per second|throughput|compute units|capacity/i;
 const LACKS_STATE =
   /header not found|unknown block|block .*not (found|available)|block height is|missing trie node|state .*not available|pruned/i;

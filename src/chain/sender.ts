@@ -4,7 +4,7 @@
  */
 import type { JsonRpcApiProvider, Signer, TransactionReceipt } from "ethers";
 import type { Logger } from "pino";
-import { isConnectionLost, isNonceTaken, said } from "./broadcast.js";
+import { isNonceTaken, isRefused, said } from "./broadcast.js";
 import type { Call } from "./call.js";
 import { type Clock, systemClock } from "./clock.js";
 import { ChainError, chainError, type Revert } from "./errors.js";
@@ -208,7 +208,7 @@ export class TransactionSender {
 
   /**
    * Under the lock of this process, so that nonces are broadcast in their order: writes down, then broadcasts. Where
-   * no answer comes the node may have it: it is on its way until the chain says otherwise.
+   * nobody refuses it for sure a node may have it: it is on its way until the chain says otherwise.
    */
   async #launch(
     intent: Pick<JournalEntry, "call" | "doing" | "gasLimit" | "guards">,
@@ -224,7 +224,10 @@ export class TransactionSender {
         await this.#courier.handOver(flight);
         return { flight };
       } catch (error) {
-        if (!signal?.aborted && isConnectionLost(error)) return { flight };
+        if (!signal?.aborted && !isRefused(error)) {
+          this.#logger.warn({ nonce, reason: said(error) }, "a node may have it or not: it counts as on its way");
+          return { flight };
+        }
         this.#landing.unwatch(id);
         signal?.throwIfAborted();
         await this.#journal.drop(id);

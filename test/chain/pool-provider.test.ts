@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { isError, type Wallet } from "ethers";
+import { isError, Wallet } from "ethers";
 import { systemClock } from "../../src/chain/clock.js";
 import { connect } from "../../src/chain/contracts.js";
 import { chainError } from "../../src/chain/errors.js";
@@ -9,7 +9,15 @@ import { TransactionSender } from "../../src/chain/sender.js";
 import { expectError } from "../piece/helpers.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
-import { type Fault, nonceOff, oldHead, type RpcProxy, startRpcProxy, wrongChain } from "../support/rpc-proxy.js";
+import {
+  type Fault,
+  failsAfter,
+  nonceOff,
+  oldHead,
+  type RpcProxy,
+  startRpcProxy,
+  wrongChain,
+} from "../support/rpc-proxy.js";
 
 const SINK = "0x52908400098527886E0F7030069857D2E4169EE7";
 const NOBODY = "http://127.0.0.1:1";
@@ -258,6 +266,40 @@ describe("PoolProvider", () => {
       for (const { asked } of proxies) {
         expect(asked.filter((method) => method === "eth_sendRawTransaction").length).to.be.at.least(3);
       }
+    });
+
+    for (const [what, taking] of [
+      ["an error of its own", failsAfter],
+      ["nothing", "lost"],
+    ] as const) {
+      it(`are on their way, once, where one takes them and says ${what}, and the other refuses them`, async () => {
+        await chain.automine(false);
+        let sent = 0;
+        const first = (fault: Fault) => (methods: readonly string[]) =>
+          methods.includes("eth_sendRawTransaction") && sent++ < 2 ? fault : undefined;
+        const refusing = first({ refuses: { code: -32_000, message: "transaction underpriced" } });
+        const provider = await openAll([await endpoint(first(taking)), await endpoint(refusing)]);
+        const paid = Wallet.createRandom().address;
+        const sender = new TransactionSender({ provider, signer: wallet, logger: testLogger(), pollMs: 10 });
+        const paying = sender.send({ to: paid, data: "0x", value: 1n }, "pay");
+        while (sent < 2) await sleep(5);
+        await sleep(50);
+        await chain.mine();
+        expect((await paying).status).to.equal("mined");
+        expect(await chain.provider.getBalance(paid)).to.equal(1n);
+        expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+        await chain.automine(true);
+      });
+    }
+
+    it("are refused at once where one endpoint refuses them and the other can't be reached", async () => {
+      const dead = await endpoint();
+      const refuses = { refuses: { code: -32_000, message: "transaction underpriced" } };
+      const refusing = await endpoint((methods) => (methods.includes("eth_sendRawTransaction") ? refuses : undefined));
+      const provider = await openAll([dead, refusing]);
+      await dead.stop();
+      stops.splice(0, 1);
+      expect((await failure(pay(provider))).message).to.include("transaction underpriced");
     });
 
     it("are not refused where an endpoint has them already", async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { id, keccak256, toQuantity, type Wallet, ZeroAddress } from "ethers";
+import { id, keccak256, makeError, toQuantity, type Wallet, ZeroAddress } from "ethers";
 import { systemClock } from "../../src/chain/clock.js";
 import { type ChainError, chainError, decodeRevert, errorName } from "../../src/chain/errors.js";
 import { type Journal, type JournalEntry, MemoryJournal } from "../../src/chain/journal.js";
@@ -197,6 +197,7 @@ describe("TransactionSender", () => {
   for (const [what, lost] of [
     ["the node's answer was lost", "answer"],
     ["the node never got them", "request"],
+    ["the node took them and answered an error", "error"],
   ] as const) {
     it(`gets the same bytes into a block, once, where ${what}`, async () => {
       const broadcasts: unknown[] = [];
@@ -205,14 +206,15 @@ describe("TransactionSender", () => {
           if (method !== "eth_sendRawTransaction") return chain.provider.send(method, params);
           broadcasts.push(params[0]);
           if (broadcasts.length > 1) return chain.provider.send(method, params);
-          if (lost === "answer") await chain.provider.send(method, params);
+          if (lost !== "request") await chain.provider.send(method, params);
+          if (lost === "error") throw makeError("no", "UNKNOWN_ERROR", { error: { message: "Internal error" } });
           throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
         },
       });
       const sent = await senderOf({ provider }).send({ to: SINK, data: "0x" }, "pay");
       expect(sent.status).to.equal("mined");
       expect(new Set(broadcasts).size).to.equal(1);
-      expect(broadcasts).to.have.length(lost === "answer" ? 1 : 2);
+      expect(broadcasts).to.have.length(lost === "request" ? 2 : 1);
       expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
     });
   }

@@ -9,8 +9,8 @@ interface Question {
 
 /**
  * What goes wrong with a request: an HTTP status instead of an answer; the connection cut before the node sees it, or cut
- * after the node has done it; no answer for ever; an answer that comes late, or one without end; another result than the
- * node's, or an error.
+ * after the node has done it; no answer for ever; an answer that comes late, or one without end; an error instead of asking
+ * the node, or after the node has done it; another result than the node's.
  */
 export type Fault =
   | 429
@@ -23,6 +23,7 @@ export type Fault =
   | { readonly status: number; readonly retryAfter: string }
   | { readonly lateMs: number }
   | { readonly refuses: { readonly code: number; readonly message: string } }
+  | { readonly does: true; readonly andSays: { readonly code: number; readonly message: string } }
   | { readonly says: (question: Question, result: unknown) => unknown };
 
 export interface RpcProxy {
@@ -61,6 +62,9 @@ export async function startRpcProxy(
     const answer = await post(target, body);
     if (wrong === "lost" || answer === undefined) return request.socket.destroy();
     response.writeHead(answer.status, { "content-type": "application/json" });
+    if (typeof wrong === "object" && "andSays" in wrong) {
+      return response.end(JSON.stringify({ jsonrpc: "2.0", id: parsed.id, error: wrong.andSays }));
+    }
     if (typeof wrong !== "object" || !("says" in wrong)) return response.end(await answer.text());
     const said = (await answer.json()) as { result: unknown };
     response.end(JSON.stringify({ ...said, result: await wrong.says(parsed, said.result) }));
@@ -112,6 +116,9 @@ function refuses(wrong: Fault | undefined, response: ServerResponse): boolean {
   response.writeHead(status, { "retry-after": retryAfter }).end("no");
   return true;
 }
+
+/** Does what it is asked to, and says that it failed. */
+export const failsAfter: Fault = { does: true, andSays: { code: -32_603, message: "Internal error" } };
 
 /** Serves another chain. */
 export const wrongChain: Fault = { says: ({ method }, result) => (method === "eth_chainId" ? "0x1" : result) };
