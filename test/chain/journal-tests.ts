@@ -52,6 +52,17 @@ export function journalTests(open: () => Promise<Journal>): void {
     expect(await journal.live(FROM)).to.deep.equal([]);
   });
 
+  it("keeps what a call is worth for a unit of gas", async () => {
+    const call = { ...intent().call, maxFeePerGas: 10n ** 21n };
+    const { id } = await record(journal, { call });
+    await record(journal);
+    expect((await journal.live(FROM)).map(({ call: { maxFeePerGas } }) => maxFeePerGas)).to.deep.equal([
+      call.maxFeePerGas,
+      undefined,
+    ]);
+    expect((await journal.find(id))?.call).to.deep.equal(call);
+  });
+
   it("finds an entry with all that was signed for it, and knows the nonces that are its own", async () => {
     const first = await record(journal, { guards: ["a"] }, 7);
     const more = attempt();

@@ -183,6 +183,7 @@ export class DatabaseJournal implements Journal {
     const row: Insertable<TransactionTable> = {
       ...{ id, chain_id: this.#chainId, sender: from, nonce: entry.nonce, recipient: call.to, data: call.data },
       ...{ value: String(call.value ?? 0n), gas_limit: String(entry.gasLimit), doing: entry.doing },
+      max_fee: call.maxFeePerGas === undefined ? null : String(call.maxFeePerGas),
       state: "live",
       block: null,
     };
@@ -222,7 +223,10 @@ async function withParts(db: Statements, rows: readonly Selectable<TransactionTa
     from: row.sender,
     nonce: row.nonce,
     ...(row.block !== null && { block: row.block }),
-    call: { to: row.recipient, data: row.data, value: BigInt(row.value) },
+    call: {
+      ...{ to: row.recipient, data: row.data, value: BigInt(row.value) },
+      ...(row.max_fee !== null && { maxFeePerGas: BigInt(row.max_fee) }),
+    },
     doing: row.doing,
     gasLimit: BigInt(row.gas_limit),
     guards: guards.filter((each) => each.transaction_id === row.id).map(({ guard }) => guard),

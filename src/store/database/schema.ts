@@ -23,6 +23,8 @@ export interface TransactionTable {
   /** Wei. */
   readonly value: string;
   readonly gas_limit: string;
+  /** The most that it is worth for a unit of gas, in wei; null where it has no limit of its own. */
+  readonly max_fee: string | null;
   readonly doing: string;
   readonly state: TransactionState;
   /** That it was mined in; null otherwise. */
