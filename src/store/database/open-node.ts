@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly dir?: string;
   /** Connections to a Postgres at once; 8 by default. */
   readonly connections?: number;
+  /** Milliseconds for which a process may stand still within a transaction on a Postgres; 25,000 by default. */
+  readonly idleMs?: number;
 }
 
 const CONNECTIONS = 8;
@@ -26,6 +28,13 @@ const CONNECTIONS = 8;
 const CONNECT_MS = 10_000;
 /** No statement here takes long: one that waits for a lock is let go before whoever waits for it gives up. */
 const STATEMENT_MS = 30_000;
+/**
+ * A process that stands still within a transaction has its locks for so long: shorter than a statement may take, so that whoever waits
+ * for them gets them; longer than a signer elsewhere takes.
+ */
+const IDLE_MS = 25_000;
+/** How the server finds out that this machine is gone without a word, and frees its locks: within half a minute. */
+const KEEPALIVES = "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4";
 /** A server that is gone without a word says not even that: then this side gives up. */
 const ANSWER_MS = 35_000;
 
@@ -53,13 +62,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 }
 
-async function dialectOf({ url, dir, connections = CONNECTIONS }: DatabaseOptions): Promise<Dialect> {
+async function dialectOf({ url, dir, connections = CONNECTIONS, idleMs = IDLE_MS }: DatabaseOptions): Promise<Dialect> {
   if (url !== undefined) {
     const timeouts = {
       ...{ connectionTimeoutMillis: CONNECT_MS, statement_timeout: STATEMENT_MS },
-      ...{ query_timeout: ANSWER_MS, keepAlive: true },
+      ...{ idle_in_transaction_session_timeout: idleMs, query_timeout: ANSWER_MS, keepAlive: true },
     };
-    const pool = new pg.Pool({ connectionString: url, max: connections, ...timeouts });
+    // A server that does not know the settings has its own.
+    const onConnect = (client: pg.ClientBase) => client.query(KEEPALIVES).catch(() => undefined);
+    const pool = new pg.Pool({ connectionString: url, max: connections, onConnect, ...timeouts });
     // A connection that breaks is replaced by the next, and whoever uses it is told by his statement; unheard, the event
     // would end the process.
     pool.on("error", () => undefined);

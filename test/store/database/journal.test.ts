@@ -64,6 +64,27 @@ describeDatabases("DatabaseJournal", (databases) => {
     expect(new Set(live.flatMap(({ guards }) => guards)).size).to.equal(50);
   });
 
+  it("frees the account where the one that has its lock stands still", async function () {
+    if (!databases.isShared) this.skip();
+    const where = await databases.create();
+    const [frozen, other] = [await databases.open({ ...where, idleMs: 500 }), await databases.open(where)];
+    const [locked, letGo] = [gate(), gate()];
+    const hanging = new DatabaseJournal(frozen, 1).record(
+      intent(),
+      () => 0,
+      async () => {
+        locked.resolve();
+        await letGo.promise;
+        return attempt();
+      },
+    );
+    await locked.promise;
+    expect((await record(new DatabaseJournal(other, 1))).nonce).to.equal(0);
+    letGo.resolve();
+    expect(await failure(hanging), "nothing of it is kept").to.be.instanceOf(Error);
+    expect(await new DatabaseJournal(other, 1).live(FROM)).to.have.length(1);
+  });
+
   it("frees the account where the one that had its lock is gone", async function () {
     if (!databases.isShared) this.skip();
     const where = await databases.create();

@@ -19,6 +19,26 @@ describeDatabases("openDatabase", (databases) => {
     }
   });
 
+  it("has a server let go of who stands still, or is gone, before others give up waiting", async function () {
+    if (!databases.isShared) this.skip();
+    const database = await databases.open(await databases.create());
+    const setting = async (name: string) => {
+      const { rows } = await sql<{
+        value: string;
+      }>`select setting as value from pg_settings where name = ${name}`.execute(database);
+      return Number(rows[0]?.value);
+    };
+    const [statement, idle] = [
+      await setting("statement_timeout"),
+      await setting("idle_in_transaction_session_timeout"),
+    ];
+    expect(idle).to.be.within(1, statement - 1);
+    const [first, each, count] = await Promise.all(
+      ["idle", "interval", "count"].map((what) => setting(`tcp_keepalives_${what}`)),
+    );
+    expect((first! + each! * count!) * 1_000).to.be.within(1, statement);
+  });
+
   it("DATABASE_TOO_NEW where a later version has been here", async () => {
     const where = await databases.create();
     const database = await databases.open(where);
