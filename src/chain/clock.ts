@@ -1,17 +1,17 @@
 /**
- * Wall-clock time for services, so that tests can bring their own. Duties are counted in blocks; this is for polling,
- * timeouts and log lines only.
+ * Time for services, so that tests can bring their own. Duties are counted in blocks; this is for polling, timeouts and log
+ * lines only.
  */
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds: since the epoch, or, of a steady clock, since some moment. */
   now(): number;
   /** Resolves after `ms`; rejects with the signal's reason as soon as that is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The machine's own clock. */
+/** The machine's own clock, which somebody may set: for what is compared with times of others. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   async sleep(ms, signal) {
@@ -23,3 +23,6 @@ export const systemClock: Clock = {
     }
   },
 };
+
+/** Milliseconds of this process, which nobody sets: for how long things take, and when they are due again. */
+export const steadyClock: Clock = { ...systemClock, now: () => performance.now() };

@@ -5,7 +5,7 @@
 import { keccak256 } from "ethers";
 import type { Logger } from "pino";
 import { HoldfastError } from "../errors.js";
-import { type Clock, systemClock } from "./clock.js";
+import { type Clock, steadyClock } from "./clock.js";
 import { Endpoint, type EndpointHealth, type Outcome } from "./endpoint.js";
 import { behind, neverAsked, rateLimited } from "./endpoint-errors.js";
 import { namedEndpoints } from "./endpoint-names.js";
@@ -40,8 +40,8 @@ const PATIENCE = 3;
 const PAUSE_MS = 100;
 /** Milliseconds for which an answer waits for endpoints that ask to be left alone, where there is no other. */
 const MAX_REST_MS = 5_000;
-/** Milliseconds that the other endpoints get to tell a nonce, once one has. */
-const NONCE_PATIENCE_MS = 500;
+/** Milliseconds that the other endpoints get to say what all are asked for, once one has. */
+const OTHERS_PATIENCE_MS = 500;
 /** The one in use stays so until another is this much better: heads and caches are warm there. */
 const LOYALTY = 1.25;
 
@@ -68,7 +68,7 @@ export class Endpoints {
   constructor(urls: readonly string[], options: EndpointsOptions) {
     this.#options = options;
     this.#logger = options.logger;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? steadyClock;
     const { chainId, verify = async () => undefined } = options;
     const { timeoutMs = DEFAULT_LIMITS.timeoutMs, maxBytes = DEFAULT_LIMITS.maxBytes } = options;
     const limits = { timeoutMs, maxBytes };
@@ -121,7 +121,7 @@ export class Endpoints {
     await this.#refresh();
     const kind = methodKind(question.method);
     if (kind === "broadcast") return this.#broadcast(question);
-    if (kind === "nonce") return this.#nonce(question);
+    if (kind === "several") return this.#middle(question);
     return this.#read(question, kind === "read" ? ROUNDS : 0);
   }
 
@@ -277,15 +277,39 @@ export class Endpoints {
   }
 
   /**
-   * Asks everybody at the height that was shown, and takes the lower one of the middle. A single one among three that says
-   * something else changes nothing; of two, the lower is refused if it is wrong, where the higher would leave a gap for ever.
+   * How many transactions of an account each endpoint that is up to date counts in blocks, the lowest first.
+   *
+   * @throws What {@link ask} throws, where none says.
    */
-  async #nonce(question: RpcQuestion): Promise<RpcAnswer> {
-    const others = this.#usable().filter((endpoint) => endpoint.score.restMs(this.#clock.now()) === 0);
-    if (others.length < 2) return this.#read(question, ROUNDS);
+  async transactionCounts(account: string): Promise<number[]> {
+    await this.#refresh();
+    const question = { method: "eth_getTransactionCount", params: [account, "latest"] };
+    const counts = await this.#quantities(question);
+    if (counts.length > 0) return counts;
+    const answer = await this.#read(question, ROUNDS);
+    const count = "result" in answer ? quantity(answer.result) : undefined;
+    return count === undefined ? [] : [count];
+  }
+
+  /**
+   * Asks everybody, and takes the lower one of the middle. A single one among three that says something else changes nothing; of two,
+   * the lower is mended where it is wrong: a nonce is refused, a fee raised, where the higher would leave a gap, or be paid.
+   */
+  async #middle(question: RpcQuestion): Promise<RpcAnswer> {
+    const said = this.#awake().length < 2 ? [] : await this.#quantities(question);
+    if (said.length === 0) return this.#read(question, ROUNDS);
+    return { result: `0x${said[(said.length - 1) >> 1]!.toString(16)}` };
+  }
+
+  #awake(): Endpoint[] {
+    return this.#usable().filter((endpoint) => endpoint.score.restMs(this.#clock.now()) === 0);
+  }
+
+  /** What everybody says at the height that was shown, the lowest first; nobody is waited for long once one has. */
+  async #quantities(question: RpcQuestion): Promise<number[]> {
     const counts: number[] = [];
     const floor = this.#shown;
-    const asked = others.map(async (endpoint) => {
+    const asked = this.#awake().map(async (endpoint) => {
       const outcome = await endpoint.ask(question, floor);
       const count =
         outcome.kind === "answer" && "result" in outcome.answer ? quantity(outcome.answer.result) : undefined;
@@ -296,14 +320,13 @@ export class Endpoints {
     try {
       await Promise.any(asked);
     } catch {
-      return this.#read(question, ROUNDS);
+      return [];
     }
     const done = new AbortController();
     const signal = AbortSignal.any([this.#closing.signal, done.signal]);
-    await Promise.race([all, this.#clock.sleep(NONCE_PATIENCE_MS, signal)]);
+    await Promise.race([all, this.#clock.sleep(OTHERS_PATIENCE_MS, signal)]);
     done.abort();
-    counts.sort((a, b) => a - b);
-    return { result: `0x${counts[(counts.length - 1) >> 1]!.toString(16)}` };
+    return counts.sort((a, b) => a - b);
   }
 
   /** A reason that names another chain says more than that one does not answer. */

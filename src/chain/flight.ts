@@ -29,6 +29,8 @@ export interface CourierOptions {
   readonly logger: Logger;
   /** The most to pay for a unit of gas, in wei. */
   readonly maxFeePerGas: bigint | undefined;
+  /** The most that the gas of one transaction may cost, in wei. */
+  readonly maxCost: bigint;
 }
 
 /** Simulates, signs and hands over the transactions of one account, at the chain's price. */
@@ -50,19 +52,21 @@ export class Courier {
   }
 
   /** What the chain asks now, as far as a call may cost that. */
-  fees(call: Call): Promise<Fees> {
-    return marketFees(this.#o.provider, this.#capOf(call));
+  fees({ call, gasLimit }: Pick<Flight, "call" | "gasLimit">): Promise<Fees> {
+    const [own, cap] = [call.maxFeePerGas, this.#capOf(gasLimit)];
+    return marketFees(this.#o.provider, own === undefined || cap < own ? cap : own);
   }
 
-  /** More than `fees`, enough for a node to let it replace them; whatever a call is worth. */
-  async raised(fees: Fees): Promise<Fees> {
-    const { provider, maxFeePerGas } = this.#o;
-    return bumpedFees(fees, await marketFees(provider, maxFeePerGas), maxFeePerGas);
+  /** More than `fees`, enough for a node to let it replace them, whatever a call is worth; undefined where that may not be paid. */
+  async raised(fees: Fees, gasLimit: bigint): Promise<Fees | undefined> {
+    const cap = this.#capOf(gasLimit);
+    return bumpedFees(fees, await marketFees(this.#o.provider, cap), cap);
   }
 
-  #capOf({ maxFeePerGas: own }: Call): bigint | undefined {
-    const { maxFeePerGas: all } = this.#o;
-    return own === undefined || (all !== undefined && all < own) ? all : own;
+  #capOf(gasLimit: bigint): bigint {
+    const { maxFeePerGas, maxCost } = this.#o;
+    const affordable = maxCost / gasLimit;
+    return maxFeePerGas !== undefined && maxFeePerGas < affordable ? maxFeePerGas : affordable;
   }
 
   /** What uses a nonce and does nothing: a payment of nothing to oneself. */

@@ -5,6 +5,7 @@ import { said } from "./broadcast.js";
 import type { Clock } from "./clock.js";
 import { ChainError, chainError } from "./errors.js";
 import { type Courier, type Flight, flightOf, lastOf } from "./flight.js";
+import { GapFiller } from "./gaps.js";
 import type { Journal, JournalEntry } from "./journal.js";
 import { MinedGuards } from "./mined-guards.js";
 
@@ -28,8 +29,6 @@ export interface Landed {
   readonly reverted: ChainError | undefined;
 }
 
-/** Nonces below one that is stuck that are filled at a time. */
-const MAX_FILLED = 16;
 /** Blocks after which what is mined is forgotten: deeper than any reorganisation that keepers live through. */
 const KEPT_BLOCKS = 256;
 /** Milliseconds after which the same bytes are handed over again: nodes forget what waits, at a restart or when they are full. */
@@ -46,9 +45,11 @@ export class Landing {
   readonly mined = new MinedGuards(KEPT_BLOCKS);
   /** Guards of what has to hurry, until it is paid more for. */
   readonly #hurried = new Set<string>();
+  readonly #gaps: GapFiller;
 
   constructor(options: LandingOptions) {
     this.#o = options;
+    this.#gaps = new GapFiller({ ...options, goOn: (entries, signal) => this.goOn(entries, signal) });
   }
 
   /** Marks what is about to be sent: nobody else here goes on with it. */
@@ -103,7 +104,7 @@ export class Landing {
         // To hurry is no sign of being stuck.
         if (this.takeHurry(flight.guards)) hurries++;
         if (replacements - hurries === this.#o.maxReplacements) throw stuck(flight);
-        await this.#fillGap(flight, signal);
+        await this.#clearWay(flight, signal);
         await this.#replace(flight, signal);
       }
     } finally {
@@ -184,7 +185,12 @@ export class Landing {
     const { courier, journal, logger } = this.#o;
     const { nonce, doing, attempts, call } = flight;
     try {
-      const fees = await courier.raised(lastOf(flight).fees);
+      const fees = await courier.raised(lastOf(flight).fees, flight.gasLimit);
+      if (fees === undefined) {
+        const message =
+          "transaction is stuck, and may cost no more: its limit is reached, or many times what the chain asks";
+        return logger.warn({ nonce, doing, ...lastOf(flight).fees }, message);
+      }
       const pays = call.maxFeePerGas === undefined || fees.maxFeePerGas <= call.maxFeePerGas;
       const attempt = await courier.sign(pays ? flight : { nonce, ...(await courier.nothing()) }, fees);
       if (attempts.every(({ hash }) => hash !== attempt.hash)) {
@@ -200,45 +206,19 @@ export class Landing {
     }
   }
 
-  /**
-   * A nonce that was skipped, because a node counted wrong or took one back, keeps all later ones waiting for ever: each
-   * is used by a payment of nothing to oneself.
-   */
-  async #fillGap({ nonce }: Flight, signal: AbortSignal | undefined): Promise<void> {
-    const { provider, courier, journal, logger } = this.#o;
+  /** What lies before a nonce keeps it waiting: entries that nobody goes on with any more, and nonces that were skipped. */
+  async #clearWay({ nonce }: Flight, signal: AbortSignal | undefined): Promise<void> {
+    const { courier, journal, logger } = this.#o;
     try {
-      const from = await courier.address();
-      const next = await provider.getTransactionCount(from, "latest");
-      const entries = await journal.live(from);
-      // Those before it that nobody goes on with any more hold it up as well.
+      const entries = await journal.live(await courier.address());
       const before = entries.filter((entry) => entry.nonce < nonce);
-      this.#goOnBeside(before, signal);
-      const live = new Set(entries.map((entry) => entry.nonce));
-      const gap = Array.from({ length: Math.max(0, nonce - next) }, (_, i) => next + i).filter((n) => !live.has(n));
-      for (const missing of gap.slice(0, MAX_FILLED)) await this.#fill(from, missing, signal);
+      // By itself: whoever waits for them to be out of the way waits no longer than needed.
+      void this.goOn(before, signal).catch(() => undefined);
+      this.#gaps.fillBelow(nonce, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      logger.warn({ nonce, reason: said(error) }, "a gap before a nonce could not be filled");
+      logger.warn({ nonce, reason: said(error) }, "the way before a nonce could not be cleared");
     }
-  }
-
-  async #fill(from: string, nonce: number, signal: AbortSignal | undefined): Promise<void> {
-    const { courier, journal, logger } = this.#o;
-    const { call, gasLimit } = await courier.nothing();
-    const fees = await courier.fees(call);
-    const filler = await journal.record(
-      { from, call, doing: `use nonce ${nonce}`, gasLimit, guards: [] },
-      () => nonce,
-      () => courier.sign({ call, nonce, gasLimit }, fees),
-    );
-    if ("guardedBy" in filler) return;
-    logger.warn({ nonce }, "a nonce was skipped: using it for nothing");
-    this.#goOnBeside([filler.entry], signal);
-  }
-
-  /** By itself: whoever waits for them to be out of the way waits no longer than needed. */
-  #goOnBeside(entries: readonly JournalEntry[], signal: AbortSignal | undefined): void {
-    void this.goOn(entries, signal).catch(() => undefined);
   }
 
   /** The same call on the state that its block left, for the reason; the receipt has none. */
@@ -256,7 +236,8 @@ export class Landing {
 
 function stuck({ doing, nonce, attempts }: Flight): ChainError {
   const message = `Failed to ${doing}: nonce ${nonce} is in no block after ${attempts.length} tries`;
-  const hint = "Raise maxFeePerGas, or check that the node passes transactions on.";
+  const hint =
+    "Raise maxFeePerGas or maxCost (gas.maxFee, gas.maxCost), or check that the node passes transactions on.";
   return new ChainError("TX_STUCK", message, hint, "retry", undefined);
 }
 

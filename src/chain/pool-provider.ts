@@ -30,6 +30,11 @@ export class PoolProvider extends RpcProvider {
     return this.#endpoints.health();
   }
 
+  /** How many transactions of an account each endpoint counts in blocks, the lowest first. */
+  transactionCounts(account: string): Promise<number[]> {
+    return this.#endpoints.transactionCounts(account);
+  }
+
   override destroy(): void {
     this.#endpoints.close();
     super.destroy();

@@ -2,17 +2,17 @@
 import type { RpcQuestion, RpcRefusal } from "./rpc-http.js";
 
 /**
- * `broadcast`: to everybody. `nonce`: asked of several. `read`: asked of one, again of another where that fails. `once`:
+ * `broadcast`: to everybody. `several`: asked of everybody, since money hangs on it. `read`: asked of one, again of another where that fails. `once`:
  * whatever else, which may not bear being asked twice.
  */
-export type MethodKind = "broadcast" | "nonce" | "read" | "once";
+export type MethodKind = "broadcast" | "several" | "read" | "once";
 
 /** Methods that make or sign something at the node itself, or keep something there. */
 const NOT_REPEATABLE = /^eth_(send(?!RawTransaction$)|sign|new|uninstall|subscribe|unsubscribe|getFilter|accounts)/;
 
 export function methodKind(method: string): MethodKind {
   if (method === "eth_sendRawTransaction") return "broadcast";
-  if (method === "eth_getTransactionCount") return "nonce";
+  if (method === "eth_getTransactionCount" || method === "eth_maxPriorityFeePerGas") return "several";
   return /^(eth|net|web3)_/.test(method) && !NOT_REPEATABLE.test(method) ? "read" : "once";
 }
 

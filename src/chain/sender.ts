@@ -6,13 +6,14 @@ import type { JsonRpcApiProvider, Signer, TransactionReceipt } from "ethers";
 import type { Logger } from "pino";
 import { isNonceTaken, isRefused, said } from "./broadcast.js";
 import type { Call } from "./call.js";
-import { type Clock, systemClock } from "./clock.js";
+import { type Clock, steadyClock } from "./clock.js";
 import { ChainError, chainError, type Revert } from "./errors.js";
 import { Courier, type Flight, flightOf } from "./flight.js";
 import { type Journal, type JournalEntry, MemoryJournal } from "./journal.js";
 import { Landing } from "./landing.js";
 import type { MinedFlight } from "./mined-guards.js";
 import { Mutex } from "./mutex.js";
+import { countsOf, nonceAfter, nonceBeyond } from "./nonces.js";
 
 export type { Call } from "./call.js";
 
@@ -37,13 +38,16 @@ export interface SenderOptions {
   readonly replaceAfterMs?: number;
   /** How often the fee is raised before the sender gives up; 6 by default. */
   readonly maxReplacements?: number;
-  /** The most to pay for a unit of gas, in wei, priority fee included. No limit by default. */
+  /** The most to pay for a unit of gas, in wei, priority fee included. No limit but that of `maxCost` by default. */
   readonly maxFeePerGas?: bigint;
+  /** The most that the gas of one transaction may cost, in wei; a whole coin by default, as with geth (`rpc.txfeecap`). */
+  readonly maxCost?: bigint;
   /** Told of every transaction of this sender that is in a block, whether it reverted or not: each has cost its fee. */
   readonly onMined?: (receipt: TransactionReceipt) => void;
 }
 
 const NONCE_TRIES = 5;
+const DEFAULT_MAX_COST = 10n ** 18n;
 /** Nonces that are looked through at once. */
 const MAX_NONCES = 1_024;
 /** Blocks back from the head in which what is mined is looked for again at the start. */
@@ -69,12 +73,13 @@ export class TransactionSender {
   readonly #launching = new Mutex();
 
   constructor(options: SenderOptions) {
-    const { provider, logger, journal = new MemoryJournal(), clock = systemClock, onMined } = options;
-    const { pollMs = 500, replaceAfterMs = 60_000, maxReplacements = 6, maxFeePerGas } = options;
+    const { provider, logger, journal = new MemoryJournal(), clock = steadyClock, onMined } = options;
+    const { pollMs = 500, replaceAfterMs = 60_000, maxReplacements = 6 } = options;
+    const { maxFeePerGas, maxCost = DEFAULT_MAX_COST } = options;
     this.#provider = provider;
     this.#logger = logger;
     this.#journal = journal;
-    this.#courier = new Courier({ provider, signer: options.signer, logger, maxFeePerGas });
+    this.#courier = new Courier({ provider, signer: options.signer, logger, maxFeePerGas, maxCost });
     const patience = { clock, pollMs, replaceAfterMs, maxReplacements };
     this.#landing = new Landing({ provider, courier: this.#courier, journal, logger, onMined, ...patience });
   }
@@ -234,8 +239,18 @@ export class TransactionSender {
         if (!isNonceTaken(error) || attempt === NONCE_TRIES) throw chainError(error, intent.doing);
         // Another process uses this key, or the node's count lags behind.
         this.#logger.warn({ nonce, reason: said(error) }, "nonce is taken, trying the next one");
-        least = nonce + 1;
+        least = await this.#beyond(nonce, intent.doing);
       }
+    }
+  }
+
+  /** The nonce to try after one that is another's. */
+  async #beyond(nonce: number, doing: string): Promise<number> {
+    const from = await this.address();
+    try {
+      return nonceBeyond(nonce, await this.#journal.nonces(from, nonce), await countsOf(this.#provider, from));
+    } catch (error) {
+      throw chainError(error, doing);
     }
   }
 
@@ -243,14 +258,15 @@ export class TransactionSender {
   async #record(intent: Pick<JournalEntry, "call" | "doing" | "gasLimit" | "guards">, least: number) {
     const from = await this.address();
     try {
-      // With nothing live the chain's count is right, also where it dropped one of ours; otherwise it may lag behind.
-      const counted = await this.#provider.getTransactionCount(from, "pending");
-      const { call } = intent;
-      const market = await this.#courier.fees(call);
-      const fees = this.#landing.takeHurry(intent.guards) ? await this.#courier.raised(market) : market;
+      const counts = (["latest", "pending"] as const).map((tag) => this.#provider.getTransactionCount(from, tag));
+      const [latest, pending] = (await Promise.all(counts)) as [number, number];
+      const own = await this.#journal.nonces(from, latest);
+      const market = await this.#courier.fees(intent);
+      const raised = this.#landing.takeHurry(intent.guards) && (await this.#courier.raised(market, intent.gasLimit));
+      const fees = raised || market;
       return await this.#journal.record(
         { from, ...intent },
-        (next = 0) => Math.max(least, counted, next),
+        (next) => nonceAfter({ least, latest, pending, own }, next),
         (nonce) => this.#courier.sign({ ...intent, nonce }, fees),
       );
     } catch (error) {

@@ -78,8 +78,8 @@ settle: { whose: own }
 # Bond stake anew after a miss, within these limits. Needs HOLDFAST_STAKE_KEYSTORE.
 # restore: { missesPerDeal: 1, stake: { "${token.address}": "100 ${token.symbol}" } }
 
-# Below this balance of the account that sends proofs, health is red.
-gas: { leastBalance: "0.05 coin" }
+# Below this balance of the account that sends proofs, health is red. No transaction's gas costs more than maxCost.
+gas: { leastBalance: "0.05 coin", maxCost: "1 coin" }
 `;
 }
 
@@ -101,8 +101,8 @@ settle:
   # What a coin is worth in each token; deals in other tokens are left alone.
   coinPrice: { "${address}": "2500 ${symbol}" }
 
-# Below this balance, health is red.
-gas: { leastBalance: "0.05 coin" }
+# Below this balance, health is red. No transaction's gas costs more than maxCost.
+gas: { leastBalance: "0.05 coin", maxCost: "1 coin" }
 `;
 }
 

@@ -59,13 +59,12 @@ export async function openOperator(flags: Pick<ChainFlags, "rpc">, folder: NodeF
     if (blobs) closing.push(() => blobs.close());
     const signer = await openKey("proving", chain);
     await requireOwnKeys(chain, settings.provider, { proving: signer.address });
-    const { leastBalance, maxFeePerGas } = await gasPolicy(folder.policy, chain);
+    const { leastBalance, ...limits } = await gasPolicy(folder.policy, chain);
     const least = leastBalance === undefined ? {} : { leastBalance };
     const observer = new KeeperObserver({ chain, accounts: [signer.address], ...least, logger });
     const journal = new DatabaseJournal(database, deployment.chainId);
     const shared = { provider: chain.provider, logger, journal, onMined: observer.onMined };
-    const senderOf = (one: KeySigner) =>
-      new TransactionSender({ ...shared, signer: one, ...(maxFeePerGas === undefined ? {} : { maxFeePerGas }) });
+    const senderOf = (one: KeySigner) => new TransactionSender({ ...shared, ...limits, signer: one });
     const ops = await startOpsServer({ observer, logger, ...settings.ops });
     closing.push(() => ops.close());
     const key = async (role: KeyRole) => {

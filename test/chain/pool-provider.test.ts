@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { isError, Wallet } from "ethers";
+import { isError, toQuantity, Wallet } from "ethers";
 import { systemClock } from "../../src/chain/clock.js";
 import { connect } from "../../src/chain/contracts.js";
 import { chainError } from "../../src/chain/errors.js";
@@ -145,6 +145,23 @@ describe("PoolProvider", () => {
     const error = await failure(provider.getBlockNumber());
     expect(isError(error, "SERVER_ERROR")).to.equal(true);
     await expectError("RATE_LIMITED", () => provider.getBlockNumber());
+  });
+
+  it("leaves an endpoint alone for no longer where somebody sets the machine's clock back", async () => {
+    let faults: Fault[] = [];
+    const provider = await open([await endpoint(() => faults.shift())]);
+    await provider.getBlockNumber();
+    faults = [{ status: 429, retryAfter: "1" }];
+    const now = Date.now.bind(Date);
+    stops.push(() => {
+      Date.now = now;
+    });
+    const asking = provider.getBlockNumber();
+    while (faults.length > 0) await sleep(5);
+    await sleep(100);
+    Date.now = () => now() - 3_600_000;
+    await asking;
+    await provider.getBlockNumber();
   });
 
   it("never goes back behind a head that it has shown", async () => {
@@ -332,6 +349,28 @@ describe("PoolProvider", () => {
       }
       const low = await openAll([await endpoint(() => nonceOff(-1)), ...honest]);
       expect((await pay(low)).status).to.equal("mined");
+    });
+
+    it("are sent though one endpoint of two counts ten too few", async () => {
+      for (let i = 0; i < 12; i++) await (await wallet.sendTransaction({ to: SINK })).wait();
+      const provider = await openAll([await endpoint(), await endpoint(() => nonceOff(-10))]);
+      expect((await pay(provider)).status).to.equal("mined");
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(13);
+    });
+
+    it("cost what the chain shows to be usual, whatever an endpoint advises", async () => {
+      const advises = (tip: bigint) => (methods: readonly string[]) =>
+        methods.includes("eth_maxPriorityFeePerGas") ? { says: () => toQuantity(tip) } : undefined;
+      const greedy = await endpoint(advises(10n ** 15n));
+      for (const proxies of [[greedy], [greedy, await endpoint(advises(2n * 10n ** 9n))]]) {
+        const provider = await openAll(proxies);
+        for (let i = 0; i < 3; i++) {
+          const sent = await pay(provider);
+          if (sent.status !== "mined") throw new Error(sent.status);
+          const tip = (await sent.receipt.getTransaction()).maxPriorityFeePerGas!;
+          expect(tip <= BigInt(proxies.length === 1 ? 3n : 2n) * 10n ** 9n, String(tip)).to.equal(true);
+        }
+      }
     });
 
     it("do not wait for an endpoint that is late with a nonce", async () => {

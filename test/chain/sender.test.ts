@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { id, keccak256, makeError, toQuantity, type Wallet, ZeroAddress } from "ethers";
+import { FeeData, id, keccak256, makeError, toQuantity, type Wallet, ZeroAddress } from "ethers";
 import { systemClock } from "../../src/chain/clock.js";
 import { type ChainError, chainError, decodeRevert, errorName } from "../../src/chain/errors.js";
+import { marketFees } from "../../src/chain/fees.js";
 import { type Journal, type JournalEntry, MemoryJournal } from "../../src/chain/journal.js";
 import { type SenderOptions, TransactionSender } from "../../src/chain/sender.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
@@ -111,6 +112,52 @@ describe("TransactionSender", () => {
     expect(sent.replacements).to.be.greaterThan(0);
   });
 
+  it("replaces it in time where somebody sets the machine's clock back", async () => {
+    await chain.automine(false);
+    const sending = senderOf({ replaceAfterMs: 300 }).send(settle([1n]), "settle");
+    const [first] = await untilPending(1);
+    const now = Date.now;
+    Date.now = () => now() - 3_600_000;
+    try {
+      await until(async () => (await untilPending(1))[0]?.hash !== first?.hash);
+    } finally {
+      Date.now = now;
+    }
+    await chain.mine();
+    expect((await sending).status).to.equal("mined");
+  });
+
+  it("never pays more for gas than one transaction may cost", async () => {
+    await chain.automine(false);
+    const maxCost = 10n ** 14n;
+    const sending = failure<ChainError>(
+      senderOf({ replaceAfterMs: 60, maxReplacements: 3, maxCost }).send(settle([1n]), "settle"),
+    );
+    await untilPending(1);
+    expect(await sending).to.include({ code: "TX_STUCK" });
+    for (const { gas, maxFeePerGas } of await untilPending(1)) {
+      expect(BigInt(gas) * BigInt(maxFeePerGas) <= maxCost).to.equal(true);
+    }
+    await chain.mine();
+  });
+
+  it("pays no more than a coin for gas by default, whatever a node asks", async () => {
+    await chain.automine(false);
+    const provider = behind(chain, {
+      getFeeData: async () => new FeeData(1n, 10n ** 17n, 10n ** 17n),
+      send: async (method: string, params: unknown[]) =>
+        method === "eth_feeHistory" ? { reward: [[toQuantity(10n ** 17n)]] } : chain.provider.send(method, params),
+    });
+    const stop = new AbortController();
+    const sending = failure(senderOf({ provider }).send(settle([1n]), "settle", stop.signal));
+    const [{ gas, maxFeePerGas }] = (await untilPending(1)) as [Pending];
+    expect(BigInt(gas) * BigInt(maxFeePerGas) <= 10n ** 18n).to.equal(true);
+    stop.abort(new Error("enough"));
+    await sending;
+    // Paid, it would make others pay more.
+    await chain.provider.send("anvil_dropAllTransactions", []);
+  });
+
   it("pays more at once for what has to hurry, and for what is sent later under the same guard", async () => {
     await chain.automine(false);
     const sending = sender.send(settle([1n]), "settle", undefined, ["deal 1"]);
@@ -126,7 +173,7 @@ describe("TransactionSender", () => {
     expect((await sending).status).to.equal("mined");
     const later = sender.send(settle([2n]), "settle", undefined, ["deal 2"]);
     const [third] = await untilPending(1);
-    const usual = (await chain.provider.getFeeData()).maxPriorityFeePerGas!;
+    const usual = (await marketFees(chain.provider, undefined)).maxPriorityFeePerGas;
     expect(BigInt(third!.maxPriorityFeePerGas) * 4n >= usual * 5n).to.equal(true);
     await chain.mine();
     await later;
@@ -306,6 +353,40 @@ describe("TransactionSender", () => {
       expect((await chain.provider.getBalance(SINK)) - before).to.equal(3n);
     });
 
+    it("refuses a count that is far too high, and keeps nothing of it", async () => {
+      let counted = 150_000_000;
+      const provider = behind(chain, {
+        getTransactionCount: async (account: string, tag: string) =>
+          tag === "pending" ? counted : chain.provider.getTransactionCount(account, tag),
+      });
+      const lied = senderOf({ provider, journal });
+      expect(await failure<ChainError>(lied.send(pay, "pay"))).to.include({ code: "NONCE_UNLIKELY", failure: "retry" });
+      expect(await journal.live(wallet.address)).to.deep.equal([]);
+      counted = 0;
+      expect((await lied.send(pay, "pay")).status).to.equal("mined");
+    });
+
+    it("goes on sending though an entry is at a nonce that nothing comes to", async () => {
+      await leave(150_000_000);
+      const stop = new AbortController();
+      const stuck = senderOf({ journal, ...HASTY });
+      const going = failure(stuck.goOn(stop.signal));
+      expect((await stuck.send(pay, "pay")).status).to.equal("mined");
+      await sleep(300);
+      expect((await stuck.send(pay, "pay")).status).to.equal("mined");
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(2);
+      stop.abort(new Error("enough"));
+      expect((await going).message).to.equal("enough");
+    });
+
+    it("fills a long gap a few at a time, the next as soon as those are in blocks", async function () {
+      this.timeout(60_000);
+      const { id: left } = await leave(50);
+      await senderOf({ journal, replaceAfterMs: 3_000, maxReplacements: 50 }).goOn();
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(51);
+      expect((await journal.find(left))?.attempts.length).to.be.at.most(3);
+    });
+
     it("IN_FLIGHT at once where some of it is on its way from another account, which can only end it itself", async () => {
       await chain.automine(false);
       const other = (await chain.account()).connect(chain.provider);
@@ -420,6 +501,7 @@ describe("TransactionSender", () => {
 
   interface Pending {
     readonly hash: string;
+    readonly gas: string;
     readonly nonce: string;
     readonly to: string;
     readonly maxFeePerGas: string;

@@ -111,7 +111,7 @@ space: { keepFree: 1GiB, unpaid: 2GiB, unpaidOfPeer: 1GiB, unpaidFor: 90s, uploa
 proxies: ["10.0.0.1"]
 requests: { coinPrice: "2500 TUSD", tries: 2 }
 restore: { missesPerDeal: 2, stake: { "${net.token}": "1.5 TUSD", "${ZeroAddress}": 7 } }
-gas: { maxFee: 300 gwei, leastBalance: "0.1 coin" }
+gas: { maxFee: 300 gwei, maxCost: "0.5 coin", leastBalance: "0.1 coin" }
 `);
     const { policy, peers, graceMs, filling } = await nodePolicy(file, net);
     expect(policy).to.deep.equal({
@@ -133,7 +133,8 @@ gas: { maxFee: 300 gwei, leastBalance: "0.1 coin" }
       [net.token, 1_500_000n],
       [ZeroAddress, 7n],
     ]);
-    expect(await gasPolicy(file, net)).to.deep.equal({ maxFeePerGas: 300n * 10n ** 9n, leastBalance: 10n ** 17n });
+    const most = { maxFeePerGas: 300n * 10n ** 9n, maxCost: 5n * 10n ** 17n };
+    expect(await gasPolicy(file, net)).to.deep.equal({ ...most, leastBalance: 10n ** 17n });
   });
 
   it("settles its own deals, whatever else it is told", async () => {

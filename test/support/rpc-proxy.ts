@@ -7,6 +7,11 @@ interface Question {
   readonly params: readonly unknown[];
 }
 
+interface Answer {
+  readonly id: unknown;
+  readonly result?: unknown;
+}
+
 /**
  * What goes wrong with a request: an HTTP status instead of an answer; the connection cut before the node sees it, or cut
  * after the node has done it; no answer for ever; an answer that comes late, or one without end; an error instead of asking
@@ -56,18 +61,18 @@ export async function startRpcProxy(
     if (wrong !== undefined) failed++;
     if (refuses(wrong, response)) return;
     if (typeof wrong === "object" && "lateMs" in wrong) await new Promise((later) => setTimeout(later, wrong.lateMs));
-    if (typeof wrong === "object" && "refuses" in wrong) {
-      return response.end(JSON.stringify({ jsonrpc: "2.0", id: parsed.id, error: wrong.refuses }));
-    }
+    if (typeof wrong === "object" && "refuses" in wrong) return response.end(errors(parsed, wrong.refuses));
     const answer = await post(target, body);
     if (wrong === "lost" || answer === undefined) return request.socket.destroy();
     response.writeHead(answer.status, { "content-type": "application/json" });
-    if (typeof wrong === "object" && "andSays" in wrong) {
-      return response.end(JSON.stringify({ jsonrpc: "2.0", id: parsed.id, error: wrong.andSays }));
-    }
+    if (typeof wrong === "object" && "andSays" in wrong) return response.end(errors(parsed, wrong.andSays));
     if (typeof wrong !== "object" || !("says" in wrong)) return response.end(await answer.text());
-    const said = (await answer.json()) as { result: unknown };
-    response.end(JSON.stringify({ ...said, result: await wrong.says(parsed, said.result) }));
+    const said = (await answer.json()) as Answer | Answer[];
+    const changed = async (one: Answer) => {
+      const question = [parsed].flat().find(({ id }) => id === one.id);
+      return { ...one, result: await wrong.says(question, one.result) };
+    };
+    response.end(JSON.stringify(Array.isArray(said) ? await Promise.all(said.map(changed)) : await changed(said)));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -85,6 +90,12 @@ export async function startRpcProxy(
         server.close(() => resolve());
       }),
   };
+}
+
+/** The same error for each question of a request. */
+function errors(asked: Answer | Answer[], error: object): string {
+  const of = ({ id }: Answer) => ({ jsonrpc: "2.0", id, error });
+  return JSON.stringify(Array.isArray(asked) ? asked.map(of) : of(asked));
 }
 
 /** Undefined where the node behind is gone. */

@@ -53,6 +53,8 @@ const doppelganger = z.strictObject({ blocks: count });
 const gas = z.strictObject({
   /** Of a unit of gas, in wei. */
   maxFee: amount.optional(),
+  /** Of the gas of one transaction, in wei. */
+  maxCost: amount.optional(),
   /** Of the account that sends proofs, in wei; below it, health is red. */
   leastBalance: amount.optional(),
 });

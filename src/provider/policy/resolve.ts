@@ -27,6 +27,7 @@ export interface NodePolicy {
 /** What sending may cost, in wei. */
 export interface GasPolicy {
   readonly maxFeePerGas?: bigint;
+  readonly maxCost?: bigint;
   readonly leastBalance?: bigint;
 }
 
@@ -80,6 +81,7 @@ export async function gasPolicy({ gas }: PolicyFile, { provider }: Readable): Pr
   const coin = await readToken(provider, ZeroAddress);
   return {
     ...given("maxFeePerGas", gas.maxFee === undefined ? undefined : parseAmountOf(gas.maxFee, { ...coin, ...GWEI })),
+    ...given("maxCost", gas.maxCost === undefined ? undefined : parseAmountOf(gas.maxCost, coin)),
     ...given("leastBalance", gas.leastBalance === undefined ? undefined : parseAmountOf(gas.leastBalance, coin)),
   };
 }
