@@ -1,5 +1,6 @@
 /** The files of a new provider's folder, with what an operator may want to change. */
 
+import { ZeroAddress } from "ethers";
 import type { Deployment } from "../chain/deployment.js";
 import { tierName } from "../chain/tiers.js";
 import { amountText, type Token } from "../client/tokens.js";
@@ -70,7 +71,7 @@ ${tiers.map((tier) => tierText(tier, price, token, deployment, blockSeconds)).jo
 space: { keepFree: 10GiB, unpaidFor: 1h }
 
 # Fill requests of the open market. What a coin is worth, for gas; 0 leaves gas out.
-# requests: { coinPrice: "2500 ${token.symbol}" }
+# requests: { coinPrice: "${token.address === ZeroAddress ? 1 : 2_500} ${token.symbol}" }
 
 # Whose deals are settled: own, paying (others' too, where the bounty pays its gas), all.
 settle: { whose: own }
@@ -91,19 +92,25 @@ ops: 127.0.0.1:9464
 `;
 
 /** What such a keeper settles. */
-export function keeperPolicyText({ address, symbol }: Token): string {
+export function keeperPolicyText(token: Token): string {
   return `# What this keeper settles; see docs/policy.md.
 
 # paying: deals whose bounty pays the gas of settling them, and margin more; all: whatever there is.
 settle:
   whose: paying
   margin: 20%
-  # What a coin is worth in each token; deals in other tokens are left alone.
-  coinPrice: { "${address}": "2500 ${symbol}" }
+  # What a coin is worth in each token; deals in other tokens are left alone. Those in coin need no price.
+${coinPriceText(token)}
 
 # Below this balance, health is red. No transaction's gas costs more than maxCost.
 gas: { leastBalance: "0.05 coin", maxCost: "1 coin" }
 `;
+}
+
+/** What a coin is worth in itself is known, and may not be said. */
+function coinPriceText({ address, symbol }: Token): string {
+  if (address === ZeroAddress) return '  # coinPrice: { "0x…": "2500 USDC" }';
+  return `  coinPrice: { "${address}": "2500 ${symbol}" }`;
 }
 
 /** A price for 30 days, for one period of a tier; rounded up. */

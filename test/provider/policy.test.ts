@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 import fc from "fast-check";
 import type { Deployment } from "../../src/chain/deployment.js";
-import { policyText, pricePerPeriod } from "../../src/cli/node-template.js";
+import { keeperPolicyText, policyText, pricePerPeriod } from "../../src/cli/node-template.js";
 import { gasPolicy, nodePolicy, parsePolicy, restoreLimits, settlingOf } from "../../src/provider/policy/index.js";
 import { expectError } from "../piece/helpers.js";
 import { runs } from "../support/effort.js";
@@ -155,6 +155,19 @@ gas: { maxFee: 300 gwei, maxCost: "0.5 coin", leastBalance: "0.1 coin" }
     ]);
     const worthless = parsePolicy(`settle: { whose: paying, coinPrice: { "${net.token}": 0 } }`);
     await expectError("INVALID_AMOUNT", () => settlingOf(worthless, net));
+    const inItself = parsePolicy(`settle: { whose: paying, coinPrice: { "${ZeroAddress}": "2500 coin" } }`);
+    const { message } = await expectError("INVALID_AMOUNT", () => settlingOf(inItself, net));
+    expect(message).to.contain("what a coin is worth in coin");
+  });
+
+  it("writes policies for new keepers that value a coin at itself, and other tokens as they say", async () => {
+    const pricesOf = async (text: string) => [...(await settlingOf(parsePolicy(text), net))!.economics!.prices];
+    const coin = 10n ** 18n;
+    const itself = [ZeroAddress, { wei: coin, units: coin }];
+    const native = keeperPolicyText({ address: ZeroAddress, symbol: "coin", decimals: 18 });
+    expect(await pricesOf(native)).to.deep.equal([itself]);
+    const dollars = keeperPolicyText({ address: net.token, symbol: "TUSD", decimals: 6 });
+    expect(await pricesOf(dollars)).to.deep.equal([itself, [net.token, { wei: coin, units: 2_500_000_000n }]]);
   });
 
   it("refuses what is no offer on this chain", async () => {
@@ -174,6 +187,10 @@ gas: { maxFee: 300 gwei, maxCost: "0.5 coin", leastBalance: "0.1 coin" }
     const text = policyText({ ...answers, price: 30_000_000n, tiers: [0, 1] }, deployment as Deployment, 12);
     const { policy } = await nodePolicy(parsePolicy(text), net);
     expect(policy.regions).to.deep.equal(["NO"]);
+    expect(text).to.contain('coinPrice: "2500 TUSD"');
+    const native = { ...answers, token: { address: ZeroAddress, symbol: "coin", decimals: 18 } };
+    const inCoin = policyText({ ...native, price: 1n, tiers: [0] }, deployment as Deployment, 12);
+    expect(inCoin).to.contain('coinPrice: "1 coin"');
     for (const { tier, pricePerGiBPerPeriod } of policy.tiers) {
       const { period } = deployment.tiers[tier]!;
       expect(BigInt(pricePerGiBPerPeriod)).to.equal(pricePerPeriod(30_000_000n, period, 12));

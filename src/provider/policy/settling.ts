@@ -41,6 +41,7 @@ async function economicsOf(
 ): Promise<SettleEconomics> {
   const prices = new Map([[ZeroAddress, { wei: COIN, units: COIN }]]);
   for (const [token, units] of await amountsOf(coinPrice, { provider })) {
+    if (token === ZeroAddress) throw inItself();
     if (units === 0n) throw worthless(token);
     prices.set(token, { wei: COIN, units });
   }
@@ -55,6 +56,11 @@ function nothingOwn(): HoldfastError {
 function worthless(token: string): HoldfastError {
   const message = `settle.coinPrice says that a coin is worth nothing in ${token}`;
   return new HoldfastError("INVALID_AMOUNT", message, "leave the token out: its deals are left to others then");
+}
+
+function inItself(): HoldfastError {
+  const message = "settle.coinPrice says what a coin is worth in coin";
+  return new HoldfastError("INVALID_AMOUNT", message, "leave the zero address out: a coin is worth a coin");
 }
 
 /** Earnings of more than one period of any deal come in one transaction. */
