@@ -44,7 +44,7 @@ async function keep(operator: Operator, folder: NodeFolder, signal: AbortSignal)
   const store = await openPieces(operator, folder);
   try {
     const own: Partial<CrewOptions> = { proving: { provider, pieces: store, duties: dutiesOf(operator, provider) } };
-    const { restoring } = await restoringOf(operator, folder.policy);
+    const { restoring } = await restoringOf(operator, folder.policy, provider);
     const crew = new Crew({
       ...shared,
       ...own,

@@ -5,18 +5,18 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { isDevelopmentChain } from "../chain/block-time.js";
 import { type Chain, openChain } from "../chain/chain.js";
 import { TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
 import { type CrewOptions, KeeperObserver, type OpsServer, startOpsServer } from "../keeper/index.js";
-import { type KeyRole, type KeySigner, keySourceFrom, requireSeparate } from "../keys/index.js";
+import { type KeyRole, type KeySigner, keySourceFrom } from "../keys/index.js";
 import { gasPolicy, restoreLimits } from "../provider/policy/index.js";
 import { type Database, DatabaseDuties, DatabaseJournal, openDatabase } from "../store/database/index.js";
 import { type BlobStore, DEFAULT_LEASE_MS, openBlobStore } from "../store/index.js";
 import { type ChainFlags, rpcUrls, warnOfPlainKey } from "./context.js";
 import { secretFreeLogger } from "./logging.js";
 import type { NodeFolder } from "./node-folder.js";
+import { requireOwnKeys, requireStakeKey } from "./own-keys.js";
 
 /** An operator's process, but for what it does. */
 export interface Operator {
@@ -94,15 +94,6 @@ async function openKey(role: KeyRole, chain: Chain): Promise<KeySigner> {
   return (await source.open()).connect(chain.provider);
 }
 
-async function requireOwnKeys(
-  { contracts, deployment }: Chain,
-  provider: string | undefined,
-  keys: Readonly<Partial<Record<KeyRole, string>>>,
-): Promise<void> {
-  if (provider === undefined || isDevelopmentChain(deployment.chainId)) return;
-  requireSeparate({ payout: await contracts.registry.payeeOf(provider), ...keys });
-}
-
 /**
  * Runs until the process is told to stop. What is under way then gets nine seconds: what has not come to its end by then is in the
  * journal, and the next start goes on with it.
@@ -140,14 +131,20 @@ export function standBackOf({ doppelganger }: NodeFolder["policy"]): { readonly 
   return doppelganger === undefined ? {} : { standBackBlocks: doppelganger.blocks };
 }
 
-/** What makes misses good, where the policy wants it. */
+/**
+ * What makes misses good, where the policy wants it.
+ *
+ * @throws HoldfastError `WRONG_STAKE_KEY` where the key for it is not the provider's own; `INVALID_AMOUNT`, and what opening the key throws
+ */
 export async function restoringOf(
   operator: Operator,
   policy: NodeFolder["policy"],
+  provider: string,
 ): Promise<{ readonly restoring?: Omit<NonNullable<CrewOptions["restoring"]>, "provider" | "pieces"> }> {
   const limits = await restoreLimits(policy, operator.chain);
   if (limits === undefined) return {};
-  const { sender } = await operator.key("stake");
+  const { signer, sender } = await operator.key("stake");
+  requireStakeKey(provider, signer.address);
   return { restoring: { sender, limits } };
 }
 

@@ -57,7 +57,7 @@ async function serve(
   const { signer } = await operator.key("terms");
   await requireSigner(chain, provider, signer.address);
   const keeping = proving
-    ? { settling: await settlingOf(policy, chain, provider), ...(await restoringOf(operator, policy)) }
+    ? { settling: await settlingOf(policy, chain, provider), ...(await restoringOf(operator, policy, provider)) }
     : {};
   const running = await startProvider({
     ...{ chain, signer, sender, provider, dataDir, database, leaveMs, observer, logger },

@@ -168,6 +168,16 @@ describe("cli: a provider from init to its end", () => {
       (error: Error) => expect(error.message).to.contain(`signs no deals for ${owner.address}`),
     );
     expect(env.key).not.to.equal(client.privateKey);
+    // Only the provider may bond its stake: told now, and not at the first miss.
+    const policy = join(dir, "policy.yaml");
+    const text = await readFile(policy, "utf8");
+    await writeFile(policy, `${text}\nrestore: { missesPerDeal: 1, stake: { "${net.token}": "1 TUSD" } }\n`);
+    const keys = { HOLDFAST_PROVING_PRIVATE_KEY: proving.privateKey, HOLDFAST_STAKE_PRIVATE_KEY: client.privateKey };
+    await startCommand(["keeper", "run", "--dir", dir], { ...keys, HOLDFAST_PRIVATE_KEY: "" }, /"keeper runs"/).then(
+      (ran) => ran.stop("SIGKILL").then(() => expect.fail("it ran")),
+      (error: Error) => expect(error.message).to.contain(`can't bond the stake of ${owner.address}`),
+    );
+    await writeFile(policy, text);
   });
 
   it("settles for anybody from a keeper's folder", async () => {
