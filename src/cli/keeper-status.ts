@@ -2,13 +2,14 @@
 import type { Command } from "commander";
 import { ZeroAddress } from "ethers";
 import type { Chain } from "../chain/chain.js";
+import { chainError } from "../chain/errors.js";
 import { dealIdText } from "../client/index.js";
 import { amountText, readToken } from "../client/tokens.js";
 import { HoldfastError } from "../errors.js";
-import { keySourceFrom } from "../keys/index.js";
 import { type DealStanding, providerStanding } from "../provider/index.js";
 import { type ChainFlags, printResult, withChain } from "./context.js";
 import { shortId } from "./deals.js";
+import { provingAddress } from "./keeper-account.js";
 import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
 import { type OpsReport, opsReport, opsUrl } from "./ops-report.js";
 
@@ -25,8 +26,10 @@ export interface KeeperStatus {
   readonly head: number;
   /** What the keeper of the folder says of itself; null where it does not run here. */
   readonly keeper: OpsReport | null;
-  /** The account that pays for its transactions, and its coin in wei; null where no key is named. */
+  /** The account that pays for its transactions, and its coin in wei; null where that is not known. */
   readonly account: { readonly address: string; readonly balance: bigint } | null;
+  /** Why it is not, null where it is: `MISSING_SETTING` where no key is named. */
+  readonly accountProblem: { readonly code: string; readonly message: string } | null;
   /** Windows that are open and not proven. */
   readonly due: readonly DutyStatus[];
   /** The first window that opens after these; null where there is none. */
@@ -54,27 +57,28 @@ async function status(chain: Chain, { settings }: NodeFolder, flags: Pick<ChainF
   const report: KeeperStatus = {
     head: standing?.head ?? (await chain.provider.getBlockNumber()),
     keeper: await opsReport(opsUrl(settings.ops)),
-    account: await accountOf(chain),
+    ...(await accountOf(chain)),
     due,
     next: ahead.reduce<DutyStatus | null>((first, one) => (first && first.epoch <= one.epoch ? first : one), null),
   };
   const coin = await readToken(chain.provider, ZeroAddress);
-  printResult(flags, report, ({ keeper, account, next, head }) => [
+  printResult(flags, report, ({ keeper, account, accountProblem, next, head }) => [
     `keeper    ${keeper === null ? "does not run here" : keeper.healthy ? "healthy" : `not healthy: ${keeper.wrong.join("; ")}`}`,
-    `account   ${account === null ? "no key is named" : `${account.address}, ${amountText(account.balance, coin)}`}`,
+    `account   ${account === null ? accountProblem!.message : `${account.address}, ${amountText(account.balance, coin)}`}`,
     `due       ${due.length} windows are open and not proven`,
     ...due.map((duty) => `          ${dutyText(duty)}, ${duty.lastBlock - head} blocks left`),
     `next      ${next === null ? "nothing" : `${dutyText(next)}, in ${next.epoch - head} blocks`}`,
   ]);
 }
 
-async function accountOf({ provider }: Chain): Promise<KeeperStatus["account"]> {
+/** What is wrong with a key hides nothing else of a keeper that may have troubles enough. */
+async function accountOf({ provider }: Chain): Promise<Pick<KeeperStatus, "account" | "accountProblem">> {
   try {
-    const { address } = await keySourceFrom(process.env, "proving").open();
-    return { address, balance: await provider.getBalance(address) };
+    const address = await provingAddress();
+    return { account: { address, balance: await provider.getBalance(address) }, accountProblem: null };
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === "MISSING_SETTING") return null;
-    throw error;
+    const { code, message } = error instanceof HoldfastError ? error : chainError(error, "ask for its balance");
+    return { account: null, accountProblem: { code, message } };
   }
 }
 
