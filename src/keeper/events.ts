@@ -114,8 +114,8 @@ export interface RestoringEvents {
     },
   ];
   /**
-   * Misses that are not made good, and why, once for each reason: `RESTORE_LIMIT`, `MISSING_PIECE`, `NO_STAKE`, or the code of
-   * what stood in the way. It is tried again when a window closes.
+   * Misses that are not made good, and why, once for each reason. `RESTORE_LIMIT`, `MISSING_PIECE`, `NO_STAKE`: it is tried again when
+   * a window closes. The code of what stood in the way otherwise: at the next head.
    */
   trouble: [{ readonly id: bigint; readonly code: string; readonly message: string }];
 }

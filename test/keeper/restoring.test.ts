@@ -1,6 +1,10 @@
 import { expect } from "chai";
+import type { TransactionRequest } from "ethers";
+import type { Chain } from "../../src/chain/chain.js";
+import { MemoryJournal } from "../../src/chain/journal.js";
 import type { RestoringEvents, RestoringKeeper } from "../../src/keeper/index.js";
 import { Status, windowOf } from "../../src/protocol/index.js";
+import type { PieceSource } from "../../src/store/types.js";
 import { type DevChain, startDevChain } from "../support/dev-chain.js";
 import {
   bytesOf,
@@ -34,7 +38,11 @@ describe("RestoringKeeper", () => {
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 
-  async function keep(missesPerDeal: number, stake = 100n * SHARE): Promise<RestoringKeeper> {
+  async function keep(
+    missesPerDeal: number,
+    stake = 100n * SHARE,
+    options: Parameters<typeof startRestoring>[3] = {},
+  ): Promise<RestoringKeeper> {
     const { keeper, stop } = await startRestoring(
       parties,
       { missesPerDeal, stake: new Map([[COIN, stake]]) },
@@ -43,6 +51,7 @@ describe("RestoringKeeper", () => {
         one.on("restored", (event) => restored.push(event));
         one.on("trouble", ({ code }) => trouble.push(code));
       },
+      options,
     );
     stops.push(stop);
     return keeper;
@@ -121,5 +130,57 @@ describe("RestoringKeeper", () => {
     await stepUntil(chain, () => trouble.length > 0, 90, second);
     expect(restored).to.have.length(2);
     expect((await chain.contracts.lens.dealOf(id)).standing.allowance).to.equal(8n);
+  });
+
+  it("keeps to its limits with others on one journal, and calls none of their restores a trouble", async function () {
+    this.timeout(60_000);
+    const opened = [await open(1), await open(2), await open(3), await open(4)];
+    const journal = new MemoryJournal();
+    const keepers = [
+      await keep(1, 4n * SHARE, { journal }),
+      // This one learns late what has become of what it sent.
+      await keep(1, 4n * SHARE, { journal, pollMs: 300 }),
+    ];
+    await stepTo(chain, (await endOf(opened[0]!.id, 2)) - 1, ...keepers);
+    const views = await chain.contracts.lens.dealsOf(opened.map(({ id }) => id));
+    expect(views.map(({ standing }) => standing.allowance)).to.deep.equal([7n, 7n, 7n, 7n]);
+    expect(restored.reduce((sum, { bonded }) => sum + bonded, 0n)).to.equal(4n * SHARE);
+    expect(trouble).to.deep.equal([]);
+  });
+
+  it("restores a miss once where what it reads is from before that", async () => {
+    const { id } = await open();
+    let behind = 0;
+    const lagging = (one: Chain): Chain => {
+      const { lens } = one.contracts;
+      const call = async (request: TransactionRequest) => {
+        if (restored.length === 0 || ++behind > 8) return lens.runner!.call!(request);
+        return lens.runner!.call!({ ...request, blockTag: restored[0]!.block - 1 });
+      };
+      const get = (target: typeof lens, name: string) => (name === "runner" ? { call } : Reflect.get(target, name));
+      return { ...one, contracts: { ...one.contracts, lens: new Proxy(lens, { get }) } as Chain["contracts"] };
+    };
+    const keeper = await keep(3, 9n * SHARE, { chain: lagging });
+    await stepTo(chain, (await endOf(id, 2)) - 1, keeper);
+    expect(behind).to.be.greaterThan(8);
+    expect(restored.map(({ misses }) => misses)).to.deep.equal([1]);
+  });
+
+  it("is kept from no other deal by one that fails, and tries that one again", async () => {
+    const ids: bigint[] = [];
+    for (const number of [1, 2, 3, 4, 5]) ids.push((await open(number)).id);
+    let failures = 0;
+    const pieces: PieceSource = {
+      open: async (root, leafCount) => {
+        if (failures++ === 0) throw new Error("the disk is away");
+        return parties.pieces.open(root, leafCount);
+      },
+    };
+    const keeper = await keep(2, 10n * SHARE, { pieces });
+    await stepTo(chain, (await endOf(ids[0]!, 2)) - 1, keeper);
+    expect(restored.map(({ id }) => id).sort()).to.deep.equal([...ids].sort());
+    expect(alarms).to.have.length(5);
+    expect(trouble).to.deep.equal(["PIECE_UNREADABLE"]);
+    expect(keeper.held.size).to.equal(0);
   });
 });

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { hexlify, toBeHex, type Wallet, ZeroAddress } from "ethers";
 import { type Chain, openChain } from "../../src/chain/chain.js";
-import { TransactionSender } from "../../src/chain/sender.js";
+import { type SenderOptions, TransactionSender } from "../../src/chain/sender.js";
 import {
   FundingKeeper,
   type FundingKeeperOptions,
@@ -200,11 +200,16 @@ export async function startRestoring(
   parties: Parties,
   limits: RestoreLimits,
   listen: (keeper: RestoringKeeper) => void,
+  options: Partial<Pick<SenderOptions, "journal" | "pollMs">> & {
+    pieces?: PieceSource;
+    chain?: (chain: Chain) => Chain;
+  } = {},
 ): Promise<Running<RestoringKeeper>> {
-  const chain = await serviceChain(parties.chain);
+  const { pieces = parties.pieces, chain: changed = (same: Chain) => same, ...sending } = options;
+  const chain = changed(await serviceChain(parties.chain));
   const signer = parties.provider.connect(chain.provider);
-  const sender = new TransactionSender({ provider: chain.provider, signer, logger: testLogger(), pollMs: 5 });
-  const { pieces } = parties;
+  const logger = testLogger();
+  const sender = new TransactionSender({ provider: chain.provider, signer, logger, pollMs: 5, ...sending });
   const keeper = new RestoringKeeper({ chain, sender, provider: signer.address, pieces, limits, logger: testLogger() });
   listen(keeper);
   return started(keeper, signer, chain);
