@@ -145,6 +145,7 @@ export async function restoringOf(
   if (limits === undefined) return {};
   const { signer, sender } = await operator.key("stake");
   requireStakeKey(provider, signer.address);
+  operator.observer.paying(signer.address);
   return { restoring: { sender, limits } };
 }
 

@@ -66,6 +66,7 @@ export class Crew implements Service {
     observer?.guarding(this.guard);
     if (this.proving) observer?.proving(this.proving);
     if (this.settling) observer?.settling(this.settling);
+    if (this.restoring) observer?.restoring(this.restoring);
   }
 
   /** Works until the signal is aborted, then waits for what is under way to notice. */

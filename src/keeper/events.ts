@@ -2,6 +2,7 @@
 import type { ManifestReplica } from "../client/replicas/manifest.js";
 import type { Due, Status } from "../protocol/index.js";
 import type { DutyRef } from "../store/duties.js";
+import type { Deal } from "./deals.js";
 
 /** A duty as it is found: its window is open. */
 export interface DutyEvent extends DutyRef {
@@ -40,10 +41,20 @@ export interface BatchEvent {
   readonly gasUsed: bigint;
 }
 
+/** Deals as a keeper has read them at a head: new ones, and those whose windows open, or are over without a proof of its own. */
+export interface ReadEvent {
+  readonly head: number;
+  readonly deals: readonly Deal[];
+  /** Those that the chain does not have at that head, by id: their opening is in no block any more. */
+  readonly absent: readonly bigint[];
+}
+
 /** Events of a `ProvingKeeper`. */
 export interface ProvingEvents {
   /** A head was looked at, and the work that it calls for has begun. */
   head: [{ readonly number: number }];
+  /** Where deals stand, whoever was told of what they missed. */
+  read: [ReadEvent];
   /** A deal of the provider was found. */
   found: [{ readonly id: bigint; readonly firstEpoch: number; readonly periods: number }];
   /** A window is open and not proven; again where a reorganisation took back what was known of it. */

@@ -18,6 +18,7 @@ export type {
   FundingEvents,
   ProvenEvent,
   ProvingEvents,
+  ReadEvent,
   RepairEvents,
   ReplicaEnd,
   ReplicaEvents,

@@ -202,6 +202,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
 
   #listener(): RosterListener {
     return {
+      read: (deals, absent) => this.emit("read", { head: this.#head, deals, absent }),
       found: ({ id, firstEpoch, periods, standing: { missed } }) => {
         this.#logger.info({ deal: idText(id), firstEpoch, periods, missed }, "deal found");
         this.emit("found", { id, firstEpoch, periods });

@@ -12,6 +12,8 @@ import type { OpenDuties } from "./open-duties.js";
 
 /** Told of what is learnt. */
 export interface RosterListener {
+  /** Deals as they stand at the head, before anything else is told of them. */
+  read(deals: readonly Deal[], absent: readonly bigint[]): void;
   found(deal: Deal): void;
   ended(deal: Deal): void;
   /** A window is open; again where its proof was taken back. */
@@ -122,6 +124,8 @@ export class Roster {
     const { chain, duties } = this.#o;
     const deals = await readDeals(chain, ids, signal, this.#head);
     const before = new Map(deals.map(({ id }) => [id, this.#kept.get(id)?.duty]));
+    const absent = deals.length === ids.length ? [] : ids.filter((id) => !before.has(id));
+    this.#o.listener.read(deals, absent);
     for (const id of ids) this.#agenda.put(id, this.#head + ASK_AGAIN);
     const again = deals.flatMap((deal) => this.#take(deal) ?? []);
     for (const [epoch, some] of Map.groupBy(again, (duty) => duty.epoch)) {

@@ -177,6 +177,13 @@ describe("cli: a provider from init to its end", () => {
       (ran) => ran.stop("SIGKILL").then(() => expect.fail("it ran")),
       (error: Error) => expect(error.message).to.contain(`can't bond the stake of ${owner.address}`),
     );
+    // The right one pays gas, and is looked after as the one that proves.
+    const right = { ...keys, HOLDFAST_STAKE_PRIVATE_KEY: owner.privateKey, HOLDFAST_PRIVATE_KEY: "" };
+    running = await startCommand(["keeper", "run", "--dir", dir], right, /"keeper runs"/);
+    const [, ops] = /^ops: (.*)$/m.exec(await readFile(join(dir, "node.yaml"), "utf8"))!;
+    const metrics = async () => (await fetch(`http://${ops}/metrics`)).text();
+    await until(async () => (await metrics()).includes(`holdfast_balance_coin{account="${owner.address}"}`));
+    expect(await stop("SIGTERM")).to.equal(0);
     await writeFile(policy, text);
   });
 

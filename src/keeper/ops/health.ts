@@ -1,14 +1,16 @@
 /** Whether a keeper does its duty, from what is known of it. */
 import type { EndpointHealth } from "../../chain/endpoint.js";
 import type { HeadState } from "../../chain/head-watch.js";
-import type { DutyRef } from "../../store/duties.js";
 import { idText } from "../deals.js";
+import type { DutyRecord } from "./duty-record.js";
+import type { LookRecord } from "./look-record.js";
 
 /**
  * `duties`: the last window of every deal was proven. `head`, `endpoints`: the chain is seen. `balance`: gas can be paid. `keys`:
- * nobody else sends with them.
+ * nobody else sends with them. `looks`: keepers come to the end of what they have to do at a head. `restoring`: misses are made good as
+ * far as the operator wants it.
  */
-export type CheckName = "duties" | "head" | "balance" | "endpoints" | "keys";
+export type CheckName = "duties" | "head" | "balance" | "endpoints" | "keys" | "looks" | "restoring";
 
 export interface Check {
   readonly name: CheckName;
@@ -24,6 +26,10 @@ export interface HealthReport {
 
 /** What a report is made of. */
 export interface Vitals {
+  readonly duties: DutyRecord;
+  readonly looks: LookRecord;
+  /** Deals with misses that are not made good, and why. */
+  readonly held: ReadonlyMap<bigint, string>;
   /** 0 before the first. */
   readonly head: number;
   /** Undefined on a chain whose heads are never late. */
@@ -44,37 +50,43 @@ const STRANGER_BLOCKS = 256;
 /** Deals in a report by name. */
 const NAMED = 5;
 
-/** Remembers, for each deal, whether its last window was missed. */
-export class DutyRecord {
-  readonly #missed = new Map<bigint, number>();
-
-  missed({ id, window }: DutyRef): void {
-    this.#missed.set(id, window);
-  }
-
-  /** A proof of an earlier window, told late, mends nothing. */
-  proven({ id, window }: DutyRef): void {
-    if (window > (this.#missed.get(id) ?? 0)) this.#missed.delete(id);
-  }
-
-  /** What has ended has no duties any more; what it missed is in the metrics. */
-  ended(id: bigint): void {
-    this.#missed.delete(id);
-  }
-
-  check(): Check {
-    const missed = [...this.#missed];
-    if (missed.length === 0) return { name: "duties", ok: true, detail: "the last window of every deal was proven" };
-    const named = missed.slice(0, NAMED).map(([id, window]) => `window ${window} of deal ${idText(id)}`);
-    const more = missed.length > NAMED ? ` and ${missed.length - NAMED} more` : "";
-    return { name: "duties", ok: false, detail: `missed: ${named.join(", ")}${more}` };
-  }
+/** Judges what is known. A keeper that has seen nothing yet is not healthy yet. */
+export function judge(vitals: Vitals): HealthReport {
+  const { duties, looks, head } = vitals;
+  const chain = [headCheck(vitals), balanceCheck(vitals), endpointCheck(vitals), keyCheck(vitals)];
+  const checks = [dutyCheck(duties, head), ...chain, lookCheck(looks, head), restoringCheck(vitals)];
+  return { healthy: checks.every(({ ok }) => ok), checks };
 }
 
-/** Judges what is known. A keeper that has seen nothing yet is not healthy yet. */
-export function judge(duties: DutyRecord, vitals: Vitals): HealthReport {
-  const checks = [duties.check(), headCheck(vitals), balanceCheck(vitals), endpointCheck(vitals), keyCheck(vitals)];
-  return { healthy: checks.every(({ ok }) => ok), checks };
+function dutyCheck(duties: DutyRecord, head: number): Check {
+  const missed = duties.missed(head);
+  if (missed.length === 0) return { name: "duties", ok: true, detail: "the last window of every deal was proven" };
+  const named = missed.slice(0, NAMED).map(({ id, window }) => `window ${window} of deal ${idText(id)}`);
+  return { name: "duties", ok: false, detail: `missed: ${listed(named, missed.length)}` };
+}
+
+function lookCheck(looks: LookRecord, head: number): Check {
+  const late = looks.late(head);
+  const told = late.map(
+    ({ keeper, at }) => `${keeper} has ${at === 0 ? "not come to an end of any block" : `not got past block ${at}`}`,
+  );
+  return { name: "looks", ok: late.length === 0, detail: told.join("; ") || "keepers are at the head" };
+}
+
+/** At the operator's own limit nothing is wrong; metrics have it. */
+function restoringCheck({ held }: Vitals): Check {
+  const wrong = [...held].filter(([, code]) => code !== "RESTORE_LIMIT");
+  if (wrong.length === 0) {
+    const detail =
+      held.size === 0 ? "no miss waits to be made good" : `deals at the limit of what is restored: ${held.size}`;
+    return { name: "restoring", ok: true, detail };
+  }
+  const named = wrong.slice(0, NAMED).map(([id, code]) => `deal ${idText(id)} (${code})`);
+  return { name: "restoring", ok: false, detail: `misses are not made good: ${listed(named, wrong.length)}` };
+}
+
+function listed(named: readonly string[], count: number): string {
+  return `${named.join(", ")}${count > named.length ? ` and ${count - named.length} more` : ""}`;
 }
 
 function headCheck({ head, headState }: Vitals): Check {

@@ -47,6 +47,9 @@ export class Metrics {
     "code",
   ]);
 
+  readonly restored = this.#counter("holdfast_restored_misses_total", "Misses that stake was bonded anew for");
+  readonly held = this.#gauge("holdfast_misses_held_deals", "Deals with misses that are not made good", ["code"]);
+
   readonly fees = this.#counter("holdfast_fees_spent_coin_total", "Paid for gas", ["account"]);
   readonly transactions = this.#counter("holdfast_transactions_total", "Transactions in blocks", ["account", "result"]);
   readonly balance = this.#gauge("holdfast_balance_coin", "Coin for gas that an account has", ["account"]);

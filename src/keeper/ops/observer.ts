@@ -7,8 +7,11 @@ import type { DutyRef } from "../../store/duties.js";
 import type { Doppelganger } from "../doppelganger.js";
 import type { DutyEvent, ProvenEvent } from "../events.js";
 import type { ProvingKeeper } from "../proving.js";
+import type { RestoringKeeper } from "../restoring.js";
 import type { WatchingKeeper } from "../watching.js";
-import { DutyRecord, type HealthReport, judge } from "./health.js";
+import { DutyRecord } from "./duty-record.js";
+import { type HealthReport, judge } from "./health.js";
+import { LookRecord } from "./look-record.js";
 import { Metrics } from "./metrics.js";
 
 export interface ObserverOptions {
@@ -40,26 +43,41 @@ const MAX_CODES = 64;
 export class KeeperObserver {
   readonly #options: ObserverOptions;
   readonly #metrics = new Metrics();
-  readonly #duties = new DutyRecord();
+  readonly #accounts = new Set<string>();
+  readonly #duties: DutyRecord;
+  readonly #looks: LookRecord;
   readonly #open = new Map<string, DutyEvent>();
   readonly #balances = new Map<string, bigint>();
   readonly #codes = new Set<string>();
   readonly #guards: Doppelganger[] = [];
+  readonly #restoring: RestoringKeeper[] = [];
   #head = 0;
 
   constructor(options: ObserverOptions) {
+    const { tiers } = options.chain.deployment;
     this.#options = options;
+    this.#duties = new DutyRecord(tiers);
+    // Who has not looked for half of a window is about to miss it.
+    this.#looks = new LookRecord(Math.floor(Math.min(...tiers.map(({ window }) => window)) / 2));
     // There from the beginning: a rate over a counter that appears with its first event misses that event.
     for (const own of ["true", "false"]) this.#metrics.done.inc({ own }, 0);
-    for (const account of options.accounts) {
-      this.#metrics.fees.inc({ account }, 0);
-      this.#metrics.doppelgangers.inc({ account }, 0);
-      for (const result of ["done", "reverted"]) this.#metrics.transactions.inc({ account, result }, 0);
-    }
+    for (const account of options.accounts) this.paying(account);
+  }
+
+  /** Watches one more account that pays gas. */
+  paying(account: string): void {
+    if (this.#accounts.has(account)) return;
+    this.#accounts.add(account);
+    this.#metrics.fees.inc({ account }, 0);
+    this.#metrics.doppelgangers.inc({ account }, 0);
+    for (const result of ["done", "reverted"]) this.#metrics.transactions.inc({ account, result }, 0);
   }
 
   /** Counts the duties of a keeper that proves. */
   proving(keeper: ProvingKeeper): void {
+    this.#looks.expect("proving");
+    keeper.on("head", ({ number }) => this.#looks.looked("proving", number));
+    keeper.on("read", (event) => this.#duties.read(event));
     keeper.on("due", (duty) => {
       if (this.#open.has(keyOf(duty))) return;
       this.#open.set(keyOf(duty), duty);
@@ -69,7 +87,6 @@ export class KeeperObserver {
     keeper.on("missed", (duty) => {
       this.#open.delete(keyOf(duty));
       this.#metrics.missed.inc();
-      this.#duties.missed(duty);
     });
     keeper.on("over", (duty) => this.#open.delete(keyOf(duty)));
     keeper.on("trouble", ({ code }) => this.#metrics.trouble.inc({ code: this.#code(code) }));
@@ -93,8 +110,22 @@ export class KeeperObserver {
 
   /** Counts the settlements of a keeper that settles. */
   settling(keeper: WatchingKeeper): void {
-    keeper.on("settled", () => this.#metrics.settled.inc());
+    this.#looks.expect("settling");
+    keeper.on("head", ({ number }) => this.#looks.looked("settling", number));
+    keeper.on("settled", ({ block }) => {
+      this.#metrics.settled.inc();
+      // With a thousand deals to settle at one head it takes its time.
+      this.#looks.looked("settling", block);
+    });
     keeper.on("trouble", ({ code }) => this.#metrics.settleTrouble.inc({ code: this.#code(code) }));
+  }
+
+  /** Counts what a keeper makes good, and what it does not. */
+  restoring(keeper: RestoringKeeper): void {
+    this.#restoring.push(keeper);
+    this.#looks.expect("restoring");
+    keeper.on("head", ({ number }) => this.#looks.looked("restoring", number));
+    keeper.on("restored", ({ misses }) => this.#metrics.restored.inc(misses));
   }
 
   /** For a `TransactionSender`: counts what its transactions cost, those that reverted included. */
@@ -112,12 +143,14 @@ export class KeeperObserver {
   }
 
   health(): HealthReport {
-    const { chain, accounts, leastBalance = DEFAULT_LEAST } = this.#options;
+    const { chain, leastBalance = DEFAULT_LEAST } = this.#options;
+    const accounts = [...this.#accounts];
     const headState = chain.follower.watch?.state;
     const endpoints = chain.endpoints?.() ?? [];
     const seen = this.#guards.flatMap(({ lastSeen }) => lastSeen ?? []);
     const stranger = seen.length === 0 ? undefined : Math.max(...seen);
-    return judge(this.#duties, {
+    return judge({
+      ...{ duties: this.#duties, looks: this.#looks, held: this.#held() },
       ...{ head: this.#head, headState, endpoints, balances: this.#balances, accounts, leastBalance, stranger },
     });
   }
@@ -161,12 +194,13 @@ export class KeeperObserver {
       this.#metrics.reorgDepth.observe(Math.max(0, this.#head - ancestor));
     }
     this.#head = head.number;
+    this.#looks.seen();
     this.#metrics.head.set(head.number);
   }
 
   async #readBalances(): Promise<void> {
-    const { chain, accounts, logger } = this.#options;
-    for (const account of accounts) {
+    const { chain, logger } = this.#options;
+    for (const account of this.#accounts) {
       try {
         const balance = await chain.provider.getBalance(account);
         this.#balances.set(account, balance);
@@ -192,7 +226,13 @@ export class KeeperObserver {
       metrics.endpointLag.set({ endpoint }, lag);
       if (latencyMs !== undefined) metrics.endpointLatency.set({ endpoint }, latencyMs / 1_000);
     }
+    metrics.held.reset();
+    for (const code of this.#held().values()) metrics.held.inc({ code: this.#code(code) });
     for (const { name, ok } of this.health().checks) metrics.healthy.set({ check: name }, ok ? 1 : 0);
+  }
+
+  #held(): ReadonlyMap<bigint, string> {
+    return new Map(this.#restoring.flatMap(({ held }) => [...held]));
   }
 
   #code(code: string): string {

@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { parse } from "yaml";
 import { Metrics } from "../../../src/keeper/ops/metrics.js";
+import { evaluate, type Series } from "../../support/promql/evaluate.js";
+import { labelsOf } from "../../support/promql/labels.js";
+import { parsePromql } from "../../support/promql/parse.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const read = (path: string): string => readFileSync(new URL(path, `file://${ROOT}`), "utf8");
@@ -88,6 +91,102 @@ describe("docs/ops", () => {
       ).to.deep.equal([]);
       expect((expr.match(/\(/g) ?? []).length, expr).to.equal((expr.match(/\)/g) ?? []).length);
     }
+  });
+
+  it("joins nothing whose labels can't be the same", async () => {
+    const { labels } = await served();
+    const known = (metric: string) => {
+      if (metric === "up") return [];
+      const stem = metric.replace(/_(bucket|sum|count)$/, "");
+      const own = labels.get(metric) ?? labels.get(stem);
+      return metric.endsWith("_bucket") && own !== undefined ? [...own, "le"] : own;
+    };
+    const check = (expr: string) => labelsOf(parsePromql(expr), known);
+    for (const { expr } of rules) check(expr);
+    for (const { targets = [] } of dashboard.panels) for (const { expr } of targets) check(expr);
+    // It can fail: these would never ring, or never be read.
+    for (const [expr, why] of [
+      ["holdfast_duties_open > 0 and increase(holdfast_duty_trouble_total[30m]) > 0", /never the same/],
+      [
+        'holdfast_duties_open > 0 and sum by (instance) (holdfast_duties_done_total{own="true"}) == 0',
+        /never the same/,
+      ],
+      ["sum by (code) (holdfast_duties_open)", /no label code/],
+      ['holdfast_healthy{chck="duties"} == 0', /no label chck/],
+      ["increase(holdfast_duties_missed_total) > 0", /needs a range/],
+      ["sum(holdfast_duties_open", /too early/],
+    ] as const) {
+      expect(() => check(expr), expr).to.throw(why);
+    }
+  });
+
+  describe("alerts", () => {
+    const NOW = 7_200;
+    const keeper = { instance: "a:9464", job: "holdfast" };
+    /** A series that was scraped each minute, up to now: with one value, or another one for its last minutes. */
+    const series = (
+      metric: string,
+      more: Record<string, string>,
+      value: number,
+      before?: number,
+      minutes = 5,
+    ): Series => {
+      const labels = { ...keeper, ...more };
+      const at = Array.from({ length: 121 }, (_, i) => i * 60);
+      const samples = at.map((when) => [when, when > NOW - minutes * 60 ? value : before] as const);
+      return { metric, labels, samples: samples.filter((one): one is [number, number] => one[1] !== undefined) };
+    };
+    const healthy = (check: string, ok: boolean) => series("holdfast_healthy", { check }, ok ? 1 : 0, 1);
+    const rings = (name: string, ...scraped: Series[]): boolean => {
+      const { expr } = rules.find(({ alert }) => alert === name)!;
+      return (evaluate(parsePromql(expr), scraped, NOW) as unknown[]).length > 0;
+    };
+
+    it("ring where a window was missed, also one that was found at the start, or is told by nobody", () => {
+      const missed = (value: number, before?: number) => series("holdfast_duties_missed_total", {}, value, before);
+      const fine = healthy("duties", true);
+      expect(rings("HoldfastWindowMissed", missed(4, 4), fine)).to.equal(false);
+      expect(rings("HoldfastWindowMissed", missed(5, 4), fine)).to.equal(true);
+      expect(rings("HoldfastWindowMissed", missed(0), fine), "a start").to.equal(false);
+      expect(rings("HoldfastWindowMissed", missed(2), fine), "a start with what was missed before").to.equal(true);
+      expect(rings("HoldfastWindowMissed", missed(0, 0), healthy("duties", false))).to.equal(true);
+    });
+
+    it("ring where proofs are late", () => {
+      const open = series("holdfast_duties_open", {}, 1, 1);
+      const none = [series("holdfast_duties_done_total", { own: "true" }, 7, 7)];
+      const trouble = (value: number, before?: number) =>
+        series("holdfast_duty_trouble_total", { code: "MISSING_PIECE" }, value, before);
+      expect(rings("HoldfastProofsLate", open, ...none, trouble(1))).to.equal(true);
+      expect(rings("HoldfastProofsLate", open, ...none, trouble(2, 1))).to.equal(true);
+      expect(rings("HoldfastProofsLate", open, ...none, trouble(1, 1)), "that was long ago").to.equal(false);
+      const some = series("holdfast_duties_done_total", { own: "true" }, 8, 7);
+      expect(rings("HoldfastProofsLate", open, some, trouble(2, 1))).to.equal(false);
+    });
+
+    it("ring for one keeper that is gone among others, and where none is asked", () => {
+      const up = (instance: string, value: number) => series("up", { instance }, value, 1);
+      expect(rings("HoldfastKeeperGone", up("a", 1), up("b", 1))).to.equal(false);
+      expect(rings("HoldfastKeeperGone", up("a", 1), up("b", 0))).to.equal(true);
+      expect(rings("HoldfastKeeperGone", series("up", { job: "node" }, 1, 1))).to.equal(true);
+    });
+
+    it("ring for a stranger who was there at the start, for a keeper that stands still, for misses that stay", () => {
+      const strange = series("holdfast_doppelganger_transactions_total", { account: "0x1" }, 3);
+      expect(rings("HoldfastDoppelganger", strange, healthy("keys", true))).to.equal(false);
+      expect(rings("HoldfastDoppelganger", strange, healthy("keys", false))).to.equal(true);
+      expect(rings("HoldfastKeeperStuck", healthy("looks", true))).to.equal(false);
+      expect(rings("HoldfastKeeperStuck", healthy("looks", false))).to.equal(true);
+      const held = (code: string) => series("holdfast_misses_held_deals", { code }, 2);
+      const both = (code: string) => [
+        rings("HoldfastNotRestored", held(code)),
+        rings("HoldfastRestoreLimit", held(code)),
+      ];
+      expect([both("NO_STAKE"), both("RESTORE_LIMIT")]).to.deep.equal([
+        [true, false],
+        [false, true],
+      ]);
+    });
   });
 
   it("says of each alert what to do", () => {

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { createConnection } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
@@ -9,12 +10,15 @@ import {
   KeeperObserver,
   type OpsServer,
   ProvingKeeper,
+  type ProvingKeeperOptions,
+  type RestoringKeeper,
   startOpsServer,
   WatchingKeeper,
 } from "../../../src/keeper/index.js";
+import { MemoryDuties } from "../../../src/store/duties.js";
 import { expectError } from "../../piece/helpers.js";
 import { type DevChain, startDevChain, testLogger } from "../../support/dev-chain.js";
-import { bytesOf, Parties, stepUntil } from "../../support/keeping.js";
+import { bytesOf, COIN, Parties, startRestoring, stepUntil } from "../../support/keeping.js";
 import { startRpcProxy } from "../../support/rpc-proxy.js";
 
 const NOBODY = "http://127.0.0.1:1";
@@ -38,7 +42,7 @@ describe("KeeperObserver", () => {
   });
 
   /** A keeper that proves, one that settles, and what watches them, over a real endpoint and one that is not there. */
-  async function observed(leastBalance = 1n): Promise<void> {
+  async function observed(leastBalance = 1n, options: Partial<ProvingKeeperOptions> = {}): Promise<void> {
     const logger = testLogger();
     const proxy = await startRpcProxy(chain.anvil.url, () => undefined);
     stops.push(() => proxy.stop());
@@ -48,7 +52,7 @@ describe("KeeperObserver", () => {
     const { onMined } = observer;
     const sender = new TransactionSender({ provider: service.provider, signer: account, logger, pollMs: 5, onMined });
     const { pieces, provider } = parties;
-    keeper = new ProvingKeeper({ chain: service, sender, pieces, provider: provider.address, logger });
+    keeper = new ProvingKeeper({ chain: service, sender, pieces, provider: provider.address, logger, ...options });
     const watching = new WatchingKeeper({ chain: service, sender, logger });
     observer.proving(keeper);
     observer.settling(watching);
@@ -142,6 +146,94 @@ describe("KeeperObserver", () => {
     restore();
     await stepUntil(chain, () => observer.health().healthy, 60, keeper);
     expect((await health()).status).to.equal(200);
+  });
+
+  it("is red after a restart for what was missed before, though nobody is told of it again", async function () {
+    this.timeout(60_000);
+    const piece = await parties.pieces.add(bytesOf(1));
+    const [id] = await parties.open([parties.terms(piece)]);
+    const { firstEpoch } = await chain.contracts.lens.dealOf(id!);
+    const { window } = chain.deployment.tiers[0]!;
+    await chain.mine(Number(firstEpoch) + window - (await chain.provider.getBlockNumber()));
+    await observed();
+    await stepUntil(chain, () => observer.health().checks.every(({ name, ok }) => ok || name === "duties"), 6, keeper);
+    expect(await health()).to.deep.include({ status: 503, red: ["duties"] });
+    expect((await samples()).get("holdfast_duties_missed_total")).to.equal(0);
+    await stepUntil(chain, () => observer.health().healthy, 40, keeper);
+  });
+
+  it("is red where a keeper comes to the end of no head, and for what it misses meanwhile", async function () {
+    this.timeout(60_000);
+    const piece = await parties.pieces.add(bytesOf(1));
+    await parties.open([parties.terms(piece)]);
+    parties.pieces.lose(piece);
+    let broken = false;
+    const get = (target: MemoryDuties, name: string) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      return async (...args: unknown[]) => {
+        if (broken) throw new Error("the database is down");
+        return value.apply(target, args);
+      };
+    };
+    await observed(1n, { duties: new Proxy(new MemoryDuties(), { get }) as MemoryDuties });
+    await stepUntil(chain, () => observer.health().healthy, 6, keeper);
+    broken = true;
+    for (let i = 0; i < 40; i++) {
+      await chain.mine();
+      await sleep(40);
+    }
+    const { red, report } = await health();
+    expect(red).to.deep.equal(["duties", "looks"]);
+    expect(report.checks.find(({ name }) => name === "looks")!.detail).to.match(/^proving has not got past block \d+$/);
+    expect((await samples()).get("holdfast_duties_missed_total")).to.equal(0);
+  });
+
+  it("tells of misses that are not made good, and is red but at the operator's own limit", async function () {
+    this.timeout(60_000);
+    await observed();
+    const limits = { missesPerDeal: 2, stake: new Map([[COIN, 10n ** 17n]]) };
+    const { keeper: restoring, stop } = await startRestoring(parties, limits, (one) => observer.restoring(one));
+    stops.push(stop);
+    const piece = await parties.pieces.add(bytesOf(1));
+    await parties.open([parties.terms(piece, { periods: 12 })]);
+    parties.pieces.lose(piece);
+    await stepUntil(chain, () => restoring.held.size > 0, 90, restoring);
+    const missing = await health();
+    expect(missing.red).to.include("restoring");
+    expect(missing.report.checks.at(-1)!.detail).to.match(/deal 0x\w{64} \(MISSING_PIECE\)/);
+    expect((await samples()).get('holdfast_misses_held_deals{code="MISSING_PIECE"}')).to.equal(1);
+    await stop();
+    stops.pop();
+    const held = new Map([[1n, "RESTORE_LIMIT"]]);
+    const limited = Object.assign(new EventEmitter(), { held });
+    observer.restoring(limited as unknown as RestoringKeeper);
+    expect(observer.health().checks.at(-1)).to.deep.include({ ok: false });
+    restoring.emit("restored", { id: 1n, misses: 2, bonded: 1n, hash: "0x", block: 1 });
+    const at = await samples();
+    expect(at.get('holdfast_misses_held_deals{code="RESTORE_LIMIT"}')).to.equal(1);
+    expect(at.get("holdfast_restored_misses_total")).to.equal(2);
+    (restoring.held as Map<bigint, string>).clear();
+    expect(observer.health().checks.at(-1)).to.deep.include({
+      ok: true,
+      detail: "deals at the limit of what is restored: 1",
+    });
+    held.clear();
+    expect([...(await samples()).keys()].filter((key) => key.startsWith("holdfast_misses_held"))).to.deep.equal([]);
+  });
+
+  it("watches accounts that are named later", async () => {
+    await observed(10n ** 18n);
+    const stake = (await chain.account()).address;
+    await chain.provider.send("anvil_setBalance", [stake, "0x1"]);
+    observer.paying(stake);
+    await chain.mine();
+    for (let i = 0; i < 100 && !(await samples()).has(`holdfast_balance_coin{account="${stake}"}`); i++)
+      await sleep(20);
+    const { red, report } = await health();
+    expect(red).to.deep.equal(["balance"]);
+    expect(report.checks.find(({ name }) => name === "balance")!.detail).to.include(`${stake} has 1 wei`);
+    expect((await samples()).get(`holdfast_transactions_total{account="${stake}",result="reverted"}`)).to.equal(0);
   });
 
   it("is red where gas can't be paid much longer", async () => {
