@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { HoldfastError } from "../errors.js";
+import type { ConnectionLimits } from "./connections.js";
 
 /** Bytes that a peer has here, or on their way, that no deal pays for. */
 export interface Holding {
@@ -12,7 +13,7 @@ export interface Holding {
 }
 
 /** What a peer, and all of them together, may have here unpaid. */
-export interface PeerLimits {
+export interface PeerLimits extends ConnectionLimits {
   /** Uploads and pulls under way for one peer; 16 by default. */
   readonly maxPeerUploads?: number;
   /** Bytes of one peer that are under way or that no deal has; four of the largest pieces, at least 1 GiB, by default. */

@@ -53,8 +53,10 @@ export function createNode(options: NodeOptions): RequestListener {
     return c.json(await desk.accept(termsFromJson(terms)));
   });
   if (changes) addChanges(app, changes, limits.jsonMs);
-  if (gateway) addGateway(app, store, logger, gateway);
-  return createRetrieval({ store, logger, served }, getRequestListener(app.fetch));
+  const { stallMs } = limits;
+  const rest = getRequestListener(app.fetch);
+  const next = gateway ? addGateway(app, { store, logger, stallMs, ...gateway }, rest) : rest;
+  return createRetrieval({ store, logger, served, stallMs }, next);
 }
 
 function originOf(c: Context): Origin {

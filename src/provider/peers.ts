@@ -34,6 +34,12 @@ export function peerOf({ address, forwarded }: Origin, proxies: readonly string[
   return networkOf(peer);
 }
 
+/** The name that a connection is counted under; undefined where it comes from one of `proxies`, which bring many peers each. */
+export function networkPeer(address: string | undefined, proxies: readonly string[] = []): string | undefined {
+  const from = plain(address ?? "");
+  return from !== "" && proxies.some((proxy) => plain(proxy) === from) ? undefined : networkOf(from);
+}
+
 /** One spelling for one address: IPv4 within IPv6 is IPv4. Empty where it is none. */
 function plain(text: string): string {
   return ipaddr.isValid(text) ? ipaddr.process(text).toString() : "";

@@ -12,7 +12,7 @@ import { decodePieceCidV1 } from "../piece/index.js";
 import type { FoundPiece, PieceStore } from "../store/index.js";
 import { invalid } from "./app.js";
 import { MediaTypes } from "./media-types.js";
-import { type Representation, sendBytes, withFailures } from "./send-bytes.js";
+import { harmless, type Representation, type SendOptions, sendBytes, withFailures } from "./send-bytes.js";
 
 const IMMUTABLE = "public, max-age=29030400, immutable";
 
@@ -32,7 +32,7 @@ export class Served {
   }
 }
 
-export interface RetrievalOptions {
+export interface RetrievalOptions extends SendOptions {
   readonly store: PieceStore;
   readonly logger: Logger;
   /** Told of what is handed out. */
@@ -40,7 +40,8 @@ export interface RetrievalOptions {
 }
 
 /** Answers requests for pieces, and leaves all others to `next`. */
-export function createRetrieval({ store, logger, served }: RetrievalOptions, next: RequestListener): RequestListener {
+export function createRetrieval(options: RetrievalOptions, next: RequestListener): RequestListener {
+  const { store, logger, served } = options;
   const types = new MediaTypes(store);
   const found = async (asked: Asked): Promise<Representation> => {
     const { pieceCid, payloadSize } = await find(store, asked);
@@ -49,8 +50,7 @@ export function createRetrieval({ store, logger, served }: RetrievalOptions, nex
       etag: `"${pieceCid}"`,
       size,
       cacheControl: IMMUTABLE,
-      type: await types.of(pieceCid, size),
-      fileName: pieceCid,
+      headers: harmless(await types.of(pieceCid, size), pieceCid),
       read(start, end) {
         served.note(pieceCid);
         return store.chunks(pieceCid, start, end);
@@ -61,7 +61,7 @@ export function createRetrieval({ store, logger, served }: RetrievalOptions, nex
   return (request, response) => {
     const asked = askedBy(request);
     if (asked === undefined) return next(request, response);
-    const answer = async () => sendBytes(request, response, await found(asked));
+    const answer = async () => sendBytes(request, response, await found(asked), options);
     return withFailures({ request, response, logger }, answer);
   };
 }

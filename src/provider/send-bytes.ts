@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import { EVERYWHERE, failureOf } from "./app.js";
-import { type ByteRange, matchesEtag, parseRange } from "./range.js";
+import { pour } from "./pour.js";
+import { matchesEtag, parseRange } from "./range.js";
 
 /** Bytes that never change under their entity tag. */
 export interface Representation {
@@ -11,14 +11,18 @@ export interface Representation {
   /** In bytes. */
   readonly size: number;
   readonly cacheControl: string;
-  /** Media type; bytes of no known one by default. */
-  readonly type?: string;
-  /** Name of the file that they are saved as; without it, browsers choose one. */
-  readonly fileName?: string;
+  /** What else is said of them: their type, what they are saved as. */
+  readonly headers?: OutgoingHttpHeaders;
   /** Bytes `start` up to and without `end`. A chunk need not be valid any longer than until the next is asked for. */
   readonly read: (start: number, end: number) => AsyncIterable<Uint8Array>;
   /** Told what kept `read` from giving all of them, where the answer was broken off for it. */
   readonly broken: (error: unknown) => void;
+}
+
+/** How bytes are sent. */
+export interface SendOptions {
+  /** A peer that takes no 64 KiB in this time is given up, in milliseconds; 60,000 by default. */
+  readonly stallMs?: number | undefined;
 }
 
 /**
@@ -29,9 +33,9 @@ export interface Representation {
 export async function sendBytes(
   request: IncomingMessage,
   response: ServerResponse,
-  representation: Representation,
+  { etag, size, cacheControl, headers: more, read, broken }: Representation,
+  { stallMs }: SendOptions = {},
 ): Promise<void> {
-  const { etag, size, cacheControl } = representation;
   const asked = request.headers;
   const headers: OutgoingHttpHeaders = {
     ...EVERYWHERE,
@@ -49,12 +53,12 @@ export async function sendBytes(
     return sendText(response, 416, `it has ${size} bytes`, headers);
   }
   const { start, end } = range ?? { start: 0, end: size };
-  describe(headers, representation);
+  Object.assign(headers, more);
   headers["Content-Length"] = end - start;
   if (range) headers["Content-Range"] = `bytes ${start}-${end - 1}/${size}`;
   const head = { status: range ? 206 : 200, headers };
   if (isHead) response.writeHead(head.status, headers).end();
-  else await sendBody(response, head, representation, { start, end });
+  else await pour(response, head, read(start, end), { size: end - start, broken, stallMs });
 }
 
 /** Answers with a line of text. */
@@ -91,52 +95,11 @@ export async function withFailures(
 }
 
 /** Whoever's bytes these are, they are shown as what they are called here, and run nothing at this origin. */
-function describe(headers: OutgoingHttpHeaders, { type, fileName }: Representation): void {
-  headers["Content-Type"] = type ?? "application/octet-stream";
-  headers["X-Content-Type-Options"] = "nosniff";
-  headers["Content-Security-Policy"] = "default-src 'none'; sandbox";
-  if (fileName !== undefined) headers["Content-Disposition"] = `inline; filename="${fileName}"`;
-}
-
-interface Head {
-  readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
-}
-
-async function sendBody(
-  response: ServerResponse,
-  { status, headers }: Head,
-  { read, broken }: Representation,
-  { start, end }: ByteRange,
-): Promise<void> {
-  // Requests can come before the one ahead of them is answered: nothing is opened or read for those before it is their turn.
-  if (response.socket === null) await once(response, "socket");
-  let left = end - start;
-  try {
-    for await (const chunk of read(start, end)) {
-      if (!response.headersSent) response.writeHead(status, headers);
-      left -= chunk.length;
-      if (!(await written(response, chunk, left === 0))) return;
-    }
-    if (!response.headersSent) response.writeHead(status, headers).end();
-  } catch (error) {
-    if (!response.headersSent) throw error;
-    broken(error);
-    // It can only be told by breaking off: a short body would have to wait for a timeout.
-    response.destroy();
-  }
-}
-
-/** Resolves when the chunk has been handed to the kernel, which is what slow peers wait at; to false where the peer is gone. */
-function written(response: ServerResponse, chunk: Uint8Array, last: boolean): Promise<boolean> {
-  return new Promise((resolve) => {
-    // A write that comes between the end of a connection and its closing is never called back.
-    const gone = () => resolve(false);
-    response.once("close", gone);
-    response.write(chunk, (error) => {
-      response.off("close", gone);
-      resolve(!error);
-    });
-    if (last) response.end();
-  });
+export function harmless(type = "application/octet-stream", fileName?: string): OutgoingHttpHeaders {
+  return {
+    "Content-Type": type,
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    ...(fileName === undefined ? {} : { "Content-Disposition": `inline; filename="${fileName}"` }),
+  };
 }

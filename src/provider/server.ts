@@ -1,12 +1,10 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { HoldfastError } from "../errors.js";
+import { type ConnectionLimits, inTurn, limitConnections, limitPipelining } from "./connections.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { createNode, type NodeOptions } from "./http.js";
 import { PieceFetches } from "./pdp/index.js";
-
-/** Requests of one connection that are not answered yet. */
-const MAX_PIPELINED = 100;
 
 export interface RunningNode {
   /** Base URL, without a slash at the end. */
@@ -50,16 +48,18 @@ export async function startNode({ fetching, ...options }: StartOptions): Promise
   return { url: server.url, close };
 }
 
-/** Serves routes over HTTP. @throws HoldfastError `LISTEN_FAILED` */
+/** Serves routes over HTTP, to each connection one request at a time. @throws HoldfastError `LISTEN_FAILED` */
 export async function startServer(
   listener: RequestListener,
-  { host = "127.0.0.1", port = 0 }: ListenOptions,
+  { host = "127.0.0.1", port = 0, ...limits }: ListenOptions & ConnectionLimits,
 ): Promise<RunningNode> {
-  const server = await listen(createServer(listener), host, port);
+  const created = createServer(inTurn(listener));
+  limitConnections(created, limits);
+  limitPipelining(created);
+  const server = await listen(created, host, port);
   // Large uploads take long, which is their own limit's business; headers have Node's own.
   server.requestTimeout = 0;
   server.setTimeout(IDLE_MS);
-  limitPipelining(server);
   const { port: actual } = server.address() as AddressInfo;
   const closed = new Promise<void>((resolve) => void server.once("close", resolve));
   return {
@@ -70,17 +70,6 @@ export async function startServer(
       return closed;
     },
   };
-}
-
-/** Answers that wait for the one ahead of them cost memory, and who asks for them pays next to nothing: browsers send none ahead. */
-function limitPipelining(server: Server): void {
-  const waiting = new WeakMap<Socket, number>();
-  server.prependListener("request", ({ socket }, response) => {
-    const count = (waiting.get(socket) ?? 0) + 1;
-    waiting.set(socket, count);
-    response.once("close", () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
-    if (count > MAX_PIPELINED) socket.destroy();
-  });
 }
 
 function listen(server: Server, host: string, port: number): Promise<Server> {

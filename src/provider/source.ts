@@ -8,7 +8,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Logger } from "pino";
 import { readStream } from "../piece/index.js";
 import { EVERYWHERE } from "./app.js";
-import { type Representation, sendBytes, sendText, withFailures } from "./send-bytes.js";
+import { harmless, type Representation, sendBytes, sendText, withFailures } from "./send-bytes.js";
 import { type ListenOptions, type RunningNode, startServer } from "./server.js";
 
 /**
@@ -26,6 +26,7 @@ export function startSource(payload: Blob, logger: Logger, options: ListenOption
     etag: `"${randomUUID()}"`,
     size: payload.size,
     cacheControl: "no-store",
+    headers: harmless(),
     read: (start, end) => readStream(payload.slice(start, end).stream()),
     broken: (error) => logger.error({ err: error }, "the payload can't be read"),
   };

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { peerOf } from "../../src/provider/peers.js";
+import { networkPeer, peerOf } from "../../src/provider/peers.js";
 
 const at = (address: string | undefined, forwarded?: string) => ({ address, forwarded });
 
@@ -37,5 +37,12 @@ describe("provider: whom a request counts for", () => {
     for (const forwarded of [undefined, "", "x", "127.0.0.1", ", ,"]) {
       expect(peerOf(at("127.0.0.1", forwarded), proxies), forwarded).to.equal("127.0.0.1");
     }
+  });
+
+  it("is nobody's, of a connection that a proxy of one's own has made", () => {
+    expect(networkPeer("198.51.100.7", ["127.0.0.1"])).to.equal("198.51.100.7");
+    expect(networkPeer("::ffff:127.0.0.1", ["127.0.0.1"])).to.equal(undefined);
+    expect(networkPeer("127.0.0.1", ["::ffff:127.0.0.1"])).to.equal(undefined);
+    expect(networkPeer(undefined, ["127.0.0.1", "nonsense"])).to.equal("unknown");
   });
 });

@@ -1,37 +1,28 @@
+import { varint } from "multiformats";
 import type { CID } from "multiformats/cid";
-import { carHeader, carSection } from "../../piece/car/index.js";
-import { streamOf } from "../../piece/index.js";
+import { carHeader } from "../../piece/car/index.js";
+import type { HeldBlocks } from "./held-blocks.js";
 import type { VisitedBlock } from "./walk.js";
 
-/** Small blocks are sent together: so many bytes, unless the last of them has more. */
+/** Small blocks are sent together, until they are so many bytes. */
 const CHUNK_BYTES = 64 << 10;
 
 /**
- * A CARv1 as a stream, made as it is read. Whoever stops reading stops the walk.
+ * A CARv1, made as it is read. Whoever stops reading stops the walk.
  *
- * @param cut - told what went wrong, once: it has to break the connection off, or the reader takes a part for the whole
+ * @throws what `visited` throws, once all that came before it is read; what `blocks` throws
  */
-export function carStream(
+export async function* carChunks(
   root: CID,
-  blocks: AsyncIterable<VisitedBlock>,
-  cut: (error: unknown) => void,
-): ReadableStream<Uint8Array> {
-  return streamOf(chunks(root, blocks, cut));
-}
-
-async function* chunks(
-  root: CID,
-  blocks: AsyncIterable<VisitedBlock>,
-  cut: (error: unknown) => void,
+  visited: AsyncIterable<VisitedBlock>,
+  blocks: Pick<HeldBlocks, "slices">,
 ): AsyncGenerator<Uint8Array> {
-  let waiting = [carHeader(root)];
-  let size = 0;
+  let [waiting, size] = [[carHeader(root)], 0];
   let failure: { readonly error: unknown } | undefined;
   try {
-    for await (const { cid, bytes } of blocks) {
-      const section = carSection(cid, bytes);
-      waiting.push(section);
-      size += section.length;
+    for await (const part of parts(visited, blocks)) {
+      waiting.push(part);
+      size += part.length;
       if (size < CHUNK_BYTES) continue;
       yield Buffer.concat(waiting);
       [waiting, size] = [[], 0];
@@ -41,5 +32,22 @@ async function* chunks(
   }
   // What came before the failure is right, and is sent.
   if (waiting.length > 0) yield Buffer.concat(waiting);
-  if (failure) cut(failure.error);
+  if (failure) throw failure.error;
+}
+
+async function* parts(visited: AsyncIterable<VisitedBlock>, blocks: Pick<HeldBlocks, "slices">) {
+  for await (const { cid, size } of visited) {
+    yield sectionHead(cid, size);
+    yield* blocks.slices(cid, 0, size);
+  }
+}
+
+/** What stands before a block in a CAR: the length of what follows, and the CID. */
+function sectionHead({ bytes }: CID, size: number): Uint8Array {
+  const length = bytes.length + size;
+  const cidAt = varint.encodingLength(length);
+  const head = new Uint8Array(cidAt + bytes.length);
+  varint.encodeTo(length, head);
+  head.set(bytes, cidAt);
+  return head;
 }

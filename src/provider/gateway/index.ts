@@ -3,10 +3,12 @@
  *
  * @packageDocumentation
  */
+import type { RequestListener } from "node:http";
 import type { Logger } from "pino";
 import { type BlockIndex, BlockReader, type PieceStore } from "../../store/index.js";
 import type { App } from "../app.js";
-import { addIpfs } from "./routes.js";
+import type { SendOptions } from "../send-bytes.js";
+import { createIpfs } from "./routes.js";
 import { addRouting } from "./routing.js";
 
 export { peerIdOf } from "./peer-id.js";
@@ -22,9 +24,15 @@ export interface GatewayOptions {
   readonly maxBlocks?: number;
 }
 
-/** Adds the gateway's routes. */
-export function addGateway(app: App, store: PieceStore, logger: Logger, { index, ...options }: GatewayOptions): void {
+export interface GatewayParts extends GatewayOptions, SendOptions {
+  readonly store: PieceStore;
+  readonly logger: Logger;
+}
+
+/** Adds the gateway's routes: one to the app, the other before `next`. */
+export function addGateway(app: App, parts: GatewayParts, next: RequestListener): RequestListener {
+  const { store, logger, stallMs, index, ...options } = parts;
   const blocks = new BlockReader({ store, index, logger });
-  addIpfs(app, { blocks, logger, ...options });
   addRouting(app, { blocks, ...options });
+  return createIpfs({ blocks, logger, stallMs, ...options }, next);
 }

@@ -1,8 +1,8 @@
-import type { CID } from "multiformats/cid";
+import { CID } from "multiformats/cid";
 import { HoldfastError } from "../../errors.js";
 import { decodeNode, findInShard } from "../../piece/car/index.js";
-import type { BlockReader } from "../../store/index.js";
 import { invalid } from "../app.js";
+import type { HeldBlocks } from "./held-blocks.js";
 
 /** Where a path has led. */
 export interface Resolved {
@@ -23,7 +23,11 @@ const MAX_PATH_BYTES = 64 << 20;
  * @throws HoldfastError `UNKNOWN_BLOCK` where one on the way is not here, `PATH_NOT_FOUND`, `DAG_TOO_LARGE`,
  *   `FOLDER_MALFORMED`, `CAR_UNSUPPORTED`
  */
-export async function resolvePath(blocks: BlockReader, root: CID, names: readonly string[]): Promise<Resolved> {
+export async function resolvePath(
+  blocks: Pick<HeldBlocks, "get">,
+  root: CID,
+  names: readonly string[],
+): Promise<Resolved> {
   const path: CID[] = [];
   let left = MAX_PATH_BYTES;
   const read = async (cid: CID) => {
@@ -43,7 +47,8 @@ export async function resolvePath(blocks: BlockReader, root: CID, names: readonl
       if (!step) throw notFound(name);
       path.push(cid);
       found = step.found;
-      cid = step.cid;
+      // A copy: a CID as decoded keeps the whole block that it lies in.
+      cid = CID.decode(step.cid.bytes.slice());
       bytes = await read(cid);
     }
   }

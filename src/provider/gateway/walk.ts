@@ -1,10 +1,10 @@
 import { CID } from "multiformats/cid";
 import { HoldfastError } from "../../errors.js";
-import type { BlockReader } from "../../store/index.js";
-import type { Plan } from "./follow.js";
+import type { Link, Plan } from "./follow.js";
+import type { HeldBlocks } from "./held-blocks.js";
 
 export interface WalkOptions {
-  readonly blocks: BlockReader;
+  readonly blocks: Pick<HeldBlocks, "get" | "again">;
   /** Sent first. */
   readonly path: readonly CID[];
   readonly plan: Plan;
@@ -16,7 +16,8 @@ export interface WalkOptions {
 
 export interface VisitedBlock {
   readonly cid: CID;
-  readonly bytes: Uint8Array;
+  /** In bytes. */
+  readonly size: number;
 }
 
 const IDENTITY = 0x00;
@@ -26,7 +27,7 @@ const MAX_WAITING = 1 << 16;
 
 /**
  * Goes through a DAG depth first, each block before what it leads to, and gives out what is wanted. Blocks are read one at a
- * time, as they are asked for. In memory are the CIDs that wait, 2^16 at most, and those that were sent: 60 bytes each.
+ * time, as they are asked for, and none is kept here while it is sent. In memory are the CIDs that wait, 2^16 at most, and those that were sent: 60 bytes each.
  *
  * Blocks that their CIDs hold themselves are followed and not given out.
  *
@@ -36,33 +37,43 @@ const MAX_WAITING = 1 << 16;
 export async function* walk({ blocks, path, plan, dups, maxBlocks }: WalkOptions): AsyncGenerator<VisitedBlock> {
   /** Of each block that was sent, whether all below it was as well. */
   const sent = new Map<string, boolean>();
-  // Copies of the CIDs' bytes: a CID as decoded keeps the whole block that it lies in.
-  const waiting = [{ ...plan.first, cid: plan.first.cid.bytes.slice() }];
+  const waiting = [stepTo(plan.first)];
   let left = maxBlocks;
   const take = async (cid: CID) => {
     if (left-- === 0) throw tooLarge(`it has more than ${maxBlocks} blocks`);
     const bytes = await blocks.get(cid);
-    if (bytes) return bytes;
+    if (bytes) return bytes.length;
     throw new HoldfastError("BLOCK_MISSING", `the block ${cid} is not here`, "ask another provider");
   };
   for (const cid of path) {
     if (cid.multihash.code === IDENTITY) continue;
     sent.set(keyOf(cid), false);
-    yield { cid, bytes: await take(cid) };
+    yield { cid, size: await take(cid) };
   }
   for (let step = waiting.pop(); step; step = waiting.pop()) {
     const cid = CID.decode(step.cid);
     const key = keyOf(cid);
     const before = sent.get(key);
     if (before === true && !dups) continue;
-    const bytes = await take(cid);
+    const size = await take(cid);
     const virtual = cid.multihash.code === IDENTITY;
     if (!virtual) sent.set(key, before === true || step.whole);
-    if (!virtual && (before === undefined || dups)) yield { cid, bytes };
-    const links = [...plan.follow(cid, bytes, step.at)].reverse();
-    for (const link of links) waiting.push({ ...link, cid: link.cid.bytes.slice() });
+    if (!virtual && (before === undefined || dups)) yield { cid, size };
+    for (const next of await stepsBelow(plan, blocks, cid, step.at)) waiting.push(next);
     if (waiting.length > MAX_WAITING) throw tooLarge(`more than ${MAX_WAITING} of its blocks wait at once`);
   }
+}
+
+/** A block to go to, which keeps nothing in memory of the one that names it: a CID as decoded keeps the whole block that it lies in. */
+type Step = Omit<Link, "cid"> & { readonly cid: Uint8Array };
+
+/** What a block leads to, the last first. */
+async function stepsBelow(plan: Plan, blocks: WalkOptions["blocks"], cid: CID, at: bigint): Promise<Step[]> {
+  return [...plan.follow(cid, await blocks.again(cid), at)].reverse().map(stepTo);
+}
+
+function stepTo(link: Link): Step {
+  return { ...link, cid: link.cid.bytes.slice() };
 }
 
 /** 128 bits of the hash: enough that nobody finds two blocks with the same, and half of the memory. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import { CID } from "multiformats/cid";
@@ -217,5 +218,59 @@ describe("gateway: what whoever packs a CAR may do to it", () => {
     expect((await settled()) - stalled).to.be.lessThan(3);
     expect(big.logged).to.deep.equal([]);
     await big.close();
+  });
+
+  describe("and whoever asks for it and does not read", () => {
+    const sockets: Socket[] = [];
+    const ask = (path: string, times: number) => {
+      const socket = connect(Number(new URL(gateway.url).port), "127.0.0.1").pause();
+      sockets.push(socket);
+      socket.on("error", () => undefined);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(times));
+    };
+    const memory = () => process.memoryUsage().arrayBuffers / MIB;
+
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+    });
+
+    it("has one block begun of all that were asked for ahead", async () => {
+      const block = await rawBlock(pseudoRandom(2 * MIB, 77));
+      await gateway.put(block.bytes);
+      let reads = 0;
+      const read = gateway.store.read.bind(gateway.store);
+      gateway.store.read = (...where) => {
+        reads++;
+        return read(...where);
+      };
+      ask(`/ipfs/${block.cid}?format=raw`, 90);
+      await new Promise((go) => setTimeout(go, 1_500));
+      gateway.store.read = read;
+      // What the sockets' buffers take in, and not the rest.
+      expect(reads).to.be.within(1, 20);
+    });
+
+    for (const format of ["raw", "car"]) {
+      it(`holds a slice of a block for each (${format})`, async function () {
+        this.timeout(60_000);
+        const blocks = await Promise.all(
+          Array.from({ length: 40 }, (_, i) => rawBlock(pseudoRandom(2 * MIB, 200 + i))),
+        );
+        const root = await folderBlock(...blocks.map((block, i) => link(`${i}`.padStart(2, "0"), block)));
+        await gateway.put(carOf(root, root, ...blocks));
+        const before = memory();
+        for (let i = 0; i < 150; i++) {
+          const path = format === "raw" ? `/ipfs/${blocks[i % 40]?.cid}?format=raw` : `/ipfs/${root.cid}?format=car`;
+          ask(path, 8);
+        }
+        let [least, reads] = [Number.POSITIVE_INFINITY, 0];
+        for (; reads < 20; reads++) {
+          await new Promise((go) => setTimeout(go, 200));
+          if (reads >= 10) least = Math.min(least, memory() - before);
+        }
+        // 32 MiB of blocks, and 64 to 128 KiB for each.
+        expect(least).to.be.lessThan(80);
+      });
+    }
   });
 });
