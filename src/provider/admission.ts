@@ -5,6 +5,7 @@
  */
 import { HoldfastError } from "../errors.js";
 import type { ConnectionLimits } from "./connections.js";
+import type { Bytes, DiskRoom } from "./disk-room.js";
 
 /** Bytes that a peer has here, or on their way, that no deal pays for. */
 export interface Holding {
@@ -33,12 +34,22 @@ export interface AdmissionOptions extends PeerLimits {
   readonly underWay: () => Iterable<Holding>;
   /** What is here whole, and no deal has. */
   readonly unpaid?: () => Iterable<Holding>;
-  /** Bytes that are free where the store is; without it, the disk is not looked at. */
-  readonly freeBytes?: () => Promise<number>;
+  /** The disk that bytes arrive on. */
+  readonly room: DiskRoom;
+}
+
+/** Bytes that somebody sends. */
+export interface Sending {
+  readonly owner: string;
+  readonly body: Bytes;
+  /** How many were announced; 0 where nobody knows. */
+  readonly announced: number;
+  /** Whether `underWay` counts what is announced, from when `take` begins with it. */
+  readonly isCounted: boolean;
 }
 
 const GIB = 2 ** 30;
-/** Bytes of an upload without a length between two looks at the limits. */
+/** Bytes of an upload between two looks at the limits. */
 const STRIDE = 16 << 20;
 
 /**
@@ -50,7 +61,8 @@ export class Admission {
   readonly #maxUploads: number;
   readonly #maxPeerBytes: number;
   readonly #maxBytes: number;
-  readonly #minFree: number;
+  /** Announced and not here yet, of what `underWay` does not count. */
+  readonly #uncounted = new Set<{ readonly owner: string; bytes: number }>();
 
   constructor(options: AdmissionOptions) {
     const { maxPieceBytes } = options;
@@ -58,12 +70,11 @@ export class Admission {
     this.#maxUploads = options.maxPeerUploads ?? 16;
     this.#maxPeerBytes = options.maxPeerBytes ?? Math.max(GIB, 4 * maxPieceBytes);
     this.#maxBytes = options.maxUnpaidBytes ?? 16 * Math.max(GIB, maxPieceBytes);
-    this.#minFree = options.minFreeBytes ?? GIB;
   }
 
   /** Whether another upload of this peer may begin. @throws HoldfastError `QUOTA_EXCEEDED`, `DISK_FULL` */
   async checkUpload(peer: string, bytes = 0): Promise<void> {
-    await this.checkDisk(bytes);
+    await this.#o.room.check(bytes);
     const count = [...this.#o.underWay()].filter(({ owner }) => owner === peer).length;
     if (count >= this.#maxUploads) throw exceeded(`${count} uploads from your network are under way`);
     this.checkBytes(peer, bytes);
@@ -71,7 +82,7 @@ export class Admission {
 
   /** Whether so many more bytes of this peer may come. @throws HoldfastError `QUOTA_EXCEEDED` */
   checkBytes(peer: string, bytes: number): void {
-    const all = [...this.#o.underWay(), ...(this.#o.unpaid?.() ?? [])];
+    const all = [...this.#o.underWay(), ...(this.#o.unpaid?.() ?? []), ...this.#uncounted];
     const own = sum(all.filter(({ owner }) => owner === peer));
     if (own + bytes > this.#maxPeerBytes) {
       throw exceeded(`${own} bytes from your network are here without a deal, and ${this.#maxPeerBytes} may be`);
@@ -80,33 +91,56 @@ export class Admission {
     if (total + bytes > this.#maxBytes) throw exceeded(`${total} bytes are here without a deal`);
   }
 
-  /** Whether the disk has room for so many more bytes. @throws HoldfastError `DISK_FULL` */
-  async checkDisk(bytes: number): Promise<void> {
-    const free = (await this.#o.freeBytes?.()) ?? Number.POSITIVE_INFINITY;
-    if (free - bytes >= this.#minFree) return;
-    throw new HoldfastError("DISK_FULL", "there is no space for this piece", "try later, or another provider");
+  /** Whether the disk could take so many bytes. @throws HoldfastError `DISK_FULL` */
+  checkDisk(bytes: number): Promise<void> {
+    return this.#o.room.check(bytes);
+  }
+
+  /** Whether so much of the disk is free as has to stay so. @throws HoldfastError `DISK_FULL` */
+  checkFree(): Promise<void> {
+    return this.#o.room.checkFree();
   }
 
   /**
-   * The same bytes, looked at on the way: an upload without a length ends where it would go beyond what its peer may have.
+   * Takes bytes, if they may come. They are looked at on the way as well: an upload without a length ends where it would go
+   * beyond what its peer may have, and all end where the disk gets full.
    *
-   * @param announced - bytes that were checked before the first one came
+   * @param take - takes them from the body that it is given
+   * @throws HoldfastError `QUOTA_EXCEEDED`, `DISK_FULL`; what `take` throws
    */
-  async *metered(
-    peer: string,
-    body: AsyncIterable<Uint8Array>,
-    announced = 0,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  taking<T>({ owner, body, announced, isCounted }: Sending, take: (body: Bytes) => Promise<T>): Promise<T> {
+    return this.#o.room.during(announced, async (meter) => {
+      this.checkBytes(owner, announced);
+      if (isCounted) return take(this.#metered(owner, meter(body), announced));
+      const coming = { owner, bytes: announced };
+      this.#uncounted.add(coming);
+      try {
+        return await take(counting(meter(body), coming));
+      } finally {
+        this.#uncounted.delete(coming);
+      }
+    });
+  }
+
+  /** What was announced is counted; what comes beyond is looked at. */
+  async *#metered(owner: string, body: Bytes, announced: number): AsyncGenerator<Uint8Array, void, undefined> {
     let since = -announced;
     for await (const chunk of body) {
       since += chunk.length;
       if (since >= STRIDE) {
         since = 0;
-        this.checkBytes(peer, chunk.length);
-        await this.checkDisk(chunk.length);
+        this.checkBytes(owner, chunk.length);
       }
       yield chunk;
     }
+  }
+}
+
+/** What has come counts with the upload. */
+async function* counting(body: Bytes, coming: { bytes: number }): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of body) {
+    coming.bytes = Math.max(0, coming.bytes - chunk.length);
+    yield chunk;
   }
 }
 

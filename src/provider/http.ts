@@ -14,6 +14,7 @@ import { Admission, type PeerLimits } from "./admission.js";
 import { emptyApp, jsonOf, smallBody } from "./app.js";
 import { addChanges, type Changes } from "./change-routes.js";
 import type { DealDesk } from "./deals.js";
+import { DiskRoom } from "./disk-room.js";
 import { addGateway, type GatewayOptions } from "./gateway/index.js";
 import { addPdp, type PieceFetches, type UploadLimits } from "./pdp/index.js";
 import { type Origin, peerOf } from "./peers.js";
@@ -32,6 +33,8 @@ export interface NodeOptions extends UploadLimits, PeerLimits {
   readonly unpaid?: UnpaidPieces;
   /** Bytes that are free where the store is; without it, the disk is not looked at. */
   readonly freeBytes?: () => Promise<number>;
+  /** The disk that bytes arrive on, where others let bytes arrive there as well; one of `freeBytes` and `minFreeBytes` by default. */
+  readonly room?: DiskRoom;
   /** Serves the blocks of stored CARs to IPFS clients; without it, there is no gateway. */
   readonly gateway?: GatewayOptions;
 }
@@ -43,7 +46,7 @@ export function createNode(options: NodeOptions): RequestListener {
   const served = new Served();
   const underWay = () => [...store.uploads(), ...(fetches?.holdings() ?? [])];
   const unpaidNow = unpaid && { unpaid: () => unpaid.holdings() };
-  const admission = new Admission({ ...limits, underWay, ...unpaidNow });
+  const admission = new Admission({ ...limits, underWay, ...unpaidNow, room: roomOf(options) });
   const peer = (c: Context) => peerOf(originOf(c), trustedProxies);
   addPdp(app, { store, limits, admission, unpaid, fetches, peerOf: peer }, served);
   app.get("/info", (c) => c.json(desk.info()));
@@ -57,6 +60,14 @@ export function createNode(options: NodeOptions): RequestListener {
   const rest = getRequestListener(app.fetch);
   const next = gateway ? addGateway(app, { store, logger, stallMs, ...gateway }, rest) : rest;
   return createRetrieval({ store, logger, served, stallMs }, next);
+}
+
+/** Bytes that are left alone, where nobody says how many. */
+const MIN_FREE_BYTES = 2 ** 30;
+
+/** The disk that a node's bytes arrive on. */
+export function roomOf({ room, freeBytes, minFreeBytes = MIN_FREE_BYTES }: Partial<NodeOptions>): DiskRoom {
+  return room ?? new DiskRoom({ freeBytes: freeBytes ?? (async () => Number.POSITIVE_INFINITY), minFreeBytes });
 }
 
 function originOf(c: Context): Origin {

@@ -3,7 +3,6 @@
  *
  * @packageDocumentation
  */
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { getAddress } from "ethers";
 import type { Logger } from "pino";
@@ -17,9 +16,12 @@ import { BlobPieceStore, type BlobStore, FileBlockIndex, type PieceIndex } from 
 import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
+import type { DiskRoom } from "./disk-room.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
+import { freeBytesOf } from "./free-bytes.js";
 import { peerIdOf } from "./gateway/index.js";
+import { roomOf } from "./http.js";
 import { MigrationDesk } from "./migrations.js";
 import type { Policy } from "./offers.js";
 import { PullDesk } from "./pulls.js";
@@ -115,6 +117,9 @@ interface Parts {
   readonly policy: Policy;
   readonly unpaid: UnpaidPieces;
   readonly freeBytes: () => Promise<number>;
+  readonly room: DiskRoom;
+  /** As the options have it, to that room. */
+  readonly fetching: FetchOptions;
 }
 
 async function runOn(options: ProviderOptions): Promise<RunningProvider> {
@@ -128,8 +133,10 @@ async function runOn(options: ProviderOptions): Promise<RunningProvider> {
   };
   const unpaid = await UnpaidPieces.open({ notes: new DatabaseUnpaidNotes(database), store }).catch(closing);
   const offered = { ...policy, token: getAddress(policy.token) };
-  const freeBytes = () => freeBytesAt(dataDir);
-  const parts = { chain, signer, sender, provider, store, index, policy: offered, unpaid, freeBytes };
+  const freeBytes = () => freeBytesOf(dataDir, blobs);
+  const room = roomOf({ ...options.peers, freeBytes });
+  const fetching = { ...options.fetching, room };
+  const parts = { chain, signer, sender, provider, store, index, policy: offered, unpaid, freeBytes, room, fetching };
   const serving = await serve(parts, options).catch(closing);
   const stop = new AbortController();
   const { crew, filler, clearing } = keepersOf(parts, options);
@@ -146,8 +153,8 @@ async function runOn(options: ProviderOptions): Promise<RunningProvider> {
 
 /** The desks, the index of blocks, and the routes to them. */
 async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNode> {
-  const { chain, signer, provider, store, unpaid, freeBytes } = parts;
-  const { logger, fetching = {}, host, port, publicUrl } = options;
+  const { chain, signer, provider, store, unpaid, room, fetching } = parts;
+  const { logger, host, port, publicUrl } = options;
   const { maxPieceBytes } = parts.policy;
   const { contracts, deployment } = chain;
   const counter = { ...parts, deployment, contracts, now: () => chainTime(chain.provider) };
@@ -162,7 +169,7 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
   const sharing = options.blobs && { blobs: options.blobs, index: parts.index };
   const index = await FileBlockIndex.open(join(options.dataDir, "blocks"), { store, logger, sharing });
   const gateway = { index, peerId, ...(publicUrl && { publicUrl }) };
-  const serving = { store, desk, changes, gateway, unpaid, fetching, freeBytes, logger, maxPieceBytes };
+  const serving = { store, desk, changes, gateway, unpaid, fetching, room, logger, maxPieceBytes };
   const node = await startOrClose(index, { ...options.peers, ...serving, ...listen });
   const close = async () => void (await Promise.all([node.close(), pulls.close(), index.close()]));
   return { url: node.url, close };
@@ -170,18 +177,7 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
 
 function keepersOf(parts: Parts, options: ProviderOptions) {
   const { chain, sender, provider, store, unpaid } = parts;
-  const {
-    logger,
-    filling,
-    fetching = {},
-    proving = true,
-    settling,
-    restoring,
-    observer,
-    graceMs,
-    standBackBlocks,
-    leaveMs,
-  } = options;
+  const { logger, filling, proving = true, settling, restoring, observer, graceMs, standBackBlocks, leaveMs } = options;
   const own = { provider, pieces: store };
   const crew = new Crew({
     ...{ chain, sender, logger },
@@ -195,7 +191,7 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
   const grace = graceMs === undefined ? {} : { graceMs };
   return {
     crew,
-    filler: filling && new FillingKeeper({ ...parts, ...filling, fetching, logger }),
+    filler: filling && new FillingKeeper({ ...parts, ...filling, logger }),
     clearing: new UnpaidKeeper({ chain, provider, store, unpaid, logger, ...grace }),
   };
 }
@@ -207,9 +203,4 @@ async function startOrClose(index: FileBlockIndex, options: Parameters<typeof st
     await index.close();
     throw error;
   }
-}
-
-async function freeBytesAt(dir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dir);
-  return bavail * bsize;
 }

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Contracts } from "../chain/contracts.js";
 import { HoldfastError } from "../errors.js";
 import type { PullAnswer } from "../protocol/index.js";
-import type { PieceStore, PieceTree } from "../store/index.js";
+import { type PieceStore, type PieceTree, treeKey } from "../store/index.js";
 import { openDeal, refusal } from "./checks.js";
 import { type FetchOptions, fetchPiece, payloadBounds, sourcesOf } from "./fetching/index.js";
 import type { UnpaidPieces } from "./unpaid/index.js";
@@ -55,17 +55,19 @@ export class PullDesk {
    * without one. Ask again until it is there.
    *
    * @throws HoldfastError `DEAL_REFUSED` for a deal that is not live, a piece that is too large, or one that could not
-   *   be fetched just now; `TOO_MANY_UPLOADS` where as many as may be are under way
+   *   be fetched just now; `TOO_MANY_UPLOADS` where as many as may be are under way, `DISK_FULL` where there is no room
    * @throws what the chain's provider throws where it can't be asked
    */
   async pull(dealId: bigint): Promise<PullAnswer> {
     const { piece, url } = await this.#lookUp(dealId);
     const here = await this.#o.store.findTree(piece.root, piece.leafCount);
     if (here) return { pieceCid: here.pieceCid };
-    if (payloadBounds(piece.leafCount).least > BigInt(this.#o.maxPieceBytes)) {
-      throw refusal(`pieces have at most ${this.#o.maxPieceBytes} bytes`);
-    }
-    this.#begin(`${Buffer.from(piece.root).toString("hex")}-${piece.leafCount}`, piece, url);
+    const { least, most } = payloadBounds(piece.leafCount);
+    if (least > BigInt(this.#o.maxPieceBytes)) throw refusal(`pieces have at most ${this.#o.maxPieceBytes} bytes`);
+    const key = treeKey(piece);
+    // One that is being fetched has its room.
+    if (!this.#pulls.has(key)) await this.#o.fetching.room?.check(Number(most));
+    this.#begin(key, piece, url);
     return {};
   }
 

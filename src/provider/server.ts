@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { HoldfastError } from "../errors.js";
 import { type ConnectionLimits, inTurn, limitConnections, limitPipelining } from "./connections.js";
 import type { FetchOptions } from "./fetching/index.js";
-import { createNode, type NodeOptions } from "./http.js";
+import { createNode, type NodeOptions, roomOf } from "./http.js";
 import { PieceFetches } from "./pdp/index.js";
 
 export interface RunningNode {
@@ -39,8 +39,9 @@ const IDLE_MS = 120_000;
  */
 export async function startNode({ fetching, ...options }: StartOptions): Promise<RunningNode> {
   const { store, logger, unpaid } = options;
-  const fetches = new PieceFetches({ store, logger, unpaid, ...(fetching === undefined ? {} : { fetching }) });
-  const server = await startServer(createNode({ fetches, ...options }), options);
+  const room = roomOf(options);
+  const fetches = new PieceFetches({ store, logger, unpaid, fetching: { ...fetching, room } });
+  const server = await startServer(createNode({ fetches, ...options, room }), options);
   const close = async () => {
     await Promise.all([server.close(), fetches.close()]);
     await store.settled();

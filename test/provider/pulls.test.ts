@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
+import { DiskRoom } from "../../src/provider/disk-room.js";
 import { PullDesk, type PullDeskOptions } from "../../src/provider/index.js";
 import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
@@ -110,5 +111,15 @@ describe("provider: pulling pieces", () => {
     const cut = once(waiting[0]!, "close");
     await desk.close();
     await cut;
+  });
+
+  it("fetches nothing that the disk has no room for", async () => {
+    const room = new DiskRoom({ freeBytes: async () => 2 * SIZE, minFreeBytes: SIZE / 2 });
+    const desk = await deskOf({ fetching: { allowAddress: () => true, connections: 1, room } });
+    expect(await desk.pull(ids[0]!)).to.deep.equal({});
+    await asked(1);
+    await expectError("DISK_FULL", () => desk.pull(ids[1]!));
+    await desk.close();
+    expect(waiting).to.have.length(1);
   });
 });

@@ -9,6 +9,7 @@ import { request as httpsRequest } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
 import { Patience } from "../../client/patience.js";
 import { HoldfastError } from "../../errors.js";
+import type { DiskRoom } from "../disk-room.js";
 import { type Address, type AddressOptions, addressesOf } from "./addresses.js";
 
 /** What a fetch may do and take. */
@@ -23,6 +24,8 @@ export interface FetchOptions extends AddressOptions {
   readonly connections?: number;
   /** Milliseconds before a broken transfer is resumed, doubled each time; 500 by default. */
   readonly resumeAfterMs?: number;
+  /** Where the bytes arrive: a piece that has no room there is not fetched. Without it, nobody looks. */
+  readonly room?: DiskRoom;
   /** Stops the fetch, with its reason. */
   readonly signal?: AbortSignal;
 }

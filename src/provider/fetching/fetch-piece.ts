@@ -13,6 +13,7 @@ import {
   MAX_PAYLOAD_SIZE,
 } from "../../piece/index.js";
 import type { PieceStore, PieceTree } from "../../store/index.js";
+import { DiskRoom } from "../disk-room.js";
 import { download, type FetchOptions, type SizeBounds } from "./download.js";
 
 export interface FetchedPiece {
@@ -26,6 +27,9 @@ export interface FetchPieceOptions extends FetchOptions {
   /** Has `bring` put the piece into the store, once its name is known: whoever notes it does so before it is there. */
   readonly storing?: (pieceCid: string, bring: () => Promise<void>) => Promise<void>;
 }
+
+/** Where nobody says which disk it is, none is looked at. */
+const NO_DISK = new DiskRoom({ freeBytes: async () => Number.POSITIVE_INFINITY, minFreeBytes: 0 });
 
 /** The scheme of a `dataUri` that names a provider by its base URL: `piece:https://provider.example`. */
 const PIECE_SCHEME = "piece:";
@@ -87,8 +91,12 @@ async function receive(
   { storing = (_, bring) => bring(), ...options }: FetchPieceOptions,
 ): Promise<Commitment> {
   const bounds = boundsOf(piece, source);
-  const id = await store.beginUpload();
-  const commitment = await store.writeUpload(id, download(source, bounds, options), bounds.most);
+  const { room = NO_DISK } = options;
+  const { id, commitment } = await room.during(bounds.most, async (meter) => {
+    const begun = await store.beginUpload();
+    const body = meter(download(source, bounds, options));
+    return { id: begun, commitment: await store.writeUpload(begun, body, bounds.most) };
+  });
   if (commitment.leafCount !== piece.leafCount || !sameBytes(commitment.root, piece.root)) {
     await store.discardUpload(id);
     const actual = encodePieceCid(commitment);

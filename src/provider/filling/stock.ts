@@ -6,6 +6,7 @@
 import { REORG_SECONDS } from "../../chain/block-time.js";
 import { HoldfastError } from "../../errors.js";
 import { type PieceStore, type PieceTree, treeKey } from "../../store/index.js";
+import { DiskRoom } from "../disk-room.js";
 import { type FetchedPiece, type FetchOptions, fetchPiece, payloadBounds } from "../fetching/index.js";
 
 export interface StockOptions {
@@ -18,6 +19,7 @@ export interface StockOptions {
   readonly maxSpeculativeBytes: number;
   /** Pieces on their way at the same time. */
   readonly maxFetches: number;
+  /** Its `room` is the disk that the store shares with whatever else arrives. */
   readonly fetching: FetchOptions;
 }
 
@@ -32,11 +34,15 @@ interface Fetched {
 /** Fetches pieces ahead of their deals, within limits. */
 export class SpeculativeStock {
   readonly #options: StockOptions;
+  /** What others let arrive on the same disk counts as well. */
+  readonly #room: DiskRoom;
   /** What was fetched for deals to come, or is being fetched. What the store had before is not in here. */
   readonly #fetched = new Map<string, Fetched>();
 
   constructor(options: StockOptions) {
+    const { freeBytes, minFreeBytes, fetching } = options;
     this.#options = options;
+    this.#room = fetching.room?.keeping(minFreeBytes) ?? new DiskRoom({ freeBytes, minFreeBytes });
   }
 
   /** Bytes that are here or on their way without a deal. */
@@ -64,10 +70,9 @@ export class SpeculativeStock {
     const entry: Fetched = { piece, bytes, abort: new AbortController(), pieceCid: undefined };
     this.#fetched.set(key, entry);
     try {
-      await this.#checkDisk(bytes);
       const { store, fetching } = this.#options;
       const stop = AbortSignal.any([signal, entry.abort.signal]);
-      const fetched = await fetchPiece(store, piece, sources, { ...fetching, signal: stop });
+      const fetched = await fetchPiece(store, piece, sources, { ...fetching, room: this.#room, signal: stop });
       entry.pieceCid = fetched.pieceCid;
       // What was here before was not fetched for this, and is not this stock's to delete.
       if (fetched.source === undefined) this.#fetched.delete(key);
@@ -115,13 +120,5 @@ export class SpeculativeStock {
       `${this.bytes} bytes are here without a deal, and ${maxSpeculativeBytes} may be`,
       "wait until those have their deals, or raise maxSpeculativeBytes",
     );
-  }
-
-  async #checkDisk(bytes: number): Promise<void> {
-    const { freeBytes, minFreeBytes } = this.#options;
-    const free = await freeBytes();
-    if (free - bytes >= minFreeBytes) return;
-    const message = `${free} bytes are free, and ${minFreeBytes} have to stay so`;
-    throw new HoldfastError("DISK_FULL", message, "free some space, or lower minFreeBytes");
   }
 }

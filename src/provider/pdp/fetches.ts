@@ -37,6 +37,14 @@ export interface PieceFetchesOptions {
   readonly failedMs?: number;
 }
 
+/** Asked whether so many more bytes may come; each throws where not. */
+export interface FetchAdmission {
+  /** Whether the disk could take them. The fetch asks again when its turn comes. */
+  readonly room: (bytes: number) => Promise<void>;
+  /** Whether they may count for whoever asks. */
+  readonly quota: (bytes: number) => void;
+}
+
 interface Fetch extends Wanted {
   readonly owner: string;
   readonly bytes: number;
@@ -79,19 +87,19 @@ export class PieceFetches {
    * a look at how far it is.
    *
    * @param wanted - CIDs in their canonical form
-   * @param admit - asked whether so many more bytes may come; throws where not
    * @throws HoldfastError `QUOTA_EXCEEDED` where too much is asked for; what `admit` throws
    */
-  async ask(wanted: readonly Wanted[], owner: string, admit: (bytes: number) => void): Promise<FetchStatus[]> {
+  async ask(wanted: readonly Wanted[], owner: string, admit: FetchAdmission): Promise<FetchStatus[]> {
     const here = await Promise.all(wanted.map(({ pieceCid }) => this.#o.store.find(pieceCid)));
     for (const [i, { pieceCid }] of wanted.entries()) if (here[i]) await this.#o.unpaid?.touch(pieceCid);
+    const asked = this.#missing(wanted, here, owner);
+    if (asked.length > 0) await admit.room(bytesOf(asked));
     // No await from here on: what is counted and what begins is one step.
     this.#forget();
-    const missing = wanted.filter((one, i) => !here[i] && !this.#fetches.has(keyOf(one)));
-    const fresh = [...new Map(missing.map((one) => [keyOf(one), one])).values()].map((one) => begun(one, owner));
+    const fresh = this.#missing(wanted, here, owner);
     if (fresh.length > 0) {
       this.#checkRoom(fresh.length, owner);
-      admit(fresh.reduce((sum, { bytes }) => sum + bytes, 0));
+      admit.quota(bytesOf(fresh));
       for (const fetch of fresh) this.#fetches.set(keyOf(fetch), fetch);
       this.#next();
     }
@@ -102,6 +110,12 @@ export class PieceFetches {
   async close(): Promise<void> {
     this.#stop.abort(new HoldfastError("STOPPED", "the provider was stopped", "ask again when it is back"));
     await Promise.all(this.#running.values());
+  }
+
+  /** What is neither here nor known yet, each once. */
+  #missing(wanted: readonly Wanted[], here: readonly unknown[], owner: string): Fetch[] {
+    const missing = wanted.filter((one, i) => !here[i] && !this.#fetches.has(keyOf(one)));
+    return [...new Map(missing.map((one) => [keyOf(one), one])).values()].map((one) => begun(one, owner));
   }
 
   #checkRoom(count: number, owner: string): void {
@@ -174,6 +188,10 @@ export class PieceFetches {
 function begun(wanted: Wanted, owner: string): Fetch {
   const bytes = Number(decodePieceCid(wanted.pieceCid).payloadSize);
   return { ...wanted, owner, bytes, status: "pending", failedAt: 0 };
+}
+
+function bytesOf(fetches: readonly Fetch[]): number {
+  return fetches.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function keyOf({ pieceCid, sourceUrl }: Wanted): string {

@@ -11,7 +11,7 @@ import { canonical, isHere, type PdpParts } from "./parts.js";
 /** Adds the routes. @param isComing - whether bytes of a piece are on their way */
 export function addFinding(app: App, parts: PdpParts, served: Served, isComing: (pieceCid: string) => boolean): void {
   app.get("/pdp/ping", async (c) => {
-    const trouble = await parts.admission.checkDisk(0).catch((error: Error) => error);
+    const trouble = await parts.admission.checkFree().catch((error: Error) => error);
     return trouble ? c.text(`the node is not well: ${trouble.message}`, 503) : c.body(null, 200);
   });
   app.get("/pdp/piece", async (c) => {

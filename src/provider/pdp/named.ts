@@ -116,12 +116,14 @@ async function receive(
   const announced = byteCount("Content-Length", c.req.header("content-length"));
   if (announced !== undefined && announced !== size) throw wrongSize(size);
   const owner = ownerOf(store, id);
-  await admission.checkDisk(size);
-  admission.checkBytes(owner, size);
-  const body = admission.metered(owner, bytesOf(c.env.incoming, limits.stallMs ?? STALL_MS), size);
-  await store.writeUpload(id, body, size).catch((error) => {
-    throw error instanceof HoldfastError && error.code === "PIECE_TOO_LARGE" ? wrongSize(size) : error;
-  });
+  const sent = bytesOf(c.env.incoming, limits.stallMs ?? STALL_MS);
+  // The store learns of the size with the last byte only.
+  const sending = { owner, body: sent, announced: size, isCounted: false };
+  await admission
+    .taking(sending, (body) => store.writeUpload(id, body, size))
+    .catch((error) => {
+      throw error instanceof HoldfastError && error.code === "PIECE_TOO_LARGE" ? wrongSize(size) : error;
+    });
   await takeIn(parts, id, pieceCid, c.env.incoming.socket);
 }
 

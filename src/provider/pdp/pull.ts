@@ -23,8 +23,10 @@ export function addPull(app: App, { fetches, admission, limits, peerOf }: PdpPar
     const wanted = asked.map(({ pieceCid, sourceUrl }) => ({ pieceCid: canonical(pieceCid), sourceUrl }));
     for (const { pieceCid } of wanted) checkSize(pieceCid, limits.maxPieceBytes);
     const peer = peerOf(c);
-    await admission.checkDisk(0);
-    const statuses = await fetches.ask(wanted, peer, (bytes) => admission.checkBytes(peer, bytes));
+    const statuses = await fetches.ask(wanted, peer, {
+      room: (bytes) => admission.checkDisk(bytes),
+      quota: (bytes) => admission.checkBytes(peer, bytes),
+    });
     const status = WORST.find((one) => statuses.includes(one)) as FetchStatus;
     const pieces = asked.map(({ pieceCid }, i) => ({ pieceCid, status: statuses[i] }));
     return c.json({ status, pieces }, status === "complete" || status === "failed" ? 200 : 202);

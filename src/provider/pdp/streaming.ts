@@ -72,11 +72,11 @@ async function receive(parts: PdpParts, running: Running, id: string, c: Ctx): P
   if (offset !== undefined || running.get(id)?.incoming.destroyed) await takeOver(running, id);
   const owner = ownerOf(store, id);
   if (offset !== undefined && offset !== store.uploadProgress(id).size) return conflict(parts, id, c);
-  await admission.checkDisk(announced ?? 0);
-  admission.checkBytes(owner, announced ?? 0);
-  const body = admission.metered(owner, bytesOf(c.env.incoming, stallMs), announced);
+  const sending = { owner, body: bytesOf(c.env.incoming, stallMs), announced: announced ?? 0, isCounted: true };
   const options = { offset, maxBytes: maxPieceBytes, announced, last };
-  const done = store.appendUpload(id, body, options).then((commitment) => checkLength(parts, id, commitment, whole));
+  const done = admission
+    .taking(sending, (body) => store.appendUpload(id, body, options))
+    .then((commitment) => checkLength(parts, id, commitment, whole));
   await track(running, id, c.env.incoming, done);
   return c.body(null, 204, progressOf(parts, id));
 }

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { hexlify } from "ethers";
 import { devTiers } from "../../../src/chain/deploy.js";
 import { encodePieceCid } from "../../../src/piece/index.js";
+import { DiskRoom } from "../../../src/provider/disk-room.js";
 import { SpeculativeStock, type StockOptions } from "../../../src/provider/filling/stock.js";
 import { BlobPieceStore } from "../../../src/store/index.js";
 import { expectError } from "../../piece/helpers.js";
@@ -201,5 +202,20 @@ describe("SpeculativeStock", () => {
     await expectError("DISK_FULL", () => full.fetch(piece.commitment, [url], signal));
     expect(full.bytes).to.equal(0);
     expect(sources[0]?.asked).to.equal(0);
+  });
+
+  it("fetches no two pieces at once that the disk has room for one of, nor one beside what others announced", async () => {
+    const [a, b] = [await testPiece(1_000, 9), await testPiece(1_000, 10)];
+    const disk = { freeBytes: async () => 1_900, minFreeBytes: 0 };
+    const url = await open(servePiece(a));
+    const stock = stockOf(disk);
+    const fetching = stock.fetch(a.commitment, [url], signal);
+    await expectError("DISK_FULL", () => stock.fetch(b.commitment, [url], signal));
+    expect((await fetching)?.pieceCid).to.equal(a.cid);
+    const room = new DiskRoom({ ...disk, minFreeBytes: 1_000 });
+    const beside = stockOf({ ...disk, fetching: { ...FETCHING, room } });
+    await room.during(900, async () => {
+      await expectError("DISK_FULL", () => beside.fetch(b.commitment, [url], signal));
+    });
   });
 });

@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
+import { roomOf } from "../../../src/provider/http.js";
 import {
   PieceFetches,
   type PieceFetchesOptions,
@@ -59,9 +60,11 @@ export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, b
   const unpaid = await UnpaidPieces.open({ notes, store });
   const desk = { info: refuse, offers: refuse, accept: refuse };
   const logger = testLogger();
-  const fetches = pulling && new PieceFetches({ store, unpaid, logger, ...pulling });
+  const room = roomOf(options);
+  const fetching = { ...pulling?.fetching, room };
+  const fetches = pulling && new PieceFetches({ store, unpaid, logger, ...pulling, fetching });
   const own = fetches && { fetches };
-  const node = await startNode({ store, unpaid, desk, logger, maxPieceBytes: 8 * MIB, ...own, ...options });
+  const node = await startNode({ store, unpaid, desk, logger, maxPieceBytes: 8 * MIB, room, ...own, ...options });
   return {
     url: node.url,
     async close() {

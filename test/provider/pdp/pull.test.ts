@@ -177,4 +177,40 @@ describe("provider: pulling pieces for whoever asks", () => {
     await node.close();
     expect(await node.files("uploads")).to.deep.equal([]);
   });
+
+  describe("on a disk that fills", () => {
+    let free: number;
+    const hang = (i: number) => urlAt(hanging(), pieces[i] as TestPiece);
+
+    beforeEach(async () => {
+      free = 4 * MIB;
+      await node.close();
+      const pulling = { fetching: local, retryMs: 5, tries: 1 };
+      node = await startLoneNode({ pulling, minFreeBytes: 2.5 * MIB, freeBytes: async () => free });
+    });
+
+    it("begins nothing that has no room, beside what is coming", async () => {
+      expectText(await pull([hang(0), hang(1)]), 507, /no space/);
+      expect((await pull([hang(0)])).status).to.equal(202);
+      await until(() => waiting.length === 1);
+      expectText(await pull([hang(1)]), 507, /no space/);
+      // One that is coming has its room.
+      expect((await pull([hang(0)])).status).to.equal(202);
+    });
+
+    it("fails what has no room any more when its turn comes", async () => {
+      await node.close();
+      const pulling = { fetching: local, tries: 1, maxFetches: 1 };
+      node = await startLoneNode({ pulling, minFreeBytes: 2.5 * MIB, freeBytes: async () => free });
+      free = 64 * MIB;
+      expect((await pull([hang(0), hang(1)])).status).to.equal(202);
+      await until(() => waiting.length === 1);
+      free = 3 * MIB;
+      waiting[0]?.end(pieces[0]?.payload);
+      const answer = await poll([hang(1)]);
+      expect(answer.status).to.equal("failed");
+      expect(waiting).to.have.length(1);
+      expect(await node.store.list()).to.deep.equal([pieces[0]?.cid]);
+    });
+  });
 });

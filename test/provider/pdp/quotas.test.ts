@@ -133,6 +133,75 @@ describe("provider: what strangers may leave", () => {
     );
   });
 
+  describe("on a disk that fills", () => {
+    let [large, other]: TestPiece[] = [];
+    let free: number;
+
+    /** An upload whose bytes are announced, and do not come. */
+    const announce = async (piece: TestPiece, peer: string, size = piece.payload.length) => {
+      const { headers } = await name(piece, peer);
+      const at = headers.location as string;
+      return { at, socket: node.begin(`PUT ${at} HTTP/1.1\nHost: x\nContent-Length: ${size}\n\n`) };
+    };
+    const put = (at: string, body: AsyncIterable<Uint8Array>, size: number) =>
+      node.ask("PUT", at, { body, headers: { "content-length": String(size) } });
+
+    before(async () => {
+      [large, other] = [await testPiece(40 * MIB, 6), await testPiece(40 * MIB, 7)];
+    });
+    beforeEach(async () => {
+      free = 64 * MIB;
+      await start({ minFreeBytes: 16 * MIB, maxPieceBytes: 64 * MIB, freeBytes: async () => free });
+    });
+
+    it("has room for what is announced once, and again when that is over", async () => {
+      const { socket } = await announce(large as TestPiece, "203.0.113.9");
+      await until(async () => (await node.files("uploads")).length > 0);
+      expectText(await name(other as TestPiece, "203.0.113.10"), 507, /no space/);
+      const begun = (await begin("203.0.113.10")).headers.location as string;
+      const announced = { "content-length": String(40 * MIB) };
+      expectText(await node.ask("PUT", begun, { body: [] as never, headers: announced }), 507, /no space/);
+      // As little as there is room for beside it.
+      expect((await node.ask("PUT", begun, { body: new Uint8Array(5 * MIB) })).status).to.equal(204);
+      socket.destroy();
+      await until(async () => (await name(other as TestPiece, "203.0.113.10")).status === 201);
+    });
+
+    it("has room for one of two that come at once", async () => {
+      const both = await Promise.all([large, other].map((piece, i) => name(piece as TestPiece, `203.0.113.${i}`)));
+      expect(both.map(({ status }) => status)).to.deep.equal([201, 201]);
+      const ends = await Promise.all(
+        both.map(({ headers }, i) => {
+          const { payload } = [large, other][i] as TestPiece;
+          return put(headers.location as string, inChunks(payload), payload.length).catch(() => ({ status: 507 }));
+        }),
+      );
+      expect(ends.map(({ status }) => status).sort()).to.deep.equal([204, 507]);
+    });
+
+    it("ends what was announced as well, where others have filled it meanwhile", async () => {
+      const { at, socket } = await announce(large as TestPiece, "203.0.113.9");
+      await until(async () => (await node.files("uploads")).length > 0);
+      free = 15 * MIB;
+      const closed = new Promise((go) => socket.resume().once("close", go));
+      socket.write((large as TestPiece).payload.subarray(0, 17 * MIB));
+      await closed;
+      await until(async () => (await node.files("uploads")).length === 0);
+      expect((await node.ask("PUT", at)).status).to.equal(404);
+    });
+
+    it("counts for a network what it announces, in both kinds of uploads", async () => {
+      await start({ maxPeerBytes: 50 * MIB, maxPieceBytes: 64 * MIB });
+      const both = await Promise.all([large, other].map((piece) => name(piece as TestPiece, "203.0.113.9")));
+      const [first, second] = both.map(({ headers }) => headers.location as string);
+      const size = 40 * MIB;
+      const socket = node.begin(`PUT ${first} HTTP/1.1\nHost: x\nContent-Length: ${size}\n\n`);
+      await until(async () => (await node.files("uploads")).length > 0);
+      expectText(await put(second as string, inChunks(new Uint8Array(0)), size), 429, /bytes from your network/);
+      socket.destroy();
+    });
+  });
+
   it("outlives many that send a byte now and then", async () => {
     await start({ stallMs: 1_500 });
     const sockets = await Promise.all(
