@@ -74,10 +74,16 @@ export function isNodeFolder(folder: string): boolean {
   return existsSync(join(folder, SETTINGS));
 }
 
+/** The folder's file of its market, whether it is there or not. */
+export function deploymentFile(folder: string): string {
+  return join(resolve(folder), DEPLOYMENT);
+}
+
 /**
  * Reads a folder.
  *
- * @throws HoldfastError `NO_NODE` where there is none, `POLICY_INVALID`, `DEPLOYMENT_UNREADABLE`, `DEPLOYMENT_INVALID`
+ * @throws HoldfastError `NO_NODE` where there is none, `POLICY_UNREADABLE`, `POLICY_INVALID`, `DEPLOYMENT_UNREADABLE`,
+ *   `DEPLOYMENT_INVALID`
  */
 export async function readNodeFolder(folder: string): Promise<NodeFolder> {
   const dir = resolve(folder);
@@ -87,23 +93,47 @@ export async function readNodeFolder(folder: string): Promise<NodeFolder> {
   }
   return {
     dir,
-    settings: parseYaml(await read(dir, SETTINGS), settings, SETTINGS),
+    settings: parseSettings(await read(dir, SETTINGS)),
     policy: parsePolicy(await read(dir, POLICY), POLICY),
     deployment: await readDeployment(join(dir, DEPLOYMENT)),
     dataDir: join(dir, "data"),
   };
 }
 
+/** What there is of a folder: one whose making broke off, or that lost a file, has not all of it. */
+export type NodeParts = Pick<NodeFolder, "dir"> & Partial<Pick<NodeFolder, "settings" | "policy" | "deployment">>;
+
+/**
+ * Reads those files of a folder that are there.
+ *
+ * @throws HoldfastError what {@link readNodeFolder} throws of a file that is there
+ */
+export async function readNodeParts(folder: string): Promise<NodeParts> {
+  const dir = resolve(folder);
+  const has = (name: string) => existsSync(join(dir, name));
+  return {
+    dir,
+    ...(has(SETTINGS) && { settings: parseSettings(await read(dir, SETTINGS)) }),
+    ...(has(POLICY) && { policy: parsePolicy(await read(dir, POLICY), POLICY) }),
+    ...(has(DEPLOYMENT) && { deployment: await readDeployment(join(dir, DEPLOYMENT)) }),
+  };
+}
+
+/** Reads `node.yaml`. @throws HoldfastError `POLICY_INVALID` naming every setting that is wrong, with its line */
+export function parseSettings(text: string): NodeSettings {
+  return parseYaml(text, settings, SETTINGS);
+}
+
 /** The provider that a folder is of. @throws HoldfastError `NO_PROVIDER` */
-export function providerOf({ dir, settings }: NodeFolder): string {
+export function providerOf({ dir, settings }: Pick<NodeFolder, "dir" | "settings">): string {
   if (settings.provider !== undefined) return settings.provider;
   throw new HoldfastError("NO_PROVIDER", `${dir} is of no provider`, "make another with `holdfast provider init`");
 }
 
-/** The files of a folder, as text. */
+/** The files of a folder, as text; without those that are there. */
 export interface NodeFiles {
-  readonly settings: string;
-  readonly policy: string;
+  readonly settings?: string;
+  readonly policy?: string;
   readonly deployment: Deployment;
 }
 
@@ -114,7 +144,7 @@ export interface NodeFiles {
  */
 export async function writeNodeFolder(folder: string, { settings, policy, deployment }: NodeFiles): Promise<string[]> {
   // What was written must be readable, today and not when it is needed.
-  parsePolicy(policy);
+  if (policy !== undefined) parsePolicy(policy);
   await mkdir(join(folder, "data"), { recursive: true });
   const written: string[] = [];
   if (!existsSync(join(folder, DEPLOYMENT))) {
@@ -127,7 +157,7 @@ export async function writeNodeFolder(folder: string, { settings, policy, deploy
     [SETTINGS, settings],
   ] as const) {
     const path = join(folder, name);
-    if (existsSync(path)) continue;
+    if (text === undefined || existsSync(path)) continue;
     await writeFile(path, text, { flag: "wx" });
     written.push(name);
   }
@@ -138,7 +168,11 @@ async function read(dir: string, name: string): Promise<string> {
   try {
     return await readFile(join(dir, name), "utf8");
   } catch (cause) {
-    const message = `${join(dir, name)} can't be read`;
-    throw new HoldfastError("POLICY_UNREADABLE", message, "`holdfast provider init` writes one", { cause });
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const message = `${join(dir, name)} ${isMissing ? "is missing" : "can't be read"}`;
+    const hint = isMissing
+      ? "`holdfast provider init` writes what is missing, in a keeper's folder `holdfast keeper init`"
+      : "let this account read it";
+    throw new HoldfastError("POLICY_UNREADABLE", message, hint, { cause });
   }
 }

@@ -24,7 +24,7 @@ export interface Answers {
 }
 
 /** How a node runs. */
-export function settingsText({ provider, url, listen }: Answers): string {
+export function settingsText({ provider, url, listen }: Pick<Answers, "provider" | "url" | "listen">): string {
   return `# How this node runs; see docs/policy.md.
 
 # The account that owns the stake. Its key need not be on this machine.
@@ -47,7 +47,11 @@ ops: 127.0.0.1:9464
  *
  * @param blockSeconds - of the chain, for periods
  */
-export function policyText(answers: Answers, deployment: Deployment, blockSeconds: number): string {
+export function policyText(
+  answers: Pick<Answers, "token" | "price" | "region" | "tiers">,
+  deployment: Deployment,
+  blockSeconds: number,
+): string {
   const { token, price, region, tiers } = answers;
   return `# What this provider offers, and how its keepers behave; see docs/policy.md.
 # Amounts are base units of the token, or "1.5 ${token.symbol}". Check it with \`holdfast provider status\`.

@@ -13,7 +13,7 @@ export interface EnrolledProfile {
   readonly url: string;
   /** ISO 3166; without it, none is claimed. */
   readonly region?: string;
-  /** libp2p Peer ID of the node's key, where it is known. */
+  /** libp2p Peer ID of the node's key. Where it is not known, the one that is registered stays for as long as the signer does. */
   readonly peerId?: string;
   /** Rows of the market's table that it offers, each under 8: the registry has a bit for each. */
   readonly tiers: readonly number[];
@@ -29,7 +29,7 @@ export interface Enrolment {
   readonly profile: EnrolledProfile;
   /** Stake that the market is to have of it; what is there counts. */
   readonly stakes: readonly Stake[];
-  /** The account that signs deals, another than the provider's own. */
+  /** The account that signs deals, another than the provider's own; zero: none but that. */
   readonly signer?: string;
   /** The account that is paid. */
   readonly payee?: string;
@@ -58,13 +58,14 @@ export async function enrol(access: ChainAccess, wanted: Enrolment): Promise<Enr
   };
   const isRegistered = await ask("read the registry", registry.isRegistered(access.address));
   const now = isRegistered ? await ask("read the profile", registry.profileOf(access.address)) : undefined;
-  const profile = profileFor(wanted.profile, now);
-  if (now === undefined) await done("registered", registry.register.populateTransaction(profile));
-  else if (!isSame(profile, now)) await done("profile updated", registry.updateProfile.populateTransaction(profile));
   const { signer, payee } = wanted;
   // What is not named stays what it is: a signer that was replaced can never sign again.
-  if (signer !== undefined && (await ask("read the signer", registry.signerOf(access.address))) !== getAddress(signer))
-    await done("signer set", registry.setSigner.populateTransaction(signer));
+  const signs = signer === undefined ? undefined : await ask("read the signer", registry.signerOf(access.address));
+  const changesSigner = signer !== undefined && signs !== getAddress(signer);
+  const profile = profileFor(wanted.profile, now, changesSigner);
+  if (now === undefined) await done("registered", registry.register.populateTransaction(profile));
+  else if (!isSame(profile, now)) await done("profile updated", registry.updateProfile.populateTransaction(profile));
+  if (changesSigner) await done("signer set", registry.setSigner.populateTransaction(signer));
   if (payee !== undefined && (await ask("read the payee", registry.payeeOf(access.address))) !== getAddress(payee))
     await done("payee set", registry.setPayee.populateTransaction(payee));
   for (const { token, amount } of wanted.stakes) {
@@ -88,15 +89,19 @@ export async function stakeOf(
   return free + locked;
 }
 
-/** What is not named stays what it is. */
-function profileFor({ name, url, region, peerId, tiers }: EnrolledProfile, now: ProfileStructOutput | undefined) {
+/** What is not named stays what it is. A Peer ID is that of the signer's key, and goes with it. */
+function profileFor(
+  { name, url, region, peerId, tiers }: EnrolledProfile,
+  now: ProfileStructOutput | undefined,
+  changesSigner: boolean,
+) {
   const unknown = tiers.find((tier) => tier > 7);
   if (unknown !== undefined) {
     throw new HoldfastError("INVALID_TIER", `the registry lists no tier ${unknown}`, "tiers 0 to 7 can be listed");
   }
   return {
     ...{ name, url },
-    peerId: peerId ?? now?.peerId ?? "",
+    peerId: peerId ?? (changesSigner ? undefined : now?.peerId) ?? "",
     region: region === undefined ? NO_REGION : regionBytes(region),
     tiers: BigInt(tiers.reduce((bits, tier) => bits | (1 << tier), 0)),
     offerUri: now?.offerUri ?? "",
