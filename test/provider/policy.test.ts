@@ -68,6 +68,44 @@ settle: { whose: paying, margin: -2%, depth: finalized }
     }
   });
 
+  it("refuses settings that contradict each other, or leave nothing to do, with their line", async () => {
+    const whole = await problemsOf(
+      [
+        "pieces: { most: 1MiB,",
+        "  least: 10GiB }",
+        "periods:",
+        "  least: 9",
+        "  most: 2",
+        "clients: []",
+        "space:",
+        "  unpaid: 1GiB",
+        "  unpaidOfPeer: 2GiB",
+      ].join("\n"),
+    );
+    for (const part of [
+      "line 2: pieces.least is more than most",
+      "line 4: periods.least is more than most",
+      "line 6: clients has nobody in it",
+      "line 9: space.unpaidOfPeer is more than unpaid",
+    ]) {
+      expect(whole).to.contain(part);
+    }
+    expect(await problemsOf("pieces:\n  most: 0")).to.contain("line 2: pieces.most has to be 1 or more");
+    expect(await problemsOf("pieces:\n  most: 40TB")).to.contain("line 2: pieces.most is more than one piece can have");
+    expect(await problemsOf("space:\n  unpaidFor: 0s")).to.contain("line 2: space.unpaidFor has to be longer");
+  });
+
+  it("takes settings that just fit", () => {
+    const file = parsePolicy(`
+pieces: { least: 1MiB, most: 1MiB }
+periods: { least: 2, most: 2 }
+clients: ["${TOKEN}"]
+space: { unpaid: 1GiB, unpaidOfPeer: 1GiB, unpaidFor: 1s }
+`);
+    expect(file.pieces).to.deep.equal({ least: 1 << 20, most: 1 << 20 });
+    expect(parsePolicy("pieces: { most: 64GiB }\nspace: { unpaidOfPeer: 5TB }").pieces?.most).to.equal(2 ** 36);
+  });
+
   it("refuses what is no policy, twice there, too long, or grows when it is read", async () => {
     expect(await problemsOf("pieces: 1\npieces: 2")).to.match(/line 2: .*unique/i);
     expect(await problemsOf("a: [")).to.contain("line 1");

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { z } from "zod";
+import { MAX_PAYLOAD_SIZE } from "../../piece/index.js";
 import { MAX_REGIONS } from "../../protocol/index.js";
 import { address, amount, count, duration, percent, positive, region, size } from "./scalars.js";
 import { parseYaml } from "./yaml-file.js";
@@ -16,13 +17,32 @@ const tier = z.strictObject({
   collateral: count,
 });
 
-const space = z.strictObject({
-  keepFree: size.optional(),
-  unpaid: size.optional(),
-  unpaidOfPeer: size.optional(),
-  unpaidFor: duration.optional(),
-  uploadsOfPeer: positive.optional(),
-});
+/** A provider that would take no piece, or for no time, has mixed something up. */
+const pieces = z
+  .strictObject({
+    least: size.optional(),
+    most: size
+      .refine((bytes) => bytes > 0, "has to be 1 or more")
+      .refine((bytes) => BigInt(bytes) <= MAX_PAYLOAD_SIZE, "is more than one piece can have"),
+  })
+  .refine(({ least = 1, most }) => least <= most, { path: ["least"], error: "is more than most: no piece fits" });
+
+const periods = z
+  .strictObject({ least: positive.optional(), most: positive })
+  .refine(({ least = 1, most }) => least <= most, { path: ["least"], error: "is more than most: no deal fits" });
+
+const space = z
+  .strictObject({
+    keepFree: size.optional(),
+    unpaid: size.optional(),
+    unpaidOfPeer: size.optional(),
+    unpaidFor: duration.refine((ms) => ms > 0, "has to be longer: no piece would stay until its deal").optional(),
+    uploadsOfPeer: positive.optional(),
+  })
+  .refine(({ unpaid, unpaidOfPeer }) => unpaid === undefined || unpaidOfPeer === undefined || unpaidOfPeer <= unpaid, {
+    path: ["unpaidOfPeer"],
+    error: "is more than unpaid, which is what all may leave together",
+  });
 
 const requests = z.strictObject({
   /** What a coin is worth in the token, for gas. */
@@ -61,10 +81,10 @@ const gas = z.strictObject({
 
 const schema = z.strictObject({
   token: address.optional(),
-  pieces: z.strictObject({ least: size.optional(), most: size }).optional(),
-  periods: z.strictObject({ least: positive.optional(), most: positive }).optional(),
+  pieces: pieces.optional(),
+  periods: periods.optional(),
   regions: z.array(region).max(MAX_REGIONS).optional(),
-  clients: z.array(address).optional(),
+  clients: z.array(address).min(1, "has nobody in it: leave it out for anybody").optional(),
   tiers: z.record(z.string(), tier).optional(),
   space: space.default({}),
   proxies: z.array(z.union([z.ipv4(), z.ipv6()], { error: "has to be an IP address" })).optional(),
