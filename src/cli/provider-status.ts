@@ -68,8 +68,8 @@ export function providerStatusCommand(): Command {
 async function status(chain: Chain, folder: NodeFolder | undefined, flags: StatusFlags): Promise<void> {
   const provider = flags.provider ?? providerOf(folder!);
   // Whoever has changed it learns here what is wrong with it.
-  if (folder !== undefined) await nodePolicy(folder.policy, chain);
-  const { deals, ...standing } = await providerStanding(chain, provider, new AbortController().signal);
+  const offered = folder === undefined ? [] : [(await nodePolicy(folder.policy, chain)).policy.token];
+  const { deals, ...standing } = await providerStanding(chain, provider, new AbortController().signal, offered);
   const node = folder === undefined ? null : await opsReport(opsUrl(folder.settings.ops));
   const report = { ...standing, deals: deals.map((deal) => dealStatus(chain, deal)), node };
   const tokens = await readTokens(chain.provider, [

@@ -53,13 +53,20 @@ export interface ProviderStanding {
 const ASKED_AT_ONCE = 32;
 
 /**
- * Reads how a provider stands at the head.
+ * Reads how a provider stands at the head. Money is told in the token that the market asks stake in, in those of deals, and in those
+ * that are named besides.
  *
+ * @param tokens - that it stakes, also where no deal is in them yet
  * @throws ChainError where the chain can't be asked
  * @example
  * const { deals } = await providerStanding(chain, provider, signal);
  */
-export async function providerStanding(chain: Chain, provider: string, signal: AbortSignal): Promise<ProviderStanding> {
+export async function providerStanding(
+  chain: Chain,
+  provider: string,
+  signal: AbortSignal,
+  tokens: readonly string[] = [],
+): Promise<ProviderStanding> {
   const { registry } = chain.contracts;
   const block = await ask("read the head", chain.provider.getBlock("latest"));
   const { number, hash, timestamp, gasLimit } = block!;
@@ -75,7 +82,7 @@ export async function providerStanding(chain: Chain, provider: string, signal: A
     ...{ provider, head: number, registered, signer, payee },
     deals: live.sort((a, b) => urgency(a) - urgency(b)),
     ended: deals.length - live.length,
-    tokens: await tokensOf(chain, provider, deals, live, signal),
+    tokens: await tokensOf(chain, provider, { deals, live, tokens }, signal),
   };
 }
 
@@ -106,21 +113,25 @@ function urgency({ next }: DealStanding): number {
   return next.state === "proven" ? next.lastBlock + 1 : next.lastBlock;
 }
 
+interface Known {
+  readonly deals: readonly Deal[];
+  readonly live: readonly DealStanding[];
+  readonly tokens: readonly string[];
+}
+
 async function tokensOf(
   { contracts, deployment }: Chain,
   provider: string,
-  deals: readonly Deal[],
-  live: readonly DealStanding[],
+  { deals, live, tokens }: Known,
   signal: AbortSignal,
 ): Promise<TokenStanding[]> {
-  const sums = new Map<string, { earned: bigint; slashed: bigint }>([
-    [deployment.stakeToken, { earned: 0n, slashed: 0n }],
-  ]);
+  const nothing = { earned: 0n, slashed: 0n };
+  const sums = new Map([deployment.stakeToken, ...tokens].map((token) => [token, nothing]));
   for (let at = 0; at < deals.length; at += ASKED_AT_ONCE) {
     signal.throwIfAborted();
     const asked = deals.slice(at, at + ASKED_AT_ONCE).map(async ({ id, token }) => {
       const { paid, slashed } = await ask("read a deal's totals", contracts.lens.totalsNow(id));
-      const sum = sums.get(token) ?? { earned: 0n, slashed: 0n };
+      const sum = sums.get(token) ?? nothing;
       sums.set(token, { earned: sum.earned + paid, slashed: sum.slashed + slashed });
     });
     await Promise.all(asked);

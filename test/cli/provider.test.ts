@@ -75,7 +75,8 @@ describe("cli: a provider from init to its end", () => {
     const settings = join(dir, "node.yaml");
     const text = await readFile(settings, "utf8");
     await writeFile(settings, text.replace(/^publicUrl: .*$/m, 'publicUrl: "https://node.example"'));
-    expect(jsonOf(await init("--url", "https://other.example", "--json")).steps).to.deep.equal(["profile updated"]);
+    expect((await init("--json")).stderr).to.contain("publicUrl https://node.example");
+    expect(jsonOf(await init("--url", "https://node.example", "--json")).steps).to.deep.equal(["profile updated"]);
     const now = await net.contracts.registry.profileOf(owner.address);
     expect([now.url, now.name]).to.deep.equal(["https://node.example", "Other"]);
     // Another's key makes nothing of this folder.
@@ -106,6 +107,13 @@ describe("cli: a provider from init to its end", () => {
     const bad = await holdfast(["provider", "status", "--dir", dir]);
     expect(bad.stderr).to.match(/policy.yaml can't be used: line \d+: regions.0 has to be an ISO 3166 code/);
     await writeFile(join(dir, "policy.yaml"), policy);
+  });
+
+  it("sees its stake before its first deal", async () => {
+    const { stdout, stderr } = await holdfast(["provider", "status", "--dir", dir]);
+    expect(stdout, stderr).to.contain("stake     1000 TUSD free, 0 TUSD behind deals, 0 TUSD lost");
+    expect(stdout).to.contain("stake     0.000000000000001 coin free");
+    expect(stdout).to.contain("earned    0 TUSD; 0 TUSD at risk");
   });
 
   it("serves, signs and proves; the status tells of it", async () => {
