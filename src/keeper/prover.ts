@@ -3,14 +3,15 @@ import type { Logger } from "pino";
 import type { Chain } from "../chain/chain.js";
 import type { Head } from "../chain/follower.js";
 import { HoldfastError } from "../errors.js";
-import { prove } from "../piece/index.js";
-import { challengeIndices } from "../protocol/index.js";
 import type { Claim, Duties } from "../store/duties.js";
 import type { PieceSource } from "../store/types.js";
-import { batchLimits, ProofBatcher, sendSplitting } from "./batches.js";
+import { batchLimits, sendSplitting } from "./batches.js";
 import { idText } from "./deals.js";
 import type { Duty } from "./duty.js";
 import type { BatchEvent } from "./events.js";
+import { Outbox } from "./prover-outbox.js";
+import { buildProof, slowPiece } from "./prover-piece.js";
+import { PieceReads } from "./prover-reads.js";
 import type { SeedReader } from "./seeds.js";
 import type { Outcome, ProofSubmitter } from "./submit.js";
 
@@ -53,8 +54,8 @@ export interface ProverTask {
   readonly head: Head;
 }
 
-/** Transactions on their way of one epoch: nodes keep few of one account that wait for a block. */
-const MAX_SENDING = 16;
+/** A twelfth of what building one proof may take: so long a proof waits for others to fill its batch. */
+const WAIT_SHARE = 12;
 
 interface Proof {
   readonly id: bigint;
@@ -63,63 +64,82 @@ interface Proof {
   readonly proof: Uint8Array;
 }
 
+/** What a run builds, and where that goes. */
+interface Run {
+  readonly task: ProverTask;
+  readonly seed: bigint;
+  readonly outbox: Outbox<Proof>;
+  readonly signal: AbortSignal;
+  /** Whatever was taken in it. */
+  readonly taken: Duty[];
+  /** Reads that it waits for: of all but the slow ones. */
+  readonly reads: Promise<void>[];
+}
+
 export class EpochProver {
   readonly #o: ProverOptions;
+  readonly #reads: PieceReads;
+  /** Duties whose pieces are being read, some by runs that have ended. */
+  readonly #reading = new Set<Duty>();
   /** What was to be noted of duties and could not be. */
   #unnoted: (() => Promise<void>)[] = [];
 
   constructor(options: ProverOptions) {
     this.#o = options;
+    const { readers, proofMs: limitMs } = options;
+    this.#reads = new PieceReads({ readers, limitMs, late: slowPiece });
+  }
+
+  /** Pieces that are being read at this moment. */
+  get reading(): number {
+    return this.#reading.size;
   }
 
   /**
-   * Proves what is to be done of an epoch and nobody else does; a batch is sent as soon as it is full.
+   * Proves what is to be done of an epoch and nobody else does; a batch is sent as soon as it is full, or has waited. Pieces that are
+   * slow to be read are not waited for: their duties stay busy, and what was built is sent by the next run.
    *
    * @throws what keeps all of them from being begun: the seed, or the duties themselves
    */
   async run(task: ProverTask, signal: AbortSignal): Promise<void> {
-    const { chain, seeds, gasShare, calldataLimit } = this.#o;
+    const { seeds, gasShare, calldataLimit, proofMs } = this.#o;
     const { epoch, key, head } = task;
     for (const note of this.#unnoted.splice(0)) await this.#note(note);
     await this.#resume(epoch);
     // First, whoever does the duties: a seed that nobody checkpoints runs out.
     const seed = await seeds.seed(epoch, signal, key);
-    const batcher = new ProofBatcher<Proof>(batchLimits(head.gasLimit, gasShare, calldataLimit));
-    const sending = new Set<Promise<void>>();
-    const send = async (proofs: readonly Proof[]) => {
-      if (proofs.length === 0) return;
-      while (sending.size >= MAX_SENDING) await Promise.race(sending);
-      const job = this.#send(task, proofs, signal).finally(() => sending.delete(job));
-      sending.add(job);
-    };
-    const { chainId, market } = chain.deployment;
-    const taken: Duty[] = [];
+    const limits = batchLimits(head.gasLimit, gasShare, calldataLimit);
+    const send = (proofs: readonly Proof[]) => this.#send(task, proofs, signal);
+    const outbox = new Outbox<Proof>({ limits, waitMs: proofMs / WAIT_SHARE, send });
+    const run: Run = { task, seed, outbox, signal, taken: [], reads: [] };
     try {
-      const prove = async (duties: readonly Duty[]) => {
-        signal.throwIfAborted();
-        await this.#build(task, duties, { chainId, market, seed }, signal, async (proof) => {
-          const full = batcher.add(proof);
-          if (full !== undefined) await send(full);
-        });
-      };
-      const unclaimed = async () => prove(await this.#unclaimed(task, taken));
-      try {
-        for (let some = await this.#claim(task, taken); some !== undefined; some = await this.#claim(task, taken)) {
-          await prove(some);
-        }
-      } catch (error) {
-        await unclaimed();
-        throw error;
-      }
-      await unclaimed();
+      await this.#proveAll(run);
     } finally {
       // Whatever ended it: what was built is sent, or fails by itself.
-      await send(batcher.take());
-      await Promise.all(sending);
-      const left = taken.filter(({ state }) => state === "busy");
+      await Promise.all(run.reads);
+      await outbox.close();
+      const left = run.taken.filter((duty) => duty.state === "busy" && !this.#reading.has(duty));
       for (const duty of left) duty.state = "open";
       await this.#release(epoch, left, head.number + 1);
     }
+  }
+
+  async #proveAll(run: Run): Promise<void> {
+    const { task, taken, signal } = run;
+    const prove = async (duties: readonly Duty[]) => {
+      signal.throwIfAborted();
+      await this.#begin(run, duties);
+    };
+    const unclaimed = async () => prove(await this.#unclaimed(task, taken));
+    try {
+      for (let some = await this.#claim(task, taken); some !== undefined; some = await this.#claim(task, taken)) {
+        await prove(some);
+      }
+    } catch (error) {
+      await unclaimed();
+      throw error;
+    }
+    await unclaimed();
   }
 
   /** Claims that this worker has and knows nothing of are anybody's again: of an epoch, one run is under way at a time. */
@@ -162,45 +182,44 @@ export class EpochProver {
     return taken;
   }
 
-  async #build(
-    task: ProverTask,
-    duties: readonly Duty[],
-    drawn: { readonly chainId: number; readonly market: string; readonly seed: bigint },
-    signal: AbortSignal,
-    built: (proof: Proof) => Promise<void>,
-  ): Promise<void> {
-    for (let at = 0; at < duties.length; at += this.#o.readers) {
-      const some = duties.slice(at, at + this.#o.readers);
-      // What is not begun is given back at the end, by whoever ended it.
-      if (signal.aborted) return;
-      const proofs = await Promise.all(some.map((duty) => this.#proofOf(task, duty, drawn)));
-      for (const proof of proofs) if (proof !== undefined) await built(proof);
+  /** Resolves when all of them are being read, or wait among the slow ones. What is not begun is given back by whoever ended it. */
+  async #begin(run: Run, duties: readonly Duty[]): Promise<void> {
+    for (const duty of duties) {
+      await run.outbox.ready();
+      if (run.signal.aborted) return;
+      if (duty.proof?.key === run.task.key) this.#built(run, duty, duty.proof.bytes);
+      else {
+        const { result, setAside } = await this.#reads.begin(duty.deal.id, () => this.#read(run, duty));
+        this.#reading.add(duty);
+        run.reads.push(Promise.race([setAside, this.#finish(run, duty, result)]));
+      }
     }
   }
 
-  /** Undefined where the store does not have the bytes. */
-  async #proofOf(
-    task: ProverTask,
-    duty: Duty,
-    drawn: { readonly chainId: number; readonly market: string; readonly seed: bigint },
-  ): Promise<Proof | undefined> {
-    const { id, root, leafCount, tier } = duty.deal;
-    const { window } = duty;
+  async #read({ seed, signal }: Run, duty: Duty): Promise<Uint8Array> {
+    signal.throwIfAborted();
+    return buildProof(this.#o.chain, this.#o.pieces, duty, seed);
+  }
+
+  #built({ outbox }: Run, duty: Duty, proof: Uint8Array): void {
+    const { id } = duty.deal;
+    // Where nobody sends it any more, the next run does.
+    if (!outbox.add({ id, window: duty.window, duty, proof })) duty.state = "open";
+  }
+
+  /** Never fails: what can't be read is told of, and tried again. */
+  async #finish(run: Run, duty: Duty, reading: Promise<Uint8Array>): Promise<void> {
+    const { task, signal } = run;
     try {
-      if (duty.proof?.key !== task.key) {
-        const count = this.#o.chain.deployment.tiers[tier]!.challenges;
-        const indices = challengeIndices({ ...drawn, dealId: id, window, count, leafCount });
-        const built = async () => {
-          const piece = await this.#o.pieces.open(root, leafCount);
-          if (piece === undefined) throw missingPiece(id);
-          return prove(piece.layer, piece.read, indices);
-        };
-        duty.proof = { key: task.key, bytes: await within(this.#o.proofMs, built(), (ms) => slowPiece(id, ms)) };
-      }
-      return { id, window, duty, proof: duty.proof.bytes };
+      const proof = await reading;
+      duty.proof = { key: task.key, bytes: proof };
+      this.#built(run, duty, proof);
     } catch (error) {
-      await this.#fail(task, [duty], error);
-      return undefined;
+      // At the end all claims are given back.
+      if (signal.aborted) duty.state = "open";
+      else await this.#fail(task, [duty], error);
+    } finally {
+      this.#reading.delete(duty);
     }
   }
 
@@ -267,32 +286,6 @@ export class EpochProver {
       this.#unnoted.push(note);
     }
   }
-}
-
-/** Waits no longer than `ms`; what comes later is nobody's. */
-async function within<T>(ms: number, work: Promise<T>, late: (ms: number) => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late(ms)), ms);
-  });
-  try {
-    return await Promise.race([work, end]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function slowPiece(id: bigint, ms: number): HoldfastError {
-  const message = `The piece of deal ${idText(id)} could not be read in ${ms / 1_000} s`;
-  return new HoldfastError("SLOW_PIECE", message, "Look at the disk, or the bucket, before the window closes.");
-}
-
-function missingPiece(id: bigint): HoldfastError {
-  return new HoldfastError(
-    "MISSING_PIECE",
-    `The store does not hold the piece of deal ${idText(id)}`,
-    "Restore it from another copy before the window closes.",
-  );
 }
 
 function skipped(id: bigint, reason: string): HoldfastError {

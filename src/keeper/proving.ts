@@ -41,11 +41,14 @@ export interface ProvingKeeperOptions {
   readonly calldataLimit?: number;
   /** Part of a block's gas that one transaction may take; a half by default. */
   readonly gasShare?: number;
-  /** Pieces that are read at the same time; 8 by default. */
+  /** Pieces that are read at the same time, and as many that were slow the last time; 8 by default. */
   readonly readers?: number;
   /** Duties that are claimed at a time; 96 by default. What is left is for other keepers. */
   readonly portion?: number;
-  /** Milliseconds that building one proof may take, so that bytes that never come hold up no other; 60,000 by default. */
+  /**
+   * Milliseconds that building one proof may take; 60,000 by default. After a twentieth of that its place is another's; a proof
+   * that is built waits a twelfth of that for others to go with it.
+   */
   readonly proofMs?: number;
   readonly clock?: Clock;
 }
@@ -107,9 +110,9 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     this.#prover = new EpochProver({ ...parts, ...limits, host: this.#host() });
   }
 
-  /** Groups of duties that are being read, built or sent at this moment. */
+  /** Groups of duties that are being done at this moment, and pieces that are being read. */
   get inFlight(): number {
-    return this.#jobs.size;
+    return this.#jobs.size + this.#prover.reading;
   }
 
   /** Works until the signal is aborted, then waits for what is being sent to notice. Only listeners can make it fail. */

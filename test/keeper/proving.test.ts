@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { hexlify } from "ethers";
 import { openChain } from "../../src/chain/chain.js";
 import type { ProvenEvent, ProvingKeeper, Trouble } from "../../src/keeper/index.js";
+import type { Commitment } from "../../src/piece/index.js";
 import { Status } from "../../src/protocol/index.js";
 import type { PieceSource } from "../../src/store/types.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
@@ -150,6 +151,66 @@ describe("ProvingKeeper", () => {
     await stepUntil(chain, () => told.proven.length === 4 && told.trouble.length > 0, 40, keeper);
     expect(told.trouble[0]).to.include({ id: ids[2], code: "SLOW_PIECE" });
     expect(told.proven.map(({ id }) => id)).to.have.members(ids.filter((id) => id !== ids[2]));
+  });
+
+  it("proves all others in a few blocks where the bytes of many never come", async function () {
+    this.timeout(60_000);
+    await begin({ tiers: [{ period: 64, window: 48, challenges: 1, maxMisses: 6 }] });
+    const pieces = [];
+    for (let i = 0; i < 48; i++) pieces.push(await parties.pieces.add(bytesOf(i, 500)));
+    const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
+    const silent = new Promise<never>(() => undefined);
+    const isStuck = (i: number) => i % 4 === 1;
+    const stuck = new Set(pieces.filter((_, i) => isStuck(i)).map(({ root }) => hexlify(root)));
+    let hung = 0;
+    const open: PieceSource["open"] = async (root, leafCount) => {
+      if (!stuck.has(hexlify(root))) return parties.pieces.open(root, leafCount);
+      hung++;
+      return silent;
+    };
+    const proofMs = 4_000;
+    await keep({ pieces: { open }, proofMs, readers: 2 });
+    await chain.mine((await firstEpochOf(ids[0]!)) + 1 - (await chain.provider.getBlockNumber()));
+    const began = Date.now();
+    while (told.proven.length < 36) {
+      expect(Date.now() - began, "a read that hangs held up others").to.be.lessThan(proofMs * 0.9);
+      await sleep(100);
+      await chain.mine();
+    }
+    expect(told.proven.map(({ id }) => id)).to.have.members(ids.filter((_, i) => !isStuck(i)));
+    expect(hung).to.equal(12);
+    expect(told.missed).to.deep.equal([]);
+  });
+
+  it("sends at the next head what was read too late to go with the others", async () => {
+    await begin();
+    const pieces: Commitment[] = [];
+    for (let i = 0; i < 3; i++) pieces.push(await parties.pieces.add(bytesOf(i, 2_000)));
+    const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
+    const { promise: arrival, resolve: arrive } = held();
+    let read = 0;
+    const open: PieceSource["open"] = async (root, leafCount) => {
+      if (hexlify(root) === hexlify(pieces[1]!.root)) {
+        read++;
+        await arrival;
+      }
+      return parties.pieces.open(root, leafCount);
+    };
+    await keep({ pieces: { open }, proofMs: 5_000 });
+    await chain.mine((await firstEpochOf(ids[0]!)) + 1 - (await chain.provider.getBlockNumber()));
+    for (let looks = 0; looks < 40 && told.proven.length < 2; looks++) {
+      await sleep(100);
+      if (looks % 4 === 3) await chain.mine();
+    }
+    expect(told.proven.map(({ id }) => id)).to.have.members([ids[0], ids[2]]);
+    arrive();
+    for (let looks = 0; looks < 20 && told.proven.length < 3; looks++) {
+      await sleep(100);
+      if (looks % 4 === 3) await chain.mine();
+    }
+    expect(told.windowsOf(ids[1]!)).to.deep.equal([1]);
+    expect(read, "it was read once").to.equal(1);
+    expect(told.trouble).to.deep.equal([]);
   });
 
   it("warns at half of a window, and pays more in its last quarter", async () => {
@@ -374,3 +435,11 @@ describe("ProvingKeeper", () => {
 });
 
 const PRICE_OF_TWO = 20_000n;
+
+function held(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
