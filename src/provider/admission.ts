@@ -21,6 +21,8 @@ export interface PeerLimits extends ConnectionLimits {
   readonly maxPeerBytes?: number;
   /** The same of all peers together; 16 of the largest pieces, at least 16 GiB, by default. */
   readonly maxUnpaidBytes?: number;
+  /** Requests for deals, amendments, migrations and pulls of one network in 50 seconds; 100 by default. */
+  readonly maxPeerRequests?: number;
   /** Bytes of disk that are left alone; 1 GiB by default. */
   readonly minFreeBytes?: number;
   /** Addresses of proxies of one's own, whose `X-Forwarded-For` is believed; none by default. */

@@ -37,6 +37,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   QUOTA_EXCEEDED: 429,
   NOT_SERVED: 501,
   TOO_MANY_UPLOADS: 503,
+  NODE_BUSY: 503,
   SEED_UNAVAILABLE: 503,
   BLOBS_UNREACHABLE: 503,
   LEASE_LOST: 503,

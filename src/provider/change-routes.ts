@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { Context } from "hono";
 import {
   amendmentFromJson,
   amendmentRequestFromJson,
@@ -22,19 +23,26 @@ export interface Changes {
   readonly pulls: Pick<PullDesk, "pull">;
 }
 
+export interface ChangeParts extends Changes {
+  /** Answers a request when it is its turn. */
+  readonly through: <T>(c: Context, task: () => Promise<T>) => Promise<T>;
+}
+
 /** Adds the routes. @param jsonMs - a body that takes longer is cut off, in milliseconds */
-export function addChanges(app: App, { amendments, migrations, pulls }: Changes, jsonMs?: number): void {
+export function addChanges(app: App, { amendments, migrations, pulls, through }: ChangeParts, jsonMs?: number): void {
   app.post("/amendments", smallBody(jsonMs), async (c) => {
     const { amendment, owner } = amendmentRequestFromJson(await jsonOf(c));
-    return c.json(await amendments.accept(amendmentFromJson(amendment), owner));
+    const read = amendmentFromJson(amendment);
+    return c.json(await through(c, () => amendments.accept(read, owner)));
   });
   app.post("/pulls", smallBody(jsonMs), async (c) => {
     const { dealId } = pullRequestFromJson(await jsonOf(c));
-    const answer = await pulls.pull(BigInt(dealId));
+    const answer = await through(c, () => pulls.pull(BigInt(dealId)));
     return c.json(answer, answer.pieceCid === undefined ? 202 : 200);
   });
   app.post("/migrations", smallBody(jsonMs), async (c) => {
     const { dealId, terms } = migrationRequestFromJson(await jsonOf(c));
-    return c.json(await migrations.accept(BigInt(dealId), termsFromJson(terms)));
+    const read = termsFromJson(terms);
+    return c.json(await through(c, () => migrations.accept(BigInt(dealId), read)));
   });
 }

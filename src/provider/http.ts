@@ -19,6 +19,7 @@ import { addGateway, type GatewayOptions } from "./gateway/index.js";
 import { addPdp, type PieceFetches, type UploadLimits } from "./pdp/index.js";
 import { type Origin, peerOf } from "./peers.js";
 import { createRetrieval, Served } from "./retrieval.js";
+import { Turnstile } from "./turnstile.js";
 import type { UnpaidPieces } from "./unpaid/index.js";
 
 export interface NodeOptions extends UploadLimits, PeerLimits {
@@ -44,6 +45,7 @@ export function createNode(options: NodeOptions): RequestListener {
   const { store, desk, logger, changes, unpaid, fetches, gateway, trustedProxies, ...limits } = options;
   const app = emptyApp(logger);
   const served = new Served();
+  const turnstile = new Turnstile(limits);
   const underWay = () => [...store.uploads(), ...(fetches?.holdings() ?? [])];
   const unpaidNow = unpaid && { unpaid: () => unpaid.holdings() };
   const admission = new Admission({ ...limits, underWay, ...unpaidNow, room: roomOf(options) });
@@ -53,9 +55,10 @@ export function createNode(options: NodeOptions): RequestListener {
   app.get("/offers", async (c) => c.json(await desk.offers()));
   app.post("/deals", smallBody(limits.jsonMs), async (c) => {
     const { terms } = dealRequestFromJson(await jsonOf(c));
-    return c.json(await desk.accept(termsFromJson(terms)));
+    const read = termsFromJson(terms);
+    return c.json(await turnstile.run(peer(c), () => desk.accept(read)));
   });
-  if (changes) addChanges(app, changes, limits.jsonMs);
+  if (changes) addChanges(app, { ...changes, through: (c, task) => turnstile.run(peer(c), task) }, limits.jsonMs);
   const { stallMs } = limits;
   const rest = getRequestListener(app.fetch);
   const next = gateway ? addGateway(app, { store, logger, stallMs, ...gateway }, rest) : rest;

@@ -23,6 +23,7 @@ import { freeBytesOf } from "./free-bytes.js";
 import { peerIdOf } from "./gateway/index.js";
 import { roomOf } from "./http.js";
 import { MigrationDesk } from "./migrations.js";
+import { nowAndThen } from "./now-and-then.js";
 import type { Policy } from "./offers.js";
 import { PullDesk } from "./pulls.js";
 import { type ListenOptions, type RunningNode, startNode } from "./server.js";
@@ -106,6 +107,9 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   return running;
 }
 
+/** The chain is asked for its time this often at most, in milliseconds, however many terms are looked at. */
+const CLOCK_MS = 250;
+
 /** What the parts of a node share. */
 interface Parts {
   readonly chain: Chain;
@@ -157,7 +161,7 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
   const { logger, host, port, publicUrl } = options;
   const { maxPieceBytes } = parts.policy;
   const { contracts, deployment } = chain;
-  const counter = { ...parts, deployment, contracts, now: () => chainTime(chain.provider) };
+  const counter = { ...parts, deployment, contracts, now: nowAndThen(() => chainTime(chain.provider), CLOCK_MS) };
   const head = () => chain.provider.getBlockNumber();
   const desk = new DealDesk(counter);
   const peerId = peerIdOf(await publicKeyOf(signer));

@@ -6,13 +6,15 @@
 import { HoldfastError } from "../../errors.js";
 import type { App } from "../app.js";
 import type { Served } from "../retrieval.js";
+import { healthOf } from "./health.js";
 import { canonical, isHere, type PdpParts } from "./parts.js";
 
 /** Adds the routes. @param isComing - whether bytes of a piece are on their way */
 export function addFinding(app: App, parts: PdpParts, served: Served, isComing: (pieceCid: string) => boolean): void {
+  const troubleOf = healthOf(parts);
   app.get("/pdp/ping", async (c) => {
-    const trouble = await parts.admission.checkFree().catch((error: Error) => error);
-    return trouble ? c.text(`the node is not well: ${trouble.message}`, 503) : c.body(null, 200);
+    const trouble = await troubleOf();
+    return trouble === undefined ? c.body(null, 200) : c.text(`the node is not well: ${trouble}`, 503);
   });
   app.get("/pdp/piece", async (c) => {
     const pieceCid = c.req.query("pieceCid") ?? "";

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { commit, encodePieceCid } from "../../../src/piece/index.js";
+import { healthOf } from "../../../src/provider/pdp/health.js";
 import { removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
-import { expectText, type LoneNode, MIB, startLoneNode } from "./node.js";
+import { expectText, type LoneNode, MIB, startLoneNode, until } from "./node.js";
 
 describe("provider: finding pieces", () => {
   let node: LoneNode;
@@ -25,9 +26,32 @@ describe("provider: finding pieces", () => {
   after(removeFolders);
 
   it("answers a ping, and with 503 where the disk is full", async () => {
-    expect((await node.ask("GET", "/pdp/ping")).status).to.equal(200);
     free = 2 ** 30 - 1;
     expectText(await node.ask("GET", "/pdp/ping"), 503, /not well: there is no space/);
+    free = 2 ** 30;
+    await until(async () => (await node.ask("GET", "/pdp/ping")).status === 200);
+  });
+
+  it("answers a ping with 503 where index or pieces can't be reached, and says no more of it", async () => {
+    const find = node.store.find.bind(node.store);
+    let asked = 0;
+    node.store.find = async () => {
+      asked++;
+      throw new Error("connect ECONNREFUSED 10.0.0.7:5432");
+    };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => node.ask("GET", "/pdp/ping")));
+    for (const answer of answers)
+      expectText(answer, 503, /^the node is not well: its index or its pieces can't be reached$/);
+    expect(asked).to.be.lessThan(10);
+    node.store.find = find;
+    await until(async () => (await node.ask("GET", "/pdp/ping")).status === 200);
+  });
+
+  it("knows of a store that does not answer", async () => {
+    const admission = { checkFree: async () => undefined } as never;
+    const silent = { find: () => new Promise<never>(() => undefined) };
+    expect(await healthOf({ admission, store: silent, healthMs: 50 })()).to.match(/do not answer/);
+    expect(await healthOf({ admission, store: node.store })()).to.equal(undefined);
   });
 
   it("says what becomes of a piece", async () => {
