@@ -139,13 +139,75 @@ describeDatabases("provider: pieces that nobody pays for", (databases) => {
     await leave(piece);
     await run();
     await net.clientOf(wallet).store(new Blob([piece.payload]), wishes);
-    await until(() => paid.length === 1);
+    await until(async () => {
+      await net.mine();
+      return paid.length === 1;
+    });
     expect(paid).to.deep.equal([piece.cid]);
     now += 2 * HOUR_MS;
     await look();
     expect(deleted).to.deep.equal([]);
     expect(await noted()).to.deep.equal([]);
     expect(await store.list()).to.deep.equal([piece.cid]);
+  });
+
+  it("count for nobody as soon as they have a deal, and again where that is reorganised away", async () => {
+    const wallet = await net.rich();
+    const [piece, kept] = [await fresh(), await fresh()];
+    const wishes = { tier: 0, periods: 6, token: net.token, maxPricePerPeriod: 1_000_000n, urls: [node.url] };
+    for (const one of [piece, kept]) await leave(one);
+    await run({ depth: 20 });
+    await net.clientOf(wallet).store(new Blob([kept.payload]), wishes);
+    await until(async () => {
+      await net.mine();
+      return paid.length === 1;
+    });
+    expect(paid).to.deep.equal([kept.cid]);
+    const before = await net.provider.getBlockNumber();
+    await net.clientOf(wallet).store(new Blob([piece.payload]), wishes);
+    await until(() => [...unpaid.holdings()].length === 0);
+    await look();
+    // Its hour is over, and still nothing is decided.
+    now += HOUR_MS;
+    await look();
+    expect([paid, deleted]).to.deep.equal([[kept.cid], []]);
+    expect(await noted()).to.deep.equal([piece.cid]);
+    await net.provider.send("anvil_reorg", [(await net.provider.getBlockNumber()) - before, []]);
+    now += HOUR_MS;
+    await net.mine();
+    await until(() => deleted.length === 1);
+    expect(deleted).to.deep.equal([piece.cid]);
+    expect(await store.list()).to.deep.equal([kept.cid]);
+  });
+
+  it("stay while a deal is about to have them by an amendment, and for good when it has", async () => {
+    const wallet = await net.rich();
+    const [first, next] = [await fresh(), await fresh()];
+    const wishes = { tier: 1, periods: 6, token: net.token, maxPricePerPeriod: 1_000_000n, urls: [node.url] };
+    const { deals } = await net.clientOf(wallet).store(new Blob([first.payload]), wishes);
+    const id = deals[0]!.id;
+    const { firstEpoch, tier } = await net.contracts.lens.dealOf(id);
+    // In its first window: an amendment before that is in force at once.
+    await net.mine(Number(firstEpoch) + 1 - (await net.provider.getBlockNumber()));
+    await leave(next);
+    const most = { maxPricePerPeriod: 1_000_000n };
+    const { from } = await net.clientOf(wallet).amend(id, new Blob([next.payload]), most);
+    await run();
+    for (let hour = 0; hour < 3; hour++) {
+      now += HOUR_MS;
+      await look();
+    }
+    expect([paid, deleted]).to.deep.equal([[], []]);
+    expect(await noted()).to.deep.equal([next.cid]);
+    expect([...unpaid.holdings()]).to.deep.equal([]);
+    const { period } = net.deployment.tiers[Number(tier)]!;
+    const due = Number(firstEpoch) + (Number(from) - 1) * period;
+    await net.mine(Math.max(1, due + 2 - (await net.provider.getBlockNumber())));
+    now += HOUR_MS;
+    await net.mine();
+    await until(() => paid.length === 1);
+    expect(await noted()).to.deep.equal([]);
+    expect(deleted).to.deep.equal([]);
   });
 
   it("stay where their deal was there before them", async () => {

@@ -7,6 +7,7 @@ import type { HeadUpdate } from "../../chain/follower.js";
 import { type Deal, DealBook, hasEnded } from "../../keeper/deals.js";
 import { watchHeads } from "../../keeper/heads.js";
 import { type PieceStore, treeKey } from "../../store/index.js";
+import { FirmDeals } from "./firm-deals.js";
 import type { UnpaidPiece, UnpaidPieces } from "./pieces.js";
 
 export interface UnpaidKeeperOptions {
@@ -18,6 +19,8 @@ export interface UnpaidKeeperOptions {
   readonly logger: Logger;
   /** Milliseconds that a piece may wait for its deal; an hour by default. */
   readonly graceMs?: number;
+  /** Blocks after which a deal is taken to stay whatever is reorganised; the market's challenge finality by default. */
+  readonly depth?: number;
   /** Unix milliseconds, by the clock of `unpaid`. */
   readonly now?: () => number;
 }
@@ -25,7 +28,7 @@ export interface UnpaidKeeperOptions {
 export interface UnpaidEvents {
   /** A piece was deleted. */
   deleted: [{ readonly pieceCid: string }];
-  /** A piece has a deal: it stays from now on, whatever becomes of that. */
+  /** A piece has a deal that no reorganisation takes back: it stays from now on, whatever becomes of that. */
   paid: [{ readonly pieceCid: string }];
 }
 
@@ -42,15 +45,18 @@ const GRACE_MS = 3_600_000;
 export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
   readonly #o: UnpaidKeeperOptions;
   readonly #book: DealBook;
-  /** Deals whose pieces are known to be paid for. */
-  readonly #read = new Set<bigint>();
+  readonly #firm: FirmDeals;
+  /** Pieces whose time was over, and that a deal had or was about to have. */
+  readonly #waiting = new Set<string>();
   readonly #graceMs: number;
   readonly #now: () => number;
 
   constructor(options: UnpaidKeeperOptions) {
     super();
+    const { chain, provider, depth = chain.deployment.challengeFinality } = options;
     this.#o = options;
-    this.#book = new DealBook(options.chain, options.provider);
+    this.#book = new DealBook(chain, provider);
+    this.#firm = new FirmDeals(depth);
     this.#graceMs = options.graceMs ?? GRACE_MS;
     this.#now = options.now ?? Date.now;
   }
@@ -69,31 +75,53 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
     await unpaid.refresh();
     if (unpaid.list().length === 0) return;
     await this.#book.sync(update, signal);
-    const fresh = [...this.#book.ids].filter((id) => !this.#read.has(id));
-    await this.#markPaid(await this.#book.read(fresh, signal));
+    this.#firm.rewind(update);
+    const unsure = [...this.#book.ids].filter((id) => !this.#firm.has(id));
+    const deals = await this.#book.read(unsure, signal);
+    this.#firm.note(unsure, deals, update.head.number);
+    await this.#forgetPaid(deals);
+    unpaid.cover(new Set([...this.#covered(deals), ...this.#waiting]));
     const due = unpaid.list().filter((piece) => this.#isDue(piece));
-    if (due.length === 0) return;
+    if (due.length > 0) await this.#clearAll(due, update.head.timestamp, signal);
+  }
+
+  async #clearAll(due: readonly UnpaidPiece[], time: number, signal: AbortSignal): Promise<void> {
     // Deals change: this time all of them are read.
-    await this.#markPaid(await this.#book.read([...this.#book.ids], signal));
-    for (const { pieceCid } of due) await this.#clear(pieceCid, update.head.timestamp);
+    const deals = await this.#book.read([...this.#book.ids], signal);
+    await this.#forgetPaid(deals);
+    const covered = this.#covered(deals);
+    for (const { pieceCid } of due) {
+      // Its deal, or its amendment, may be taken back: it is looked at again when its time is over anew.
+      if (covered.has(pieceCid)) {
+        this.#waiting.add(pieceCid);
+        await this.#o.unpaid.touch(pieceCid);
+      } else {
+        this.#waiting.delete(pieceCid);
+        await this.#clear(pieceCid, time);
+      }
+    }
   }
 
   #isDue({ since }: UnpaidPiece): boolean {
     return this.#now() - since >= this.#graceMs;
   }
 
-  async #markPaid(deals: readonly Deal[]): Promise<void> {
+  /** Pieces that a deal has or is about to have by an amendment, as the head says. */
+  #covered(deals: readonly Deal[]): ReadonlySet<string> {
+    const live = deals.filter((deal) => !hasEnded(deal));
+    const trees = new Set(live.flatMap((deal) => [deal, ...(deal.next ? [deal.next] : [])].map(treeKey)));
+    const covered = this.#o.unpaid.list().filter(({ commitment }) => trees.has(treeKey(commitment)));
+    return new Set(covered.map(({ pieceCid }) => pieceCid));
+  }
+
+  /** An amendment can be taken back until its piece is that of the deal. */
+  async #forgetPaid(deals: readonly Deal[]): Promise<void> {
     const { unpaid, logger } = this.#o;
-    const paid = new Set<string>();
-    for (const deal of deals) {
-      this.#read.add(deal.id);
-      if (hasEnded(deal)) continue;
-      paid.add(treeKey(deal));
-      if (deal.next) paid.add(treeKey(deal.next));
-    }
+    const paid = new Set(deals.filter((deal) => this.#firm.has(deal.id) && !hasEnded(deal)).map(treeKey));
     for (const { pieceCid, commitment } of unpaid.list()) {
       if (!paid.has(treeKey(commitment))) continue;
       await unpaid.forget(pieceCid);
+      this.#waiting.delete(pieceCid);
       logger.debug({ pieceCid }, "piece has a deal");
       this.emit("paid", { pieceCid });
     }

@@ -27,6 +27,7 @@ export class UnpaidPieces {
   readonly #store: UnpaidOptions["store"];
   readonly #now: () => number;
   #pieces = new Map<string, UnpaidPiece>();
+  #covered: ReadonlySet<string> = new Set();
 
   private constructor({ notes, store, now = Date.now }: UnpaidOptions) {
     this.#notes = notes;
@@ -53,7 +54,14 @@ export class UnpaidPieces {
 
   /** What they count for whom. */
   *holdings(): Generator<Holding> {
-    for (const { owner, commitment } of this.#pieces.values()) yield { owner, bytes: Number(commitment.payloadSize) };
+    for (const { pieceCid, owner, commitment } of this.#pieces.values()) {
+      if (!this.#covered.has(pieceCid)) yield { owner, bytes: Number(commitment.payloadSize) };
+    }
+  }
+
+  /** Those that a deal has as the head says, which may be taken back: they stay noted, and count for nobody meanwhile. */
+  cover(pieceCids: ReadonlySet<string>): void {
+    this.#covered = pieceCids;
   }
 
   /** A piece as it is noted at this moment. */
