@@ -299,6 +299,7 @@ describe("PoolProvider", () => {
         const paid = Wallet.createRandom().address;
         const sender = new TransactionSender({ provider, signer: wallet, logger: testLogger(), pollMs: 10 });
         const paying = sender.send({ to: paid, data: "0x", value: 1n }, "pay");
+        paying.catch(() => undefined);
         while (sent < 2) await sleep(5);
         await sleep(50);
         await chain.mine();
