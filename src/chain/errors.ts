@@ -31,7 +31,7 @@ export interface Revert {
 
 /**
  * A call or transaction that the chain, or the way to it, refused. `code` is `REVERTED` where a contract did, otherwise
- * ethers' code (`NETWORK_ERROR`, `INSUFFICIENT_FUNDS`, …) or `RPC_FAILED`.
+ * ethers' code (`NETWORK_ERROR`, `INSUFFICIENT_FUNDS`, …), `TOO_LARGE` where a smaller one may be taken, or `RPC_FAILED`.
  */
 export class ChainError extends HoldfastError {
   readonly failure: FailureClass;
@@ -167,10 +167,39 @@ function reverted(revert: Revert, doing: string, cause: unknown): ChainError {
 /** ethers' codes for what a caller got wrong: no node will ever take it. */
 const CALLERS_FAULT: ReadonlySet<string> = new Set(["INVALID_ARGUMENT", "UNSUPPORTED_OPERATION", "NOT_IMPLEMENTED"]);
 
+/**
+ * What nodes say of bytes that are too many (geth, anvil, Lotus, and proxies before them), and of gas that is more than a block, a transaction
+ * (EIP-7825) or a simulation may take.
+ */
+const TOO_LARGE: readonly RegExp[] = [
+  /oversized data|(transaction|tx|message|request|payload|body|entity)( size)? (is )?too (large|big|long)/i,
+  /(transaction|tx|message) size .*(exceeds|limit|larger|over)|max(imum)? (transaction|tx|message) size/i,
+  /exceeds? (the )?(block|transaction|tx)('s)? gas limit|gas limit (is )?too high|gas required exceeds allowance/i,
+  /(block|transaction|tx)[ _]?gas[ _]?limit ?(reached|exceeded)|exceeds? .*gas (limit )?cap/i,
+  /\bout ?of ?gas\b/i,
+];
+/** HTTP's "Content Too Large". */
+const HTTP_TOO_LARGE = 413;
+
+function isTooLarge(error: unknown, said: string): boolean {
+  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 6; depth++) {
+    if ((at as { status?: unknown }).status === HTTP_TOO_LARGE) return true;
+    at = (at as { cause?: unknown }).cause;
+  }
+  return TOO_LARGE.some((words) => words.test(said));
+}
+
+function tooLarge(said: string, doing: string, cause: unknown): ChainError {
+  const hint =
+    "Send less at once; proofs: lower proving.calldata or proving.gasShare, and look whether the account has coin for gas.";
+  return new ChainError("TOO_LARGE", `Failed to ${doing}: ${said}`, hint, "hopeless", undefined, cause);
+}
+
 function unreachable(error: unknown, doing: string): ChainError {
   const { code: given, shortMessage, message } = error as { code?: unknown; shortMessage?: string; message?: string };
   const code = typeof given === "string" && given !== "UNKNOWN_ERROR" ? given : "RPC_FAILED";
   const said = rpcMessage(error) ?? shortMessage ?? message ?? String(error);
+  if (code !== "INSUFFICIENT_FUNDS" && isTooLarge(error, said)) return tooLarge(said, doing, error);
   const failure = CALLERS_FAULT.has(code) ? "hopeless" : "retry";
   const hint =
     code === "INSUFFICIENT_FUNDS"

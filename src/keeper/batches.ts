@@ -66,7 +66,7 @@ export class ProofBatcher<T extends { readonly proof: Uint8Array }> {
 }
 
 /**
- * Sends items together; where the chain refuses them as a whole, in halves, so that one that can't be sent stops no
+ * Sends items together; where the chain refuses them as a whole (a revert, or that they are too large), in halves, so that one that can't be sent stops no
  * other.
  *
  * @param refused - Called with the items that can't be sent, and why: a single one, or all of them where the trouble is

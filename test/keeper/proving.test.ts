@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { hexlify } from "ethers";
+import { hexlify, makeError } from "ethers";
 import { openChain } from "../../src/chain/chain.js";
+import { TransactionSender } from "../../src/chain/sender.js";
 import type { ProvenEvent, ProvingKeeper, Trouble } from "../../src/keeper/index.js";
 import type { Commitment } from "../../src/piece/index.js";
 import { Status } from "../../src/protocol/index.js";
 import type { PieceSource } from "../../src/store/types.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
-import { bytesOf, Parties, startProving, step, stepTo, stepUntil } from "../support/keeping.js";
+import { bytesOf, Parties, serviceChain, startProving, step, stepTo, stepUntil } from "../support/keeping.js";
 import { type Fault, startRpcProxy } from "../support/rpc-proxy.js";
 
 /** What a keeper told. */
@@ -211,6 +212,33 @@ describe("ProvingKeeper", () => {
     expect(told.windowsOf(ids[1]!)).to.deep.equal([1]);
     expect(read, "it was read once").to.equal(1);
     expect(told.trouble).to.deep.equal([]);
+  });
+
+  it("halves what the node finds too large, and says of one that is too large by itself", async () => {
+    await begin();
+    const pieces: Commitment[] = [];
+    for (const [i, size] of [500, 500, 500, 500, 3_000_000].entries())
+      pieces.push(await parties.pieces.add(bytesOf(i, size)));
+    const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
+    const service = await serviceChain(chain);
+    stops.push(async () => service.provider.destroy());
+    const { provider } = service;
+    const send = provider.send.bind(provider);
+    let refused = 0;
+    provider.send = async (method, params) => {
+      const [raw] = params as string[];
+      if (method !== "eth_sendRawTransaction" || raw!.length < 3_600) return send(method, params);
+      refused++;
+      const error = { code: -32_000, message: "oversized data: transaction size 1900, limit 1800" };
+      throw makeError("could not coalesce error", "UNKNOWN_ERROR", { error } as never);
+    };
+    const signer = (await chain.account()).connect(provider);
+    const sender = new TransactionSender({ provider, signer, logger: testLogger(), pollMs: 5 });
+    const keeper = await keep({ chain: service, sender });
+    await stepUntil(chain, () => told.proven.length === 4 && told.trouble.length > 0, 40, keeper);
+    expect(told.proven.map(({ id }) => id)).to.have.members(ids.slice(0, 4));
+    expect(told.trouble.map(({ id, code }) => ({ id, code }))).to.deep.equal([{ id: ids[4], code: "TOO_LARGE" }]);
+    expect(refused).to.be.greaterThan(1);
   });
 
   it("warns at half of a window, and pays more in its last quarter", async () => {
