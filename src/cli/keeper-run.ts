@@ -6,7 +6,15 @@ import { settlingOf } from "../provider/policy/index.js";
 import { DatabasePieceIndex } from "../store/database/index.js";
 import { BlobPieceStore, FileBlobs } from "../store/index.js";
 import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
-import { dutiesOf, type Operator, openOperator, restoringOf, runUntilStopped, standBackOf } from "./operator.js";
+import {
+  dutiesOf,
+  type Operator,
+  openOperator,
+  provingLimitsOf,
+  restoringOf,
+  runUntilStopped,
+  standBackOf,
+} from "./operator.js";
 
 const RUN_HELP = `
 In a provider's folder it proves that provider's deals, beside \`provider run --no-proving\` or instead of it: the pieces are where
@@ -43,7 +51,9 @@ async function keep(operator: Operator, folder: NodeFolder, signal: AbortSignal)
   }
   const store = await openPieces(operator, folder);
   try {
-    const own: Partial<CrewOptions> = { proving: { provider, pieces: store, duties: dutiesOf(operator, provider) } };
+    const limits = provingLimitsOf(folder.policy);
+    const proving = { provider, pieces: store, duties: dutiesOf(operator, provider), ...limits };
+    const own: Partial<CrewOptions> = { proving };
     const { restoring } = await restoringOf(operator, folder.policy, provider);
     const crew = new Crew({
       ...shared,

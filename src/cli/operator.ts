@@ -131,6 +131,18 @@ export function standBackOf({ doppelganger }: NodeFolder["policy"]): { readonly 
   return doppelganger === undefined ? {} : { standBackBlocks: doppelganger.blocks };
 }
 
+/** What one transaction of proofs may take, where the policy says. */
+export function provingLimitsOf({ proving }: NodeFolder["policy"]): {
+  readonly calldataLimit?: number;
+  readonly gasShare?: number;
+} {
+  const { calldata, gasShare } = proving ?? {};
+  return {
+    ...(calldata !== undefined && { calldataLimit: calldata }),
+    ...(gasShare !== undefined && { gasShare: gasShare / 100 }),
+  };
+}
+
 /**
  * What makes misses good, where the policy wants it.
  *

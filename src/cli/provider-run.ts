@@ -7,6 +7,7 @@ import {
   dutiesOf,
   type Operator,
   openOperator,
+  provingLimitsOf,
   requireSigner,
   restoringOf,
   runUntilStopped,
@@ -61,7 +62,7 @@ async function serve(
     : {};
   const running = await startProvider({
     ...{ chain, signer, sender, provider, dataDir, database, leaveMs, observer, logger },
-    proving: proving && { duties: dutiesOf(operator, provider) },
+    proving: proving && { duties: dutiesOf(operator, provider), ...provingLimitsOf(policy) },
     ...(blobs && { blobs }),
     ...(await nodePolicy(policy, chain)),
     ...keeping,

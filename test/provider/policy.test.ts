@@ -3,6 +3,7 @@ import { ZeroAddress } from "ethers";
 import fc from "fast-check";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { keeperPolicyText, policyText, pricePerPeriod } from "../../src/cli/node-template.js";
+import { provingLimitsOf } from "../../src/cli/operator.js";
 import { gasPolicy, nodePolicy, parsePolicy, restoreLimits, settlingOf } from "../../src/provider/policy/index.js";
 import { expectError } from "../piece/helpers.js";
 import { runs } from "../support/effort.js";
@@ -49,6 +50,7 @@ settle: { whose: paying, margin: -2%, depth: finalized }
         "settle: { whose: some, margin: 20 }",
         "gas: { maxFee: -1 }",
         "clients: [0x01]",
+        "proving: { calldata: 4095, gasShare: 101% }",
         `token: ${TOKEN.toLowerCase().replace("fbd", "FBd")}`,
       ].join("\n"),
     );
@@ -62,7 +64,9 @@ settle: { whose: paying, margin: -2%, depth: finalized }
       "line 7: settle.margin has to be whole per cent",
       "line 8: gas.maxFee has to be base units",
       "line 9: clients.0 has to be an address",
-      "line 10: token has to be an address",
+      "line 10: proving.calldata has to be 4096 B or more",
+      "line 10: proving.gasShare has to be from 1% to 100%",
+      "line 11: token has to be an address",
     ]) {
       expect(problems).to.contain(part);
     }
@@ -104,6 +108,14 @@ space: { unpaid: 1GiB, unpaidOfPeer: 1GiB, unpaidFor: 1s }
 `);
     expect(file.pieces).to.deep.equal({ least: 1 << 20, most: 1 << 20 });
     expect(parsePolicy("pieces: { most: 64GiB }\nspace: { unpaidOfPeer: 5TB }").pieces?.most).to.equal(2 ** 36);
+  });
+
+  it("limits transactions of proofs, in bytes and in shares of a block", () => {
+    const { proving } = parsePolicy("proving: { calldata: 30KiB, gasShare: 25% }");
+    expect(proving).to.deep.equal({ calldata: 30_720, gasShare: 25 });
+    expect(provingLimitsOf({ ...parsePolicy(""), proving })).to.deep.equal({ calldataLimit: 30_720, gasShare: 0.25 });
+    expect(provingLimitsOf(parsePolicy("proving: { gasShare: 100% }"))).to.deep.equal({ gasShare: 1 });
+    expect(provingLimitsOf(parsePolicy(""))).to.deep.equal({});
   });
 
   it("refuses what is no policy, twice there, too long, or grows when it is read", async () => {

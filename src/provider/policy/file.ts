@@ -9,6 +9,9 @@ import { MAX_REGIONS } from "../../protocol/index.js";
 import { address, amount, count, duration, percent, positive, region, size } from "./scalars.js";
 import { parseYaml } from "./yaml-file.js";
 
+/** Less holds no proof: bytes of calldata. */
+const LEAST_CALLDATA = 4_096;
+
 const tier = z.strictObject({
   /** Of a GiB for a period, and of a GiB that is read. */
   price: amount,
@@ -65,6 +68,14 @@ const settle = z.strictObject({
   batch: positive.optional(),
 });
 
+/** Limits of one transaction of proofs. */
+const proving = z.strictObject({
+  /** Bytes of calldata. */
+  calldata: size.refine((bytes) => bytes >= LEAST_CALLDATA, `has to be ${LEAST_CALLDATA} B or more`).optional(),
+  /** Of a block's gas, in per cent. */
+  gasShare: percent.refine((part) => part >= 1 && part <= 100, "has to be from 1% to 100%").optional(),
+});
+
 const restore = z.strictObject({ missesPerDeal: positive, stake: z.record(address, amount) });
 
 /** Blocks for which keepers stand back for somebody else with their key. */
@@ -90,6 +101,7 @@ const schema = z.strictObject({
   proxies: z.array(z.union([z.ipv4(), z.ipv6()], { error: "has to be an IP address" })).optional(),
   requests: requests.optional(),
   settle: settle.optional(),
+  proving: proving.optional(),
   restore: restore.optional(),
   doppelganger: doppelganger.optional(),
   gas: gas.default({}),
