@@ -7,12 +7,13 @@ import { ChainError, chainError } from "../chain/errors.js";
 import type { Head, HeadUpdate } from "../chain/follower.js";
 import type { TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
-import { Status } from "../protocol/index.js";
+import { Status, type Tier, windowOf } from "../protocol/index.js";
 import { type Deal, DealBook, dueFrom, hasEnded, idText, nextChange } from "./deals.js";
 import type { RepairEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
 import { type SettlePolicy, settleAlways } from "./policy.js";
 import { inBatches, isOver, type KnownRequest, RequestBook, type Vacancy } from "./requests.js";
+import { settleGuard } from "./settle-guard.js";
 
 export interface RepairKeeperOptions {
   readonly chain: Chain;
@@ -26,6 +27,11 @@ export interface RepairKeeperOptions {
    * to it; the provider's stake is unlocked. Neither account's key is needed.
    */
   readonly own?: { readonly client?: string; readonly provider?: string };
+  /**
+   * Blocks on top of the last window of an ended deal before anything is done about it, so that nobody is slashed, or replaced, for
+   * what a reorganisation takes away; the deployment's challenge finality by default.
+   */
+  readonly depth?: number;
 }
 
 /** A replica with its deal as it stands. */
@@ -115,10 +121,21 @@ export class RepairKeeper extends EventEmitter<RepairEvents> {
       this.#lookAt.set(deal.id, nextChange(deal, tier));
       return;
     }
+    const deepAt = this.#deepAt(deal, tier);
+    if (deepAt > head.number) {
+      this.#lookAt.set(deal.id, deepAt);
+      return;
+    }
     const { calls, later } = await this.#callsFor(one);
     // Whatever fails leaves the deal to be looked at again at the next head.
     const done = await inBatches(calls, signal, (call) => this.#do(known, call, signal));
     if (done.every(Boolean)) this.#lookAt.set(deal.id, later ? head.number + tier.period : Infinity);
+  }
+
+  /** The head at which the end of a deal is as deep as it has to be. */
+  #deepAt({ firstEpoch, standing }: Deal, tier: Tier): number {
+    const { chain, depth = chain.deployment.challengeFinality } = this.#options;
+    return windowOf(firstEpoch, tier, Math.max(1, standing.closed)).lastBlock + 1 + depth;
   }
 
   /** What an ended deal calls for. `later`: there is more, which is not worth it for now. */
@@ -166,18 +183,35 @@ export class RepairKeeper extends EventEmitter<RepairEvents> {
     const doing = `${call.method} of request ${idText(known.id)}`;
     try {
       const data = this.#encode(known, call);
-      const sent = await sender.send({ to: chain.deployment.requests, data }, doing, signal);
+      const sent = await sender.send(
+        { to: chain.deployment.requests, data },
+        doing,
+        signal,
+        this.#guardsOf(known, call),
+      );
       if (sent.status === "mined") this.#tell(known, call, sent.receipt);
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       // A node simulates in the latest block, where it can be a block too early.
       if (error instanceof ChainError && error.revert?.name === "NotOverYet") return false;
+      // Another keeper with this journal does it; what that comes to is seen at the next head.
+      if (error instanceof ChainError && error.code === "IN_FLIGHT") return false;
       const { code, message } = error instanceof HoldfastError ? error : chainError(error, doing);
       this.#logger.error({ err: error, request: idText(known.id) }, `${call.method} failed`);
       this.emit("trouble", { id: known.id, doing: call.method, code, message });
       return false;
     }
+  }
+
+  /** Of several keepers with one journal, one does it; a repair settles the deal as well. */
+  #guardsOf({ id }: KnownRequest, call: Call): string[] {
+    const { market, requests } = this.#options.chain.deployment;
+    const { method } = call;
+    if (method === "refund") return [`refund ${requests} ${id}`];
+    if (method === "refundSlot") return [`refund ${requests} ${id} ${call.slot}`];
+    const own = `${method} ${requests} ${call.dealId}`;
+    return method === "repair" ? [own, settleGuard(market, call.dealId)] : [own];
   }
 
   #encode({ request }: KnownRequest, call: Call): string {

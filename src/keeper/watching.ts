@@ -15,6 +15,7 @@ import { type Deal, DealBook, dueFrom, hasEnded } from "./deals.js";
 import type { SettledEvent, WatchingEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
 import { type Candidate, type SettleEconomics, type SettlePolicy, settleAlways } from "./policy.js";
+import { settleGuard } from "./settle-guard.js";
 
 export interface WatchingKeeperOptions {
   readonly chain: Chain;
@@ -252,7 +253,7 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
     const { market } = chain.contracts;
     const ids = items.map(({ deal }) => deal.id);
     // Of several keepers with one journal, one settles a deal.
-    const guards = ids.map((id) => `settle ${chain.deployment.market} ${id}`);
+    const guards = ids.map((id) => settleGuard(chain.deployment.market, id));
     const call = { ...(await this.#call(items)), ...(maxFee !== undefined && { maxFeePerGas: maxFee }) };
     const sent = await sender.send(call, `settle ${ids.length} deals`, signal, guards);
     // Each is read again at the next head, which finds it settled, by us or by somebody faster.

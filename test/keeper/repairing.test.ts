@@ -2,8 +2,11 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
+import { MemoryJournal } from "../../src/chain/journal.js";
+import { TransactionSender } from "../../src/chain/sender.js";
 import { bountyAtLeast, type ProvingKeeper } from "../../src/keeper/index.js";
 import { Status } from "../../src/protocol/index.js";
+import { testLogger } from "../support/dev-chain.js";
 import {
   addFiller,
   type Filling,
@@ -145,6 +148,27 @@ describe("RepairKeeper", () => {
     expect(own.heard("repaired")[0]).to.include({ reposted: true });
     await pace.pass(10);
     expect(stranger.told).to.deep.equal([]);
+  });
+
+  it("waits until a default is deep, and guards what it does, for others with its journal", async () => {
+    const one = await addOne();
+    const { posted, pace } = await filledBy([one], { periods: 20, maxPeriods: 20 });
+    const deal = await dealOf(posted, one);
+    await loseBytes(one);
+    const journal = new MemoryJournal();
+    const signer = await net.account();
+    const sender = new TransactionSender({ provider: net.provider, signer, logger: testLogger(), journal, pollMs: 5 });
+    const depth = 12;
+    const repairing = await repair({ depth, sender });
+    pace.add(repairing.keeper);
+    const defaulted = await pace.until(async () => (await statusOf(deal)) === Status.Defaulted, 300, 1);
+    await pace.until(() => repairing.heard("repaired").length > 0, 2 * depth, 1);
+    const block = repairing.heard("repaired")[0]?.block as number;
+    expect(block - defaulted).to.be.within(depth - 1, depth + 3);
+    const { market, requests } = net.deployment;
+    const [entry] = await journal.minedAfter(signer.address, 0);
+    expect(entry?.guards).to.deep.equal([`repair ${requests} ${deal}`, `settle ${market} ${deal}`]);
+    expect(repairing.heard("trouble")).to.deep.equal([]);
   });
 
   it("works beside another one: each replica is repaired once", async () => {
