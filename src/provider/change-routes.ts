@@ -8,6 +8,7 @@ import {
   amendmentFromJson,
   amendmentRequestFromJson,
   migrationRequestFromJson,
+  type PullAnswer,
   pullRequestFromJson,
   termsFromJson,
 } from "../protocol/index.js";
@@ -20,7 +21,7 @@ import type { PullDesk } from "./pulls.js";
 export interface Changes {
   readonly amendments: Pick<AmendmentDesk, "accept">;
   readonly migrations: Pick<MigrationDesk, "accept">;
-  readonly pulls: Pick<PullDesk, "pull">;
+  readonly pulls: Pick<PullDesk, "pull" | "isComing">;
 }
 
 export interface ChangeParts extends Changes {
@@ -37,7 +38,9 @@ export function addChanges(app: App, { amendments, migrations, pulls, through }:
   });
   app.post("/pulls", smallBody(jsonMs), async (c) => {
     const { dealId } = pullRequestFromJson(await jsonOf(c));
-    const answer = await through(c, () => pulls.pull(BigInt(dealId)));
+    const id = BigInt(dealId);
+    // Whoever asks how far it is costs nothing.
+    const answer: PullAnswer = pulls.isComing(id) ? {} : await through(c, () => pulls.pull(id));
     return c.json(answer, answer.pieceCid === undefined ? 202 : 200);
   });
   app.post("/migrations", smallBody(jsonMs), async (c) => {

@@ -27,6 +27,8 @@ export interface PullDeskOptions {
 }
 
 interface Pull {
+  /** Those that it was asked for by. */
+  readonly deals: Set<bigint>;
   readonly done: Promise<void>;
   error: unknown;
   /** When it failed, by this machine's clock in milliseconds. */
@@ -68,7 +70,13 @@ export class PullDesk {
     // One that is being fetched has its room.
     if (!this.#pulls.has(key)) await this.#o.fetching.room?.check(Number(most));
     this.#begin(key, piece, url);
+    this.#pulls.get(key)?.deals.add(dealId);
     return {};
+  }
+
+  /** Whether a deal's piece is being fetched. The chain is not asked: clients ask this twice a second. */
+  isComing(dealId: bigint): boolean {
+    return [...this.#pulls.values()].some(({ deals, failedAt }) => failedAt === undefined && deals.has(dealId));
   }
 
   /** Breaks off what is being fetched, and resolves when that is over. */
@@ -90,7 +98,7 @@ export class PullDesk {
       const hint = "ask again later, or hand the piece over";
       throw new HoldfastError("TOO_MANY_UPLOADS", `${maxPulls} pieces are being fetched`, hint);
     }
-    const pull: Pull = { done: this.#fetch(piece, url, key), error: undefined, failedAt: undefined };
+    const pull: Pull = { deals: new Set(), done: this.#fetch(piece, url, key), error: undefined, failedAt: undefined };
     this.#pulls.set(key, pull);
   }
 

@@ -70,6 +70,7 @@ describe("provider: pulling pieces", () => {
     const desk = await deskOf({ maxPulls: 1 });
     for (let i = 0; i < 3; i++) expect(await desk.pull(ids[0]!)).to.deep.equal({});
     await asked(1);
+    expect([desk.isComing(ids[0]!), desk.isComing(ids[1]!)]).to.deep.equal([true, false]);
     await expectError("TOO_MANY_UPLOADS", () => desk.pull(ids[1]!));
     waiting[0]!.end(pieces[0]!.payload);
     let answer = await desk.pull(ids[0]!);

@@ -76,9 +76,11 @@ describe("provider: requests that ask the chain", () => {
   describe("of a node", () => {
     let node: LoneNode;
     let answered: number;
+    let coming: boolean;
 
     beforeEach(async () => {
       answered = 0;
+      coming = false;
       const accept = async () => {
         answered++;
         return { dealId: "0x01", providerSignature: "0x02", epoch: 0, proof: "0x" };
@@ -87,7 +89,7 @@ describe("provider: requests that ask the chain", () => {
         answered++;
         return {};
       };
-      const changes = { amendments: { accept }, migrations: { accept }, pulls: { pull } };
+      const changes = { amendments: { accept }, migrations: { accept }, pulls: { pull, isComing: () => coming } };
       const desk = { info: () => ({}) as never, offers: async () => ({}) as never, accept };
       node = await startLoneNode({ desk, changes, maxPeerRequests: 3, trustedProxies: ["127.0.0.1"] });
     });
@@ -124,5 +126,13 @@ describe("provider: requests that ask the chain", () => {
         expect((await post(path, body, "203.0.113.10")).status).to.be.oneOf([200, 202]);
       });
     }
+
+    it("are not bounded where they ask how far a pull is, which costs nothing", async () => {
+      coming = true;
+      for (let i = 0; i < 10; i++) {
+        expect((await post("/pulls", { dealId: DEAL_ID }, "203.0.113.9")).status).to.equal(202);
+      }
+      expect(answered).to.equal(0);
+    });
   });
 });
