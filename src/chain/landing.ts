@@ -186,11 +186,7 @@ export class Landing {
     const { nonce, doing, attempts, call } = flight;
     try {
       const fees = await courier.raised(lastOf(flight).fees, flight.gasLimit);
-      if (fees === undefined) {
-        const message =
-          "transaction is stuck, and may cost no more: its limit is reached, or many times what the chain asks";
-        return logger.warn({ nonce, doing, ...lastOf(flight).fees }, message);
-      }
+      if (fees === undefined) return await this.#sendAgain(flight);
       const pays = call.maxFeePerGas === undefined || fees.maxFeePerGas <= call.maxFeePerGas;
       const attempt = await courier.sign(pays ? flight : { nonce, ...(await courier.nothing()) }, fees);
       if (attempts.every(({ hash }) => hash !== attempt.hash)) {
@@ -204,6 +200,15 @@ export class Landing {
       signal?.throwIfAborted();
       logger.warn({ nonce, doing, reason: said(error) }, "transaction is stuck and could not be replaced");
     }
+  }
+
+  /** What may cost no more is handed over as it is: the node may have forgotten it. */
+  async #sendAgain(flight: Flight): Promise<void> {
+    const { nonce, doing } = flight;
+    const message =
+      "transaction is stuck, and may cost no more: its limit is reached, or many times what the chain asks";
+    this.#o.logger.warn({ nonce, doing, ...lastOf(flight).fees }, message);
+    await this.#o.courier.handOver(flight);
   }
 
   /** What lies before a nonce keeps it waiting: entries that nobody goes on with any more, and nonces that were skipped. */

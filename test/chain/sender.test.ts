@@ -127,6 +127,18 @@ describe("TransactionSender", () => {
     expect((await sending).status).to.equal("mined");
   });
 
+  it("sends again what the node has dropped, though it may cost no more", async () => {
+    await chain.automine(false);
+    const { maxFeePerGas } = await marketFees(chain.provider, undefined);
+    const capped = senderOf({ replaceAfterMs: 100, maxReplacements: 50, maxFeePerGas });
+    const sending = capped.send(settle([1n]), "settle");
+    const [first] = await untilPending(1);
+    await chain.provider.send("anvil_dropAllTransactions", []);
+    await until(async () => (await untilPending(1))[0]?.hash === first?.hash);
+    await chain.mine();
+    expect(await sending).to.include({ status: "mined" });
+  });
+
   it("never pays more for gas than one transaction may cost", async () => {
     await chain.automine(false);
     const maxCost = 10n ** 14n;
