@@ -18,6 +18,8 @@ import type { PayingTask, Step } from "./paying.js";
 
 const task = JSON.parse(process.argv[2] as string) as PayingTask;
 const times = new Map<Step, number>();
+/** An endpoint that never answers is waited for so long. */
+const TIMEOUT_MS = 1_000;
 
 /** Does a step; dies as `kill -9` would have it where the task says so. */
 async function atStep<T>(step: Step, act: () => Promise<T>): Promise<T> {
@@ -85,8 +87,9 @@ async function pay(sender: TransactionSender, provider: JsonRpcProvider, account
   }
 }
 
-const logger = pino({ level: process.env.HOLDFAST_LOG ?? "silent" });
-const provider = mortalProvider(await insist(() => connectChain(task.url, task.chainId)));
+// Standard output is for what it came to.
+const logger = pino({ level: process.env.HOLDFAST_LOG ?? "silent" }, pino.destination(2));
+const provider = mortalProvider(await insist(() => connectChain(task.url, task.chainId, { timeoutMs: TIMEOUT_MS })));
 const database = await openDatabase(task.database);
 const sender = new TransactionSender({
   provider,
@@ -109,3 +112,5 @@ await sending;
 await database.destroy();
 provider.destroy();
 console.log("done");
+// A request that was never answered keeps its socket, and that the process.
+process.exit();

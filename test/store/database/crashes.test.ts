@@ -10,7 +10,7 @@ import { describeDatabases } from "../../support/databases.js";
 import { type DevChain, startDevChain } from "../../support/dev-chain.js";
 import { runs, seed } from "../../support/effort.js";
 import { type PayingTask, STEPS } from "../../support/paying.js";
-import { type Fault, type RpcProxy, startRpcProxy } from "../../support/rpc-proxy.js";
+import { type Fault, failsAfter, nonceOff, type RpcProxy, startRpcProxy } from "../../support/rpc-proxy.js";
 
 const CHILD = [
   "--import",
@@ -18,6 +18,27 @@ const CHILD = [
   fileURLToPath(new URL("../../support/paying-child.ts", import.meta.url)),
 ];
 const ACCOUNTS = 6;
+/** What goes wrong with any question now and then, with counts, and with what is sent. */
+const FAULTS: readonly Fault[] = [429, "cut", 500, "lost", "hang"];
+const LIES: readonly Fault[] = [3, -3, 1, -1].map(nonceOff);
+const LOSSES: readonly Fault[] = [failsAfter, "lost"];
+
+/** Fails at every 22nd question, counts wrong at every third, and loses or denies every third that it has sent. */
+function failing(): (methods: readonly string[]) => Fault | undefined {
+  const turns = new Map<readonly Fault[], number>();
+  const every = (nth: number, faults: readonly Fault[]) => {
+    const turn = (turns.get(faults) ?? 0) + 1;
+    turns.set(faults, turn);
+    return turn % nth === 0 ? faults[(turn / nth) % faults.length] : undefined;
+  };
+  return (methods) => {
+    const wrong = every(22, FAULTS);
+    if (wrong !== undefined) return wrong;
+    if (methods.includes("eth_sendRawTransaction")) return every(3, LOSSES);
+    return methods.includes("eth_getTransactionCount") ? every(3, LIES) : undefined;
+  };
+}
+
 /** Blocks that a reorganisation takes at most. */
 const DEEPEST = 5;
 /** Milliseconds in which the slowest of runs has ended long since. */
@@ -132,9 +153,7 @@ describeDatabases("A sender that is killed", (databases) => {
       numRuns: runs(3),
       seed: seed(7),
     });
-    let asked = 0;
-    const faults: readonly (Fault | undefined)[] = [429, undefined, "cut", undefined, 500, undefined, "lost"];
-    fault = () => (++asked % 11 === 0 ? faults[(asked / 11) % faults.length] : undefined);
+    fault = failing();
     for (let at = 0; at < moments.length; ) {
       const task = await newTask();
       // A reorganisation takes back what has given the account its coins, where that is not deep enough.
