@@ -235,8 +235,10 @@ export class EpochProver {
   }
 
   async #submit(task: ProverTask, proofs: readonly Proof[], signal: AbortSignal): Promise<void> {
-    const { duties, host, submitter } = this.#o;
+    const { chain, duties, host, submitter } = this.#o;
     const { epoch, key } = task;
+    // The head may have become stale since the run began.
+    chain.follower.watch?.requireFresh();
     // What is pressing is sent whoever has it.
     const claimed = proofs.filter(({ duty }) => !duty.isPressing(task.head.number)).map(({ id }) => id);
     const held = new Set(claimed.length === 0 ? [] : await duties.held(epoch, key, claimed));

@@ -81,6 +81,8 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
   readonly #roster: Roster;
   readonly #jobs = new Set<Promise<void>>();
   #forgotten = 0;
+  /** Whether what was mined lately, and is in no block any more, has been looked for. */
+  #isRecovered = false;
   #head = 0;
   #signal: AbortSignal | undefined;
 
@@ -135,6 +137,9 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
   async #look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
     const { head } = update;
     this.#head = head.number;
+    // What a reorganisation took back while nobody looked is sent again as it was, and not built anew beside that.
+    if (!this.#isRecovered) await this.#options.sender.recover();
+    this.#isRecovered = true;
     await this.#roster.look(update, signal);
     for (const duty of this.#open.late(head.number)) this.#climb(duty);
     await this.#begin(head, signal);
@@ -289,7 +294,7 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     duty.state = "open";
     if (this.#signal?.aborted) return this.#head;
     const code = error instanceof HoldfastError ? error.code : "UNEXPECTED";
-    const passing = error instanceof ChainError && error.failure === "retry";
+    const passing = code === "STALE_HEAD" || (error instanceof ChainError && error.failure === "retry");
     duty.retryAt = this.#head + (atOnce ? 1 : duty.failed(passing));
     // In flight: what it is waiting for was sent before the process was started, or by another one.
     if (code === "IN_FLIGHT" || duty.code === code) return duty.retryAt;

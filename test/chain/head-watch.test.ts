@@ -10,6 +10,7 @@ import { HeadWatch } from "../../src/chain/head-watch.js";
 import { connectChain } from "../../src/chain/provider.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { ProvingKeeper } from "../../src/keeper/index.js";
+import type { PieceSource } from "../../src/store/types.js";
 import { expectError } from "../piece/helpers.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { bytesOf, Parties } from "../support/keeping.js";
@@ -108,6 +109,54 @@ describe("keepers on a stale head", () => {
       for (let i = 0; i < 6 && proven === 0; i++) await chain.mine().then(() => sleep(200));
       expect(looked.length).to.be.greaterThan(0);
       expect(proven).to.equal(1);
+    } finally {
+      stopping.abort();
+      await running;
+      service.provider.destroy();
+    }
+  });
+
+  it("send nothing of a run that was under way when the head became stale", async () => {
+    await chain.automine(true);
+    const parties = await Parties.on(chain);
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(2)))]);
+    const { firstEpoch } = await chain.contracts.lens.dealOf(id!);
+    let ahead = 0;
+    const clock = { ...systemClock, now: () => Date.now() + ahead };
+    const logger = testLogger();
+    const options = { logger, clock, pollMs: 5, maxHeadBlocks: 600 };
+    const service = await openChain(chain.anvil.url, chain.deployment, options);
+    const signer = (await chain.account()).connect(service.provider);
+    const sender = new TransactionSender({ provider: service.provider, signer, logger, pollMs: 5 });
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let reading = 0;
+    const open: PieceSource["open"] = async (root, leafCount) => {
+      reading++;
+      await gate;
+      return parties.pieces.open(root, leafCount);
+    };
+    const provider = parties.provider.address;
+    const keeper = new ProvingKeeper({ chain: service, sender, pieces: { open }, provider, logger });
+    const codes: string[] = [];
+    let proven = 0;
+    keeper.on("trouble", ({ code }) => codes.push(code)).on("proven", () => proven++);
+    const stopping = new AbortController();
+    const running = keeper.run(stopping.signal);
+    try {
+      await chain.mine(Number(firstEpoch) - (await chain.provider.getBlockNumber()) + 1);
+      while (reading === 0) await sleep(5);
+      ahead = 3_600_000;
+      go();
+      for (let i = 0; i < 200 && codes.length === 0 && (await signer.getNonce("pending")) === 0; i++) await sleep(10);
+      expect(await signer.getNonce("pending"), "nothing was sent").to.equal(0);
+      expect(codes).to.deep.equal(["STALE_HEAD"]);
+      ahead = 0;
+      for (let i = 0; i < 8 && proven === 0; i++) await chain.mine().then(() => sleep(200));
+      expect(proven).to.equal(1);
+      expect(reading, "what was built is sent").to.equal(1);
     } finally {
       stopping.abort();
       await running;
