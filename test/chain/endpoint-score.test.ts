@@ -41,7 +41,8 @@ describe("RPC methods", () => {
     for (const method of [...once, "evm_mine", "anvil_reorg", "eth_subscribe", "eth_sendUserOperation", "eth_accounts"])
       expect(methodKind(method), method).to.equal("once");
     expect(methodKind("eth_sendRawTransaction")).to.equal("broadcast");
-    expect(methodKind("eth_getTransactionCount")).to.equal("nonce");
+    for (const method of ["eth_getTransactionCount", "eth_maxPriorityFeePerGas"])
+      expect(methodKind(method), method).to.equal("several");
   });
 
   it("show blocks, and what is no block shows none", () => {
