@@ -28,7 +28,7 @@ export type Fault =
   | { readonly status: number; readonly retryAfter: string }
   | { readonly lateMs: number }
   | { readonly refuses: { readonly code: number; readonly message: string } }
-  | { readonly does: true; readonly andSays: { readonly code: number; readonly message: string } }
+  | { readonly does: string; readonly andSays: { readonly code: number; readonly message: string } }
   | { readonly says: (question: Question, result: unknown) => unknown };
 
 export interface RpcProxy {
@@ -65,11 +65,11 @@ export async function startRpcProxy(
     const answer = await post(target, body);
     if (wrong === "lost" || answer === undefined) return request.socket.destroy();
     response.writeHead(answer.status, { "content-type": "application/json" });
-    if (typeof wrong === "object" && "andSays" in wrong) return response.end(errors(parsed, wrong.andSays));
-    if (typeof wrong !== "object" || !("says" in wrong)) return response.end(await answer.text());
+    if (typeof wrong !== "object" || !("says" in wrong || "does" in wrong)) return response.end(await answer.text());
     const said = (await answer.json()) as Answer | Answer[];
     const changed = async (one: Answer) => {
       const question = [parsed].flat().find(({ id }) => id === one.id);
+      if ("does" in wrong) return question.method === wrong.does ? JSON.parse(errors(question, wrong.andSays)) : one;
       return { ...one, result: await wrong.says(question, one.result) };
     };
     response.end(JSON.stringify(Array.isArray(said) ? await Promise.all(said.map(changed)) : await changed(said)));
@@ -128,8 +128,11 @@ function refuses(wrong: Fault | undefined, response: ServerResponse): boolean {
   return true;
 }
 
-/** Does what it is asked to, and says that it failed. */
-export const failsAfter: Fault = { does: true, andSays: { code: -32_603, message: "Internal error" } };
+/** Takes what is sent, and says that it failed. */
+export const failsAfter: Fault = {
+  does: "eth_sendRawTransaction",
+  andSays: { code: -32_603, message: "Internal error" },
+};
 
 /** Serves another chain. */
 export const wrongChain: Fault = { says: ({ method }, result) => (method === "eth_chainId" ? "0x1" : result) };
