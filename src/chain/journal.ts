@@ -38,7 +38,7 @@ export interface JournalEntry extends Intent {
   readonly attempts: readonly SignedAttempt[];
 }
 
-/** An entry, or the one on its way that does some of the same. */
+/** An entry, or the one that does some of the same: on its way, or mined so lately that it may have been taken back. */
 export type Recorded = { readonly entry: JournalEntry } | { readonly guardedBy: JournalEntry };
 
 /**
@@ -49,6 +49,9 @@ export interface Journal {
   /**
    * Gives an intent a nonce and keeps what is signed for it, before it resolves. Of all that record for an account, in
    * whatever process, one does at a time.
+   *
+   * A journal that outlives its process also gives, once, what was mined lately by the same account and which this process has not seen in
+   * its block yet: whoever looks for it there, and notes it by {@link mined}, may record.
    *
    * @param nonceAt - chooses the nonce; `next` follows on the highest live one, and is undefined where none is live
    * @param sign - signs with that nonce

@@ -9,6 +9,9 @@ import type { Journal, JournalEntry, Recorded, SignedAttempt } from "../../chain
 import type { Database } from "./open-node.js";
 import type { AttemptTable, Schema, TransactionTable } from "./schema.js";
 
+/** Blocks before the last that an account was mined in, in which what was mined may have been taken back. */
+const RECENT_BLOCKS = 64;
+
 type Statements = Database | Transaction<Schema>;
 
 /**
@@ -24,6 +27,8 @@ type Statements = Database | Transaction<Schema>;
 export class DatabaseJournal implements Journal {
   readonly #db: Database;
   readonly #chainId: number;
+  /** What this process has seen in its block, by id: senders look there again before they do the same. */
+  readonly #seen = new Set<string>();
 
   constructor(db: Database, chainId: number) {
     this.#db = db;
@@ -34,7 +39,7 @@ export class DatabaseJournal implements Journal {
     try {
       return await this.#db.transaction().execute(async (trx) => {
         await this.#lock(trx, intent.from);
-        const guardedBy = await this.#guardedBy(trx, intent.guards);
+        const guardedBy = (await this.#guardedBy(trx, intent.guards)) ?? (await this.#unseen(trx, intent));
         if (guardedBy !== undefined) return { guardedBy };
         const nonce = nonceAt(await this.#nextAfterLive(trx, intent.from));
         const entry: JournalEntry = { ...intent, id: randomUUID(), nonce, attempts: [await sign(nonce)] };
@@ -57,22 +62,27 @@ export class DatabaseJournal implements Journal {
       .execute();
   }
 
-  mined(id: string, block: number): Promise<void> {
-    return this.#end(id, { state: "mined", block });
+  async mined(id: string, block: number): Promise<void> {
+    await this.#end(id, { state: "mined", block });
+    this.#seen.add(id);
   }
 
   drop(id: string): Promise<void> {
     return this.#end(id, { state: "dropped", block: null });
   }
 
-  async find(id: string): Promise<JournalEntry | undefined> {
-    const rows = await this.#db
+  find(id: string): Promise<JournalEntry | undefined> {
+    return this.#find(this.#db, id);
+  }
+
+  async #find(db: Statements, id: string): Promise<JournalEntry | undefined> {
+    const rows = await db
       .selectFrom("transactions")
       .selectAll()
       .where("id", "=", id)
       .where("state", "<>", "dropped")
       .execute();
-    return (await withParts(this.#db, rows))[0];
+    return (await withParts(db, rows))[0];
   }
 
   async nonces(from: string, least: number): Promise<number[]> {
@@ -103,6 +113,7 @@ export class DatabaseJournal implements Journal {
       // Where a later one has the nonce, it can be mined no more.
       const gone = (await this.#of(trx, from, "mined", ancestor)).filter(({ nonce }) => !used.has(nonce));
       for (const { id, guards } of gone) {
+        this.#seen.delete(id);
         const back = { state: "live", block: null } as const;
         await trx.updateTable("transactions").set(back).where("id", "=", id).execute();
         // What somebody has begun anew since is guarded by that.
@@ -114,14 +125,16 @@ export class DatabaseJournal implements Journal {
   }
 
   async forget(from: string, block: number): Promise<void> {
-    await this.#db
+    const forgotten = await this.#db
       .deleteFrom("transactions")
       .where("chain_id", "=", this.#chainId)
       .where("sender", "=", from)
       .where((is) =>
         is.or([is("state", "=", "dropped"), is.and([is("state", "=", "mined"), is("block", "<=", block)])]),
       )
+      .returning("id")
       .execute();
+    for (const { id } of forgotten) this.#seen.delete(id);
   }
 
   /** Until the statements of this transaction are done, nobody else gives a nonce of the account. */
@@ -164,6 +177,34 @@ export class DatabaseJournal implements Journal {
     if (found === undefined) return undefined;
     const rows = await db.selectFrom("transactions").selectAll().where("id", "=", found.transaction_id).execute();
     return (await withParts(db, rows))[0];
+  }
+
+  /** What does some of the same, by the same account, and was mined lately, as another process says that may not have noticed more. */
+  async #unseen(
+    db: Statements,
+    { from, guards }: Pick<JournalEntry, "from" | "guards">,
+  ): Promise<JournalEntry | undefined> {
+    if (guards.length === 0) return undefined;
+    const mined = await db
+      .selectFrom("transactions")
+      .innerJoin("transaction_guards", "transaction_guards.transaction_id", "transactions.id")
+      .select(["transactions.id", "transactions.block"])
+      .where("transaction_guards.chain_id", "=", this.#chainId)
+      .where("transaction_guards.guard", "in", [...guards])
+      .where("transactions.sender", "=", from)
+      .where("transactions.state", "=", "mined")
+      .execute();
+    const strange = mined.filter(({ id }) => !this.#seen.has(id));
+    if (strange.length === 0) return undefined;
+    const { last } = await db
+      .selectFrom("transactions")
+      .select(({ fn }) => fn.max("block").as("last"))
+      .where("chain_id", "=", this.#chainId)
+      .where("sender", "=", from)
+      .where("state", "=", "mined")
+      .executeTakeFirstOrThrow();
+    const recent = strange.find(({ block }) => (block ?? 0) > (last ?? 0) - RECENT_BLOCKS);
+    return recent && this.#find(db, recent.id);
   }
 
   /** @param after - block that they were mined after */

@@ -27,6 +27,36 @@ describeDatabases("DatabaseJournal", (databases) => {
     expect(await journal.live(FROM)).to.deep.equal([entry]);
   });
 
+  it("gives what another process has mined lately, until it is seen in its block here as well", async () => {
+    const database = await databases.empty();
+    const [other, here] = [new DatabaseJournal(database, 1), new DatabaseJournal(database, 1)];
+    const first = await record(other, { guards: ["a", "b"] });
+    await other.mined(first.id, 100);
+    const again = (guards: string[]) =>
+      here.record(
+        intent({ guards }),
+        () => 1,
+        async () => attempt(),
+      );
+    const recorded = await again(["b", "c"]);
+    expect("guardedBy" in recorded && recorded.guardedBy.id, "it may have been taken back").to.equal(first.id);
+    expect(await here.live(FROM)).to.deep.equal([]);
+    await here.mined(first.id, 101);
+    expect(await again(["b", "c"])).to.have.property("entry");
+  });
+
+  it("lets be done again what was mined long ago, or by another account, or is seen to be gone for good", async () => {
+    const database = await databases.empty();
+    const [other, here] = [new DatabaseJournal(database, 1), new DatabaseJournal(database, 1)];
+    await other.mined((await record(other, { guards: ["old"] })).id, 100);
+    await other.mined((await record(other, { guards: ["dropped"] }, 1)).id, 164);
+    const [dropped] = await other.minedAfter(FROM, 163);
+    await other.drop(dropped!.id);
+    await other.mined((await record(other, { guards: ["new"] }, 2)).id, 164);
+    for (const guard of ["old", "dropped"]) await record(here, { guards: [guard] }, 3);
+    await record(here, { guards: ["new"], from: `0x${"12".repeat(20)}` });
+  });
+
   it("keeps chains apart", async () => {
     const database = await databases.empty();
     const [one, other] = [new DatabaseJournal(database, 1), new DatabaseJournal(database, 2)];
