@@ -21,7 +21,7 @@ export interface EndpointHealth {
   readonly head: number;
   /** Blocks behind the best endpoint. */
   readonly lag: number;
-  /** Why it is out: `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `CHAIN_UNREACHABLE`; undefined where it is in use. */
+  /** Why it is out: `WRONG_CHAIN`, `DEPLOYMENT_MISMATCH`, `CHAIN_UNREACHABLE`, `HEAD_UNLIKELY`; undefined where it is in use. */
   readonly out: string | undefined;
 }
 
@@ -60,6 +60,7 @@ export class Endpoint {
   readonly #url: URL;
   readonly #settings: EndpointSettings;
   #head = 0;
+  #grewAt = Number.NEGATIVE_INFINITY;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   /** When it was last found to have what it should; undefined where it has to be looked at before it is used. */
@@ -81,6 +82,11 @@ export class Endpoint {
     return this.#head;
   }
 
+  /** When its head was higher than before, last. */
+  get grewAt(): number {
+    return this.#grewAt;
+  }
+
   /** Why it may not be used; undefined where it may. */
   get out(): HoldfastError | undefined {
     return this.#out;
@@ -90,9 +96,9 @@ export class Endpoint {
     return this.#checkedAt;
   }
 
-  health(now: number, best: number): EndpointHealth {
+  /** @param out - why it is not used though it may be */
+  health(now: number, best: number, out = this.#out?.code): EndpointHealth {
     const lag = this.#head === 0 ? 0 : Math.max(0, best - this.#head);
-    const out = this.#out?.code;
     const score = out === undefined ? this.score.value(now, lag) : 0;
     const { latencyMs } = this.score;
     return { name: this.name, score, latencyMs, errorRate: this.score.errorRate(now), head: this.#head, lag, out };
@@ -184,7 +190,10 @@ export class Endpoint {
     this.score.succeeded(now - began, now);
     if (own === "lacking") return { kind: "lacking", answer };
     const shown = "result" in answer ? blockShown(question, answer.result) : undefined;
-    if (shown !== undefined) this.#head = asksForHead(question) ? shown : Math.max(this.#head, shown);
+    if (shown !== undefined) {
+      if (shown > this.#head) this.#grewAt = now;
+      this.#head = asksForHead(question) ? shown : Math.max(this.#head, shown);
+    }
     return { kind: "answer", answer };
   }
 

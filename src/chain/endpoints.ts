@@ -10,9 +10,12 @@ import { Endpoint, type EndpointHealth, type Outcome } from "./endpoint.js";
 import { behind, neverAsked, rateLimited } from "./endpoint-errors.js";
 import { namedEndpoints } from "./endpoint-names.js";
 import { isKnown, weightiestRefusal } from "./refusals.js";
-import type { RpcAnswer, RpcQuestion, RpcRefusal } from "./rpc-http.js";
+import { EndpointFault, type RpcAnswer, type RpcQuestion, type RpcRefusal } from "./rpc-http.js";
 import { asksForHead, blockAskedFor, blockShown, methodKind, quantity } from "./rpc-methods.js";
 import { noAnswer } from "./rpc-provider.js";
+import { highestLikely } from "./unlikely-head.js";
+
+const UNLIKELY = new EndpointFault("format", "it names a head that no other endpoint comes near");
 
 export interface EndpointsOptions {
   readonly chainId: number;
@@ -79,8 +82,10 @@ export class Endpoints {
 
   /** How each of them does, in the order that they were given in. */
   health(): EndpointHealth[] {
-    const [now, best] = [this.#clock.now(), Math.max(...this.#all.map(({ head }) => head))];
-    return this.#all.map((endpoint) => endpoint.health(now, best));
+    const limit = this.#highestLikely();
+    const likely = this.#all.map(({ head }) => head).filter((head) => head <= limit);
+    const [now, best] = [this.#clock.now(), Math.max(0, ...likely)];
+    return this.#all.map((endpoint) => endpoint.health(now, best, this.#whyOut(endpoint, limit)));
   }
 
   /**
@@ -132,6 +137,7 @@ export class Endpoints {
     const due = this.#all.filter(({ checkedAt, score }) => now - checkedAt >= checkMs && score.restMs(now) === 0);
     const looks = due.map((endpoint) => this.#check(endpoint));
     if (this.#usable().length === 0) await Promise.all(looks);
+    this.#forgetUnlikely();
   }
 
   async #check(endpoint: Endpoint): Promise<void> {
@@ -142,14 +148,33 @@ export class Endpoints {
   /** Logs whether an endpoint is in use, where that has changed. */
   #tell(endpoint: Endpoint): void {
     const { name, out, head } = endpoint;
-    if (this.#closing.signal.aborted || this.#told.get(endpoint) === (out?.code ?? "")) return;
-    this.#told.set(endpoint, out?.code ?? "");
-    if (out === undefined) this.#logger.info({ endpoint: name, head }, "endpoint is in use");
-    else this.#logger.warn({ endpoint: name, code: out.code, reason: out.message }, "endpoint is out");
+    const code = this.#whyOut(endpoint, this.#highestLikely()) ?? "";
+    if (this.#closing.signal.aborted || this.#told.get(endpoint) === code) return;
+    this.#told.set(endpoint, code);
+    if (code === "") this.#logger.info({ endpoint: name, head }, "endpoint is in use");
+    else this.#logger.warn({ endpoint: name, code, head, reason: out?.message }, "endpoint is out");
   }
 
   #usable(): Endpoint[] {
-    return this.#all.filter(({ out }) => out === undefined);
+    const limit = this.#highestLikely();
+    return this.#all.filter((endpoint) => this.#whyOut(endpoint, limit) === undefined);
+  }
+
+  #whyOut({ out, head }: Endpoint, limit: number): string | undefined {
+    return out?.code ?? (head > limit ? "HEAD_UNLIKELY" : undefined);
+  }
+
+  #highestLikely(): number {
+    const onChain = this.#all.filter(({ out }) => out === undefined);
+    return highestLikely(onChain, this.#clock.now());
+  }
+
+  /** What one endpoint made up was shown before the others had said anything: nobody else would ever be up to it. */
+  #forgetUnlikely(): void {
+    if (this.#shown <= this.#highestLikely()) return;
+    const [was, head] = [this.#shown, this.#best()];
+    this.#logger.warn({ was, head }, "a block was shown that no other endpoint comes near: it is forgotten");
+    [this.#shown, this.#shownAt] = [head, this.#clock.now()];
   }
 
   /** Those that may be used, best first; those that ask to be left alone last. */
@@ -180,6 +205,7 @@ export class Endpoints {
         if (failed !== undefined && this.#clock.now() >= until) return this.#gaveUp(question, failed);
         if ((rounds === 0 && rank > 0) || !(await this.#rested(endpoint, rank > 0))) continue;
         const outcome = this.#judge(question, floor, await endpoint.ask(question, floor));
+        if (outcome.kind === "fault" && outcome.fault === UNLIKELY) this.#tell(endpoint);
         if (outcome.kind === "answer") return this.#answered(endpoint, question, outcome.answer);
         // What a node said of the question says more than that another was silent.
         if (failed?.outcome.kind !== "lacking" || outcome.kind === "lacking") failed = { endpoint, outcome };
@@ -210,6 +236,7 @@ export class Endpoints {
     const { result } = outcome.answer;
     const head = asksForHead(question) ? blockShown(question, result) : undefined;
     if (head !== undefined && head < floor) return { kind: "behind", head };
+    if (head !== undefined && head > this.#highestLikely()) return { kind: "fault", fault: UNLIKELY };
     const asked = blockAskedFor(question);
     const isGone = result === null && asked !== undefined && asked <= floor;
     return isGone ? { kind: "lacking", answer: outcome.answer } : outcome;

@@ -146,12 +146,25 @@ export function chainError(error: unknown, doing: string): ChainError {
   const data = revertDataOf(error);
   const revert = data === undefined ? undefined : decodeRevert(data);
   if (revert !== undefined) return reverted(revert, doing, error);
-  if (isError(error, "CALL_EXCEPTION")) {
+  if (isError(error, "CALL_EXCEPTION") && !isNodesOwn(error, data)) {
     const what = data === undefined || data === "0x" ? "without a reason" : `with unknown data ${data}`;
     const hint = "Check the addresses of the deployment, and the gas that the chain allows.";
     return new ChainError("REVERTED", `Failed to ${doing}: reverted ${what}`, hint, "hopeless", undefined, error);
   }
   return unreachable(error, doing);
+}
+
+/** What nodes say of a call that the EVM has refused: geth, Erigon, anvil; Hardhat; Nethermind; Lotus. */
+const REFUSED_BY_EVM =
+  /revert|vm (execution )?error|vm exception|invalid (opcode|jump)|stack (under|over)flow|message execution failed|out ?of ?gas|write protection/i;
+
+/**
+ * Whether a node failed over a call, and not the call at the chain. ethers takes every error of `eth_call` and `eth_estimateGas` for a
+ * revert: what a node could not look up would be given up for good.
+ */
+function isNodesOwn(error: unknown, data: string | undefined): boolean {
+  const said = rpcMessage(error);
+  return data === undefined && said !== undefined && !REFUSED_BY_EVM.test(said);
 }
 
 function reverted(revert: Revert, doing: string, cause: unknown): ChainError {
@@ -197,7 +210,8 @@ function tooLarge(said: string, doing: string, cause: unknown): ChainError {
 
 function unreachable(error: unknown, doing: string): ChainError {
   const { code: given, shortMessage, message } = error as { code?: unknown; shortMessage?: string; message?: string };
-  const code = typeof given === "string" && given !== "UNKNOWN_ERROR" ? given : "RPC_FAILED";
+  const isNamed = typeof given === "string" && given !== "UNKNOWN_ERROR" && given !== "CALL_EXCEPTION";
+  const code = isNamed ? given : "RPC_FAILED";
   const said = rpcMessage(error) ?? shortMessage ?? message ?? String(error);
   if (code !== "INSUFFICIENT_FUNDS" && isTooLarge(error, said)) return tooLarge(said, doing, error);
   const failure = CALLERS_FAULT.has(code) ? "hopeless" : "retry";

@@ -51,4 +51,44 @@ describe("chainError", () => {
     const error = makeError("insufficient funds: gas required exceeds allowance", "INSUFFICIENT_FUNDS", {} as never);
     expect(chainError(error, "prove")).to.include({ code: "INSUFFICIENT_FUNDS", failure: "retry" });
   });
+
+  /** As ethers has whatever a node says of `eth_call` and `eth_estimateGas`. */
+  const called = (message: string, data: string | null = null) =>
+    makeError("missing revert data", "CALL_EXCEPTION", {
+      ...{ action: "estimateGas", data, reason: null, transaction: {}, invocation: null, revert: null },
+      info: { error: { code: -32_603, message } },
+    } as never);
+
+  for (const message of [
+    "Internal error",
+    "header not found",
+    "missing trie node 5a (path ) state is not available",
+    "execution aborted (timeout = 5s)",
+    "rate limit reached",
+    "failed to load state tree",
+  ]) {
+    it(`does not take “${message}” for what the chain says of a call`, () => {
+      const error = chainError(called(message), "prove");
+      expect(error).to.include({ code: "RPC_FAILED", failure: "retry" });
+      expect(error.message).to.equal(`Failed to prove: ${message}`);
+    });
+  }
+
+  for (const message of [
+    "execution reverted",
+    "VM Exception while processing transaction: reverted without a reason string",
+    "VM execution error.",
+    "invalid opcode: INVALID",
+    "message execution failed (exit=[33], revert reason=[none], vm error=[contract reverted])",
+  ]) {
+    it(`takes “${message}” for a refusal of the chain`, () => {
+      expect(chainError(called(message), "prove")).to.include({ code: "REVERTED", failure: "hopeless" });
+    });
+  }
+
+  it("takes revert data for a refusal, whatever is said beside it", () => {
+    expect(chainError(called("Internal error", "0x"), "prove")).to.include({ code: "REVERTED", failure: "hopeless" });
+    const receipt = makeError("transaction execution reverted", "CALL_EXCEPTION", { receipt: {} } as never);
+    expect(chainError(receipt, "prove")).to.include({ code: "REVERTED", failure: "hopeless" });
+  });
 });

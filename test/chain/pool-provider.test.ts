@@ -186,6 +186,51 @@ describe("PoolProvider", () => {
     expect(await provider.getBlockNumber()).to.equal(head + 6);
   });
 
+  it("believes no head that one of three makes up, at its start or later, and tells of it", async () => {
+    const madeUp = (question: { method: string }, result: unknown) => {
+      if (question.method === "eth_blockNumber") return toQuantity(50_000_000);
+      if (question.method !== "eth_getBlockByNumber") return result;
+      return { ...(result as object), number: toQuantity(50_000_000) };
+    };
+    let [lies, others] = [true, true];
+    const liar = await endpoint(() => (lies ? { says: madeUp } : undefined));
+    const honest = [
+      await endpoint(() => (others ? undefined : "cut")),
+      await endpoint(() => (others ? undefined : "cut")),
+    ];
+    let now = Date.now();
+    const options = { clock: { ...systemClock, now: () => now }, timeoutMs: 500 };
+    // The others come late: at first there is nobody who knows better.
+    others = false;
+    const late = await open([liar, ...honest], options);
+    expect(await late.getBlockNumber()).to.equal(50_000_000);
+    others = true;
+    const real = await chain.provider.getBlockNumber();
+    for (let i = 0; i < 400 && (await late.getBlockNumber()) !== real; i++) {
+      now += 1_000;
+      await sleep(5);
+    }
+    expect(await late.getBlockNumber()).to.equal(real);
+    expect(late.endpoints().map(({ out }) => out)).to.deep.equal(["HEAD_UNLIKELY", undefined, undefined]);
+    expect(late.endpoints().map(({ lag }) => lag)).to.deep.equal([0, 0, 0]);
+    // One that is honest again is in use again, and does not become a liar unnoticed.
+    lies = false;
+    for (let i = 0; i < 400 && late.endpoints()[0]!.out !== undefined; i++) {
+      now += 6_000;
+      await late.getBlockNumber();
+      await sleep(5);
+    }
+    expect(late.endpoints()[0]!.out).to.equal(undefined);
+    await chain.mine();
+    await late.getBlockNumber();
+    lies = true;
+    for (let i = 0; i < 20; i++) {
+      now += 1_000;
+      await chain.mine();
+      expect((await late.getBlock("latest"))?.number).to.equal(real + 2 + i);
+    }
+  });
+
   it("believes that the chain is shorter once no endpoint has had its head for a minute", async () => {
     const snapshot = await chain.provider.send("evm_snapshot", []);
     let now = Date.now();
