@@ -70,7 +70,7 @@ describe("client: files as Blobs", () => {
       server.close();
       server.closeAllConnections();
     }
-    expect(await new Response(blob).bytes()).to.deep.equal(bytes);
+    expect(new Uint8Array(await new Response(blob).arrayBuffer())).to.deep.equal(bytes);
     expect(await blob.slice(0, 3, "text/plain").text()).to.equal(new TextDecoder().decode(bytes.subarray(0, 3)));
     expect(blob.slice(0, 3, "text/plain").type).to.equal("text/plain");
   });
