@@ -13,7 +13,7 @@ import {
 } from "../../src/protocol/index.js";
 import { IProofVerifier__factory } from "../../typechain-types/index.js";
 import { removeFolders, testPiece } from "../support/pieces.js";
-import { type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
+import { besideNode, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
 const SIZE = 30_000;
 
@@ -192,12 +192,13 @@ describe("provider: deals that move here", () => {
     const { wallet } = from;
     const { registry } = net.contracts;
     const profile = { name: "", peerId: "", region: "0x000000000000", tiers: 3, offerUri: "" };
-    await (await registry.connect(wallet).updateProfile({ ...profile, url: "http://127.0.0.1:1" })).wait();
+    const moveTo = (url: string) => besideNode(() => registry.connect(wallet).updateProfile({ ...profile, url }));
+    await moveTo("http://127.0.0.1:1");
     expect((await pull(id)).status).to.equal(202);
     const failed = await pulled(id);
     expect(failed.status).to.equal(422);
     expect(failed.text).to.match(/could not be fetched: no source served the piece/);
-    await (await registry.connect(wallet).updateProfile({ ...profile, url: from.url })).wait();
+    await moveTo(from.url);
     expect((await pull(id)).status).to.equal(422);
   });
 });

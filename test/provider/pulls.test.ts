@@ -10,7 +10,7 @@ import { BlobPieceStore } from "../../src/store/index.js";
 import { expectError } from "../piece/helpers.js";
 import { testLogger } from "../support/dev-chain.js";
 import { removeFolders, type TestPiece, tempFolder, testPiece } from "../support/pieces.js";
-import { type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
+import { besideNode, type StorageNet, startStorageNet, type TestProvider } from "../support/storage-net.js";
 
 const SIZE = 3_000;
 
@@ -54,7 +54,7 @@ describe("provider: pulling pieces", () => {
     await once(source, "listening");
     const url = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
     const profile = { name: "", url, peerId: "", region: "0x000000000000", tiers: 3, offerUri: "" };
-    await (await net.contracts.registry.connect(from.wallet).updateProfile(profile)).wait();
+    await besideNode(() => net.contracts.registry.connect(from.wallet).updateProfile(profile));
   });
   beforeEach(() => {
     waiting = [];

@@ -1,5 +1,5 @@
 /** Providers and clients on a {@link DevChain}: real servers, real transactions, a token of their own. */
-import { Wallet } from "ethers";
+import { type ContractTransactionResponse, isError, Wallet } from "ethers";
 import { type Chain, openChain } from "../../src/chain/chain.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
@@ -54,6 +54,19 @@ export async function ownAccess(
   const chain = await openChain(anvil.url, deployment, { logger, pollMs: 20 });
   const signer = new Wallet(privateKey, chain.provider);
   return { chain, signer, sender: new TransactionSender({ provider: chain.provider, signer, logger, pollMs: 20 }) };
+}
+
+/** Sends as an account that a node sends proofs with as well: it may take the nonce in between. */
+export async function besideNode(send: () => Promise<ContractTransactionResponse>): Promise<void> {
+  for (let left = 5; ; left--) {
+    try {
+      await (await send()).wait();
+      return;
+    } catch (error) {
+      const isTaken = isError(error, "NONCE_EXPIRED") || isError(error, "REPLACEMENT_UNDERPRICED");
+      if (!isTaken || left === 0) throw error;
+    }
+  }
 }
 
 export async function startStorageNet(options: Parameters<typeof startDevChain>[0] = {}): Promise<StorageNet> {
