@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileBlob } from "../../src/client/file-node.js";
+import { type Payload, readStream, streamOf } from "../../src/piece/index.js";
 import { thumbnailOf } from "./sample.js";
 
 /** A file that was made out of another one. */
@@ -34,11 +35,18 @@ export async function deriveNegative(file: string, dir: string): Promise<Derived
 }
 
 /** A copy with one bit flipped, in the middle; the file stays as it is. */
-export async function alteredCopy(file: string): Promise<Blob> {
+export async function alteredCopy(file: string): Promise<Payload> {
   const blob = await fileBlob(file);
-  const at = Math.floor(blob.size / 2);
-  const flipped = (await blob.slice(at, at + 1).bytes()).map((byte) => byte ^ 1);
-  return new Blob([blob.slice(0, at), flipped, blob.slice(at + 1)]);
+  return { size: blob.size, stream: () => streamOf(flipped(blob.stream(), Math.floor(blob.size / 2))) };
+}
+
+async function* flipped(stream: ReadableStream<Uint8Array>, at: number): AsyncGenerator<Uint8Array> {
+  let left = at;
+  for await (const chunk of readStream(stream)) {
+    if (left >= 0 && left < chunk.length) chunk[left]! ^= 1;
+    left -= chunk.length;
+    yield chunk;
+  }
 }
 
 /** sha-256 of a file, in hex. */
