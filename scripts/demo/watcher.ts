@@ -20,10 +20,10 @@ await runChild<Config>(async ({ rpcUrl, deployment, key }, tell, signal) => {
   const chain = await openChain(rpcUrl, deployment, { logger, pollMs: POLL_MS });
   const signer = new Wallet(key, chain.provider);
   const sender = new TransactionSender({ provider: chain.provider, signer, logger, pollMs: POLL_MS });
-  // Nothing reorganises this chain, and its clock stands still until a miss is settled.
+  // Nothing reorganises this chain, and its clock stands still until a miss is settled and repaired.
   const keeper = new WatchingKeeper({ chain, sender, bountyTo: signer.address, depth: 0, logger });
   keeper.on("settled", ({ id, moved }) => tell({ kind: "settled", id, moved }));
-  const repairer = new RepairKeeper({ chain, sender, logger });
+  const repairer = new RepairKeeper({ chain, sender, depth: 0, logger });
   repairer.on("repaired", ({ dealId, reposted }) => tell({ kind: "repaired", id: dealId, reposted }));
   const running = Promise.all([keeper.run(signal), repairer.run(signal)]);
   return {
