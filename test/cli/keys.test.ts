@@ -43,7 +43,8 @@ describe("cli: keys", function () {
     expect(signer.address).to.equal(address);
     silentOn(made, signer.privateKey);
     expect(jsonOf(await holdfast(["keys", "list", "--json"])).keys).to.deep.equal([{ name: "proving", path, address }]);
-    expect((await holdfast(["keys", "list"])).stdout).to.match(new RegExp(`proving +${address} +ok +${path}`));
+    const listed = await holdfast(["keys", "list"]);
+    expect(listed.stdout, `${listed.status} ${listed.stderr}`).to.match(new RegExp(`proving +${address} +ok +${path}`));
     const again = await holdfast(["keys", "new", "proving"]);
     expect(again.status).to.equal(1);
     expect(again.stderr).to.match(/already/);

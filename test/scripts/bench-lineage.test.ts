@@ -22,16 +22,18 @@ describe("bench lineage", () => {
     const { TMPDIR } = process.env;
     const own = await mkdtemp(join(tmpdir(), "holdfast-test-"));
     process.env.TMPDIR = own;
+    // The chain's own states are taken away by its watcher, a moment after it has ended (see the tests of startAnvil).
+    const left = async () => (await readdir(own)).filter((name) => !name.startsWith("holdfast-anvil-"));
     try {
       const interrupt = new AbortController();
       const running = failure(benchLineage(5_000, interrupt.signal));
       await setTimeout(1_500);
-      expect(await readdir(own)).to.have.length(1);
+      expect(await left()).to.have.length(1);
       interrupt.abort();
       expect(await running).to.include({ code: "INTERRUPTED" });
-      expect(await readdir(own)).to.deep.equal([]);
+      expect(await left()).to.deep.equal([]);
       expect(await failure(benchLineage(5_000, interrupt.signal))).to.include({ code: "INTERRUPTED" });
-      expect(await readdir(own)).to.deep.equal([]);
+      expect(await left()).to.deep.equal([]);
     } finally {
       if (TMPDIR === undefined) delete process.env.TMPDIR;
       else process.env.TMPDIR = TMPDIR;
