@@ -6,10 +6,10 @@ import { chainError } from "../chain/errors.js";
 import { dealIdText } from "../client/index.js";
 import { amountText, readToken } from "../client/tokens.js";
 import { HoldfastError } from "../errors.js";
+import { keySourceFrom } from "../keys/index.js";
 import { type DealStanding, providerStanding } from "../provider/index.js";
 import { type ChainFlags, printResult, withChain } from "./context.js";
 import { shortId } from "./deals.js";
-import { provingAddress } from "./keeper-account.js";
 import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
 import { type OpsReport, opsReport, opsUrl } from "./ops-report.js";
 
@@ -74,7 +74,7 @@ async function status(chain: Chain, { settings }: NodeFolder, flags: Pick<ChainF
 /** What is wrong with a key hides nothing else of a keeper that may have troubles enough. */
 async function accountOf({ provider }: Chain): Promise<Pick<KeeperStatus, "account" | "accountProblem">> {
   try {
-    const address = await provingAddress();
+    const address = await keySourceFrom(process.env, "proving").address();
     return { account: { address, balance: await provider.getBalance(address) }, accountProblem: null };
   } catch (error) {
     const { code, message } = error instanceof HoldfastError ? error : chainError(error, "ask for its balance");

@@ -45,6 +45,11 @@ export function keystoreSource(path: string, password: PasswordSource): KeySourc
   return {
     label: `the keystore ${path}`,
     development: false,
+    address: async () => {
+      const json = await readKeyFile(path, "keystore");
+      requireModestKdf(path, json);
+      return addressIn(json) ?? nameless(path);
+    },
     open: async () =>
       decryptKeystore(path, await readKeyFile(path, "keystore"), await password(`password of the keystore ${path}`)),
   };
@@ -133,4 +138,9 @@ function addressIn(json: string): string | undefined {
   const { address } = JSON.parse(json) as { address?: unknown };
   const text = `0x${String(address ?? "").replace(/^0x/, "")}`;
   return isAddress(text) ? getAddress(text) : undefined;
+}
+
+function nameless(path: string): never {
+  const hint = "one of `holdfast keys` does; this one opens all the same, if its password is right";
+  throw new HoldfastError("KEYSTORE_INVALID", `${path} does not say which account it is of`, hint);
 }

@@ -41,6 +41,7 @@ export function remoteSignerSource(options: RemoteSignerOptions): KeySource {
   return {
     label,
     development: false,
+    address: async () => address,
     async open(signal) {
       const identifier = (await client.list(signal)).get(address);
       if (identifier === undefined) {

@@ -82,7 +82,7 @@ function plainSource(key: string, name: string): KeySource {
     throw new HoldfastError("INVALID_SETTING", `${name} is no private key`, hint);
   }
   keepSecret(wallet.privateKey);
-  return { label: name, development: true, open: async () => wallet };
+  return { label: name, development: true, address: async () => wallet.address, open: async () => wallet };
 }
 
 function ambiguous(names: readonly string[]): HoldfastError {

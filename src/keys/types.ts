@@ -24,6 +24,13 @@ export interface KeySource {
   /** Whether it is for a developer's own chain only. */
   readonly development: boolean;
   /**
+   * Which account it is of, as file or settings say: nothing is decrypted, nobody is asked.
+   *
+   * @returns Checksummed.
+   * @throws {HoldfastError} `KEYSTORE_INVALID` where a file does not say, and what reading it throws.
+   */
+  address(): Promise<string>;
+  /**
    * Makes the key ready: decrypts the file, or asks the signer for it.
    *
    * @throws {HoldfastError} What stands in the way.
