@@ -1,5 +1,5 @@
 /** Getting into a block what was sent: waiting, paying more, and clearing the way where a nonce before it is missing. */
-import type { JsonRpcApiProvider, TransactionReceipt } from "ethers";
+import { getAddress, type JsonRpcApiProvider, type TransactionReceipt } from "ethers";
 import type { Logger } from "pino";
 import { said } from "./broadcast.js";
 import type { Clock } from "./clock.js";
@@ -33,6 +33,8 @@ export interface Landed {
 const KEPT_BLOCKS = 256;
 /** Milliseconds after which the same bytes are handed over again: nodes forget what waits, at a restart or when they are full. */
 const AGAIN_MS = 10_000;
+/** Fees are raised so often for what no node has taken; then its nonce is used for nothing, since all later ones wait behind it. */
+const RAISES_UNTAKEN = 2;
 /** Looks in a row at which a nonce is used, and none of one's own hashes is in a block: one answer may be wrong, or old. */
 const LOOKS_TO_BELIEVE = 5;
 
@@ -90,9 +92,10 @@ export class Landing {
   }
 
   /**
-   * Waits until a flight is in a block. Where that takes too long, it is sent again with a higher fee.
+   * Waits until a flight is in a block. Where that takes too long, it is sent again with a higher fee, or its nonce is used for
+   * nothing.
    *
-   * @throws {ChainError} `TX_STUCK`, `NONCE_TAKEN`
+   * @throws {ChainError} `TX_STUCK`, `NONCE_TAKEN`, `NOT_DONE` where its nonce was used for nothing
    * @throws The reason of `signal`.
    */
   async land(flight: Flight, signal: AbortSignal | undefined): Promise<Landed> {
@@ -105,7 +108,7 @@ export class Landing {
         if (this.takeHurry(flight.guards)) hurries++;
         if (replacements - hurries === this.#o.maxReplacements) throw stuck(flight);
         await this.#clearWay(flight, signal);
-        await this.#replace(flight, signal);
+        await this.#replace(flight, replacements < RAISES_UNTAKEN || flight.sent, signal);
       }
     } finally {
       this.unwatch(flight.id);
@@ -118,6 +121,7 @@ export class Landing {
     await journal.mined(flight.id, receipt.blockNumber);
     await journal.forget(await courier.address(), receipt.blockNumber - KEPT_BLOCKS);
     onMined?.(receipt);
+    if (receipt.to === receipt.from && getAddress(flight.call.to) !== receipt.from) throw notDone(flight);
     const reverted = receipt.status === 1 ? undefined : await this.#whyReverted(flight, receipt);
     return { receipt, replacements, reverted };
   }
@@ -178,23 +182,24 @@ export class Landing {
   }
 
   /**
-   * The same nonce at a higher fee: for the same call, or, where that is not worth so much, for nothing. Failing is no harm: what was
-   * sent before is still on its way.
+   * The same nonce at a higher fee: for the same call, or, where no node takes that, or it is not worth so much, for nothing.
+   * Failing is no harm: what was sent before is still on its way.
    */
-  async #replace(flight: Flight, signal: AbortSignal | undefined): Promise<void> {
+  async #replace(flight: Flight, isTaken: boolean, signal: AbortSignal | undefined): Promise<void> {
     const { courier, journal, logger } = this.#o;
     const { nonce, doing, attempts, call } = flight;
     try {
       const fees = await courier.raised(lastOf(flight).fees, flight.gasLimit);
       if (fees === undefined) return await this.#sendAgain(flight);
-      const pays = call.maxFeePerGas === undefined || fees.maxFeePerGas <= call.maxFeePerGas;
+      const pays = isTaken && (call.maxFeePerGas === undefined || fees.maxFeePerGas <= call.maxFeePerGas);
       const attempt = await courier.sign(pays ? flight : { nonce, ...(await courier.nothing()) }, fees);
       if (attempts.every(({ hash }) => hash !== attempt.hash)) {
         await journal.add(flight.id, attempt);
         attempts.push(attempt);
       }
       await courier.handOver(flight);
-      const what = pays ? "sent again with a higher fee" : "and is worth no higher fee: its nonce is used for nothing";
+      const why = isTaken ? "is worth no higher fee" : "was taken by no node";
+      const what = pays ? "sent again with a higher fee" : `and ${why}: its nonce is used for nothing`;
       logger.warn({ nonce, doing, ...fees }, `transaction was stuck, ${what}`);
     } catch (error) {
       signal?.throwIfAborted();
@@ -244,6 +249,12 @@ function stuck({ doing, nonce, attempts }: Flight): ChainError {
   const hint =
     "Raise maxFeePerGas or maxCost (gas.maxFee, gas.maxCost), or check that the node passes transactions on.";
   return new ChainError("TX_STUCK", message, hint, "retry", undefined);
+}
+
+function notDone({ doing, nonce }: Flight): ChainError {
+  const message = `Failed to ${doing}: nonce ${nonce} was used for nothing`;
+  const hint = "No node took it, or it was worth no higher fee (see the log); try again.";
+  return new ChainError("NOT_DONE", message, hint, "retry", undefined);
 }
 
 function nonceTaken({ doing, nonce }: Flight): ChainError {

@@ -97,7 +97,7 @@ export class TransactionSender {
    * @param signal - Stops the wait; a transaction that was broadcast by then may still get into a block.
    * @param guards - What it does, of which no two transactions of the journal may be on their way.
    * @throws {ChainError} With the decoded reason where it is refused (nothing was sent) or reverts; `TX_STUCK`,
-   *   `NONCE_TAKEN`, `IN_FLIGHT` where some of it is on its way already, or a code of the way to the node.
+   *   `NONCE_TAKEN`, `NOT_DONE` where its nonce was used for nothing, `IN_FLIGHT` where some of it is on its way already, or a code of the way to the node.
    * @throws The reason of `signal`.
    */
   async send(call: Call, doing: string, signal?: AbortSignal, guards: readonly string[] = []): Promise<Sent> {

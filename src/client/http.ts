@@ -7,9 +7,14 @@ import { HoldfastError } from "../errors.js";
 
 const MAX_JSON_BYTES = 256 * 1024;
 const MAX_REASON_BYTES = 2_000;
+/** A node that is asked too often, or is busy, says so, and that it is so for no longer than this many seconds. */
+const MOMENT_S = 5;
+/** Times that it is waited for. */
+const MAX_WAITS = 20;
 
 /**
- * One HTTP request to a node. Redirects are refused: what is handed over and what is signed go to whom it was meant for.
+ * One HTTP request to a node. Redirects are refused: what is handed over and what is signed go to whom it was meant for. Where the
+ * node says that it is busy for a moment, text is sent again after it.
  *
  * @param url - base URL of the node
  * @param path - below it, or an absolute URL of the same origin
@@ -19,15 +24,43 @@ const MAX_REASON_BYTES = 2_000;
  */
 export async function request(url: string, path: string, init: RequestInit): Promise<Response> {
   const target = resolve(url, path);
-  let response: Response;
+  for (let waits = 0; ; waits++) {
+    const response = await ask(url, target, init);
+    if (response.ok) return response;
+    const text = await readText(response, url, MAX_REASON_BYTES).catch(() => "");
+    const moment = typeof init.body === "string" && waits < MAX_WAITS ? momentOf(response) : undefined;
+    if (moment === undefined) throw refused(url, `${response.status} ${text}`.trim());
+    await pause(moment, init.signal ?? undefined);
+  }
+}
+
+async function ask(url: string, target: string, init: RequestInit): Promise<Response> {
   try {
-    response = await fetch(target, { ...init, redirect: "error" });
+    return await fetch(target, { ...init, redirect: "error" });
   } catch (cause) {
     throw unreachable(url, "does not answer", cause);
   }
-  if (response.ok) return response;
-  const text = await readText(response, url, MAX_REASON_BYTES).catch(() => "");
-  throw refused(url, `${response.status} ${text}`.trim());
+}
+
+/** Milliseconds for which a node is busy; undefined where it refuses for good, or for long. */
+function momentOf({ status, headers }: Response): number | undefined {
+  const seconds = headers.get("retry-after") ?? "";
+  const isMoment = (status === 429 || status === 503) && /^\d{1,2}$/.test(seconds) && Number(seconds) <= MOMENT_S;
+  return isMoment ? Number(seconds) * 1_000 : undefined;
+}
+
+/** Resolves early when the signal is aborted: what comes next fails then. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    if (signal?.aborted) done();
+    else signal?.addEventListener("abort", done, { once: true });
+  });
 }
 
 /** The JSON of a response. @throws HoldfastError `PROVIDER_UNREACHABLE`, `PROVIDER_REFUSED` where it is none */

@@ -5,7 +5,7 @@
  */
 import { HoldfastError } from "../errors.js";
 import { type Payload, readStream, streamOf } from "../piece/index.js";
-import { refused, request } from "./http.js";
+import { pause, refused, request } from "./http.js";
 
 /** Breaks after which an upload is given up, not counting those before which so many bytes got across. */
 const MAX_BREAKS = 8;
@@ -93,16 +93,4 @@ function sendsStreams(): boolean {
 
 function isBreak(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "PROVIDER_UNREACHABLE";
-}
-
-/** Resolves early when the signal is aborted: what comes next fails then. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const early = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", early, { once: true });
-  });
 }

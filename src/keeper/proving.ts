@@ -81,8 +81,6 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
   readonly #roster: Roster;
   readonly #jobs = new Set<Promise<void>>();
   #forgotten = 0;
-  /** Whether what was mined lately, and is in no block any more, has been looked for. */
-  #isRecovered = false;
   #head = 0;
   #signal: AbortSignal | undefined;
 
@@ -137,9 +135,6 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
   async #look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
     const { head } = update;
     this.#head = head.number;
-    // What a reorganisation took back while nobody looked is sent again as it was, and not built anew beside that.
-    if (!this.#isRecovered) await this.#options.sender.recover();
-    this.#isRecovered = true;
     await this.#roster.look(update, signal);
     for (const duty of this.#open.late(head.number)) this.#climb(duty);
     await this.#begin(head, signal);

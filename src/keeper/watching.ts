@@ -283,8 +283,8 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       this.#lookAt.delete(id);
       if (this.#own.has(id)) this.#ownWaiting.add(id);
     }
-    // Another keeper's settlement is on its way; what it comes to is seen at the next head.
-    if (code === "IN_FLIGHT") return;
+    // Another keeper's settlement is on its way, or this one was not worth its fee any more: the next head tells.
+    if (code === "IN_FLIGHT" || code === "NOT_DONE") return;
     this.#logger.error({ err: error, deals: ids.length }, "settling failed");
     this.emit("trouble", { ids, code, message });
   }

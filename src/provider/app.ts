@@ -35,6 +35,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   FOLDER_MALFORMED: 422,
   DAG_TOO_LARGE: 422,
   QUOTA_EXCEEDED: 429,
+  ASKED_TOO_OFTEN: 429,
   NOT_SERVED: 501,
   TOO_MANY_UPLOADS: 503,
   NODE_BUSY: 503,
@@ -46,6 +47,8 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
 
 /** Seconds after which it is worth asking again, where there was too much of something. */
 const RETRY_AFTER: Readonly<Record<number, string>> = { 429: "30", 503: "10" };
+/** What passes by itself in a moment: nothing has to be freed or mended first. */
+const PASSING: ReadonlySet<string> = new Set(["ASKED_TOO_OFTEN", "NODE_BUSY"]);
 
 const EXPOSED = [
   ...["Location", "ETag", "Content-Length", "Content-Range", "Accept-Ranges", "Retry-After"],
@@ -118,6 +121,6 @@ export function failureOf(error: unknown, asked: { method?: string; path: string
   const { code, message, hint } = error;
   logger.debug({ code, message, path: asked.path }, "request refused");
   if (status >= 500) logger.warn({ code, path: asked.path }, "request could not be served");
-  const after = RETRY_AFTER[status];
+  const after = PASSING.has(code) ? "1" : RETRY_AFTER[status];
   return { status, text: `${message}; ${hint}`, headers: after === undefined ? {} : { "Retry-After": after } };
 }

@@ -60,7 +60,7 @@ export function createNode(options: NodeOptions): RequestListener {
   });
   if (changes) addChanges(app, { ...changes, through: (c, task) => turnstile.run(peer(c), task) }, limits.jsonMs);
   const { stallMs } = limits;
-  const rest = getRequestListener(app.fetch);
+  const rest = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const next = gateway ? addGateway(app, { store, logger, stallMs, ...gateway }, rest) : rest;
   return createRetrieval({ store, logger, served, stallMs }, next);
 }

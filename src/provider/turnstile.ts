@@ -37,7 +37,7 @@ export class Turnstile {
     this.#now = now;
   }
 
-  /** Runs `task` when it is its turn. @throws HoldfastError `QUOTA_EXCEEDED`, `NODE_BUSY`; what `task` throws */
+  /** Runs `task` when it is its turn. @throws HoldfastError `ASKED_TOO_OFTEN`, `NODE_BUSY`; what `task` throws */
   async run<T>(peer: string, task: () => Promise<T>): Promise<T> {
     if (this.#inside >= MAX_AT_ONCE + MAX_WAITING) {
       throw new HoldfastError("NODE_BUSY", `${this.#inside} requests are being answered`, "try again in a moment");
@@ -57,7 +57,7 @@ export class Turnstile {
     const left = Math.min(this.#most, requests + ((now - at) * this.#most) / REFILL_MS);
     if (left < 1) {
       const message = `your network has asked for ${this.#most} signatures or pulls in ${REFILL_MS / 1_000} seconds`;
-      throw new HoldfastError("QUOTA_EXCEEDED", message, "ask more slowly");
+      throw new HoldfastError("ASKED_TOO_OFTEN", message, "ask more slowly");
     }
     this.#left.set(peer, { requests: left - 1, at: now });
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { FeeData, id, keccak256, makeError, toQuantity, type Wallet, ZeroAddress } from "ethers";
+import { FeeData, id, keccak256, makeError, Transaction, toQuantity, type Wallet, ZeroAddress } from "ethers";
 import { systemClock } from "../../src/chain/clock.js";
 import { type ChainError, chainError, decodeRevert, errorName } from "../../src/chain/errors.js";
 import { marketFees } from "../../src/chain/fees.js";
@@ -231,16 +231,38 @@ describe("TransactionSender", () => {
     const hasty = senderOf({ replaceAfterMs: 60, maxReplacements: 50 });
     const before = await chain.provider.getBalance(SINK);
     const worth = (await chain.provider.getFeeData()).maxFeePerGas!;
-    const first = hasty.send({ to: SINK, data: "0x", value: 5n, maxFeePerGas: worth }, "settle");
+    const settled = failure<ChainError>(hasty.send({ to: SINK, data: "0x", value: 5n, maxFeePerGas: worth }, "settle"));
     const [pending] = await untilPending(1);
     expect(BigInt(pending!.maxFeePerGas)).to.equal(worth);
     const second = hasty.send({ to: SINK, data: "0x", value: 1n }, "prove");
     await until(async () => (await untilPending(2)).some(({ to }) => to === wallet.address.toLowerCase()));
     await chain.mine();
-    const [settled, proven] = await Promise.all([first, second]);
-    expect([settled.status, proven.status]).to.deep.equal(["mined", "mined"]);
-    expect(settled.status === "mined" && settled.receipt.to).to.equal(wallet.address);
+    expect((await second).status).to.equal("mined");
+    expect(await settled).to.include({ code: "NOT_DONE", failure: "retry" });
     expect((await chain.provider.getBalance(SINK)) - before).to.equal(1n);
+  });
+
+  it("uses the nonce of what no node takes for nothing, whatever it says of it, and holds up nothing behind it", async () => {
+    const before = await chain.provider.getBalance(SINK);
+    let offered = 0;
+    const provider = behind(chain, {
+      send: async (method: string, params: unknown[]) => {
+        const isWanted = method !== "eth_sendRawTransaction" || Transaction.from(String(params[0])).value !== 5n;
+        if (isWanted) return chain.provider.send(method, params);
+        offered++;
+        throw makeError("no", "UNKNOWN_ERROR", { error: { message: "against the policy of this node" } });
+      },
+    });
+    const hasty = senderOf({ provider, replaceAfterMs: 60 });
+    const refused = failure<ChainError>(hasty.send({ to: SINK, data: "0x", value: 5n }, "pay", undefined, ["five"]));
+    await until(async () => offered > 0);
+    const second = await hasty.send({ to: SINK, data: "0x", value: 1n }, "prove");
+    expect(second.status).to.equal("mined");
+    expect(await refused).to.include({ code: "NOT_DONE", failure: "retry" });
+    // Its guard is free again, and a node that takes it does it once.
+    const again = await senderOf({}).send({ to: SINK, data: "0x", value: 5n }, "pay", undefined, ["five"]);
+    expect(again.status).to.equal("mined");
+    expect((await chain.provider.getBalance(SINK)) - before).to.equal(6n);
   });
 
   it("notices that another transaction took its nonce", async () => {

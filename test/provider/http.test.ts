@@ -242,6 +242,12 @@ describe("provider: HTTP", () => {
     });
   });
 
+  it("leaves the process's own Request and Response as they are", async () => {
+    await fetch(at("/info"));
+    expect(await new Response(new Blob(["x"])).bytes()).to.deep.equal(Uint8Array.of(0x78));
+    expect(await new Request("http://x", { method: "POST", body: "x" }).bytes()).to.deep.equal(Uint8Array.of(0x78));
+  });
+
   describe("retrieval", () => {
     const get = (headers: HeadersInit = {}, method = "GET") => fetch(at(`/piece/${piece.cid}`), { headers, method });
 

@@ -19,14 +19,14 @@ describe("provider: requests that ask the chain", () => {
     const turnstile = new Turnstile({ maxPeerRequests: 10, now: () => now });
     const ask = (peer: string) => turnstile.run(peer, async () => "answer");
     for (let i = 0; i < 10; i++) expect(await ask("a")).to.equal("answer");
-    await expectError("QUOTA_EXCEEDED", () => ask("a"));
+    await expectError("ASKED_TOO_OFTEN", () => ask("a"));
     expect(await ask("b")).to.equal("answer");
     now = 5_000;
     expect(await ask("a")).to.equal("answer");
-    await expectError("QUOTA_EXCEEDED", () => ask("a"));
+    await expectError("ASKED_TOO_OFTEN", () => ask("a"));
     now = 1_000_000;
     for (let i = 0; i < 10; i++) await ask("a");
-    await expectError("QUOTA_EXCEEDED", () => ask("a"));
+    await expectError("ASKED_TOO_OFTEN", () => ask("a"));
   });
 
   it("are answered a few at a time, and no more wait than there is patience for", async () => {
