@@ -71,8 +71,8 @@ regions: [${region}]
 tiers:
 ${tiers.map((tier) => tierText(tier, price, token, deployment, blockSeconds)).join("\n")}
 
-# Disk that is left alone, and what strangers may leave here before anybody pays.
-space: { keepFree: 10GiB, unpaidFor: 1h }
+# Disk that is left alone; how long pieces stay that nobody pays for yet, and those whose deals are over.
+space: { keepFree: 10GiB, unpaidFor: 1h, endedFor: 7d }
 
 # Fill requests of the open market. What a coin is worth, for gas; 0 leaves gas out.
 # requests: { coinPrice: "${token.address === ZeroAddress ? 1 : 2_500} ${token.symbol}" }

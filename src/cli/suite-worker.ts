@@ -20,7 +20,9 @@ const solidityResult = z.object({
 });
 const solidityRun = z.object({
   suiteResults: z.array(
-    z.object({ testResults: z.array(z.object({ status: z.enum(["Success", "Failure", "Skipped"]) })) }),
+    z.object({
+      testResults: z.array(z.object({ name: z.string(), status: z.enum(["Success", "Failure", "Skipped"]) })),
+    }),
   ),
 });
 
@@ -36,17 +38,21 @@ async function runSolidity(options: object): Promise<Tally> {
     passed: count("Success"),
     failed: result.success ? failed : Math.max(failed, 1),
     skipped: count("Skipped"),
+    failures: all.filter(({ status }) => status === "Failure").map(({ name }) => name),
   };
 }
 
 async function runMocha(options: object): Promise<Tally> {
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] };
   // Hardhat's own summary counts a skipped test, and one that a failed hook kept from running, as passed.
   class Counting extends Mocha.reporters.Spec {
     constructor(runner: Mocha.Runner, settings: Mocha.MochaOptions) {
       super(runner, settings);
       runner.on("pass", () => tally.passed++);
-      runner.on("fail", () => tally.failed++);
+      runner.on("fail", (test, error) => {
+        tally.failed++;
+        tally.failures.push(`${test.fullTitle()}\n${error.stack ?? error}`);
+      });
       runner.on("pending", () => tally.skipped++);
     }
   }

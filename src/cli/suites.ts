@@ -9,6 +9,8 @@ export interface Tally {
   passed: number;
   failed: number;
   skipped: number;
+  /** What failed and why, to be said once more at the end of a run. */
+  failures: string[];
 }
 
 /** A set of test files that run together, in one process. */

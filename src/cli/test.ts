@@ -80,14 +80,15 @@ function runJob(job: Job, { grep, jobs }: Flags): Promise<Tally> {
       tally = message as Tally;
     });
     child.on("close", (code, signal) => {
-      if (tally === undefined) console.error(`error: the suite ${job.name} broke off (${signal ?? `exit ${code}`})`);
-      done(tally ?? { passed: 0, failed: 1, skipped: 0 });
+      const broken = `error: the suite ${job.name} broke off (${signal ?? `exit ${code}`})`;
+      if (tally === undefined) console.error(broken);
+      done(tally ?? { passed: 0, failed: 1, skipped: 0, failures: [broken] });
     });
   });
 }
 
 async function runTests(operands: string[], flags: Flags): Promise<void> {
-  const total: Tally = { passed: 0, failed: 0, skipped: 0 };
+  const total: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const lines: string[] = [];
   const waiting = selectJobs(operands)
     .filter(({ files }) => files.length > 0)
@@ -96,15 +97,17 @@ async function runTests(operands: string[], flags: Flags): Promise<void> {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       console.log(`\n== ${job.name}: ${job.files.length} files`);
       const start = performance.now();
-      const { passed, failed, skipped } = await runJob(job, flags);
+      const { passed, failed, skipped, failures } = await runJob(job, flags);
       total.passed += passed;
       total.failed += failed;
       total.skipped += skipped;
+      total.failures.push(...failures.map((failure) => `FAILED ${job.name}: ${failure}`));
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       lines.push(`${job.name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s`);
     }
   };
   await Promise.all(Array.from({ length: flags.jobs }, work));
+  for (const failure of total.failures) console.log(`\n${failure}`);
   console.log(`\n${lines.join("\n")}`);
   const nothingRan = total.passed + total.failed === 0;
   if (nothingRan) console.error("error: not a single test ran\nhint: check --grep and the names of the suites");

@@ -6,11 +6,13 @@ import type { HeadUpdate } from "../chain/follower.js";
 import { decodeStatic, staticWords } from "../chain/static-abi.js";
 import { HoldfastError } from "../errors.js";
 import {
+  bonded,
   type Due,
   type Stage,
   Stage as Stages,
   type Standing,
   Status,
+  slashedFor,
   type Tier,
   windowOf,
 } from "../protocol/index.js";
@@ -67,6 +69,13 @@ export function hasEnded({ standing: { status } }: Deal): boolean {
 /** The first block by which one more window of a deal than now has closed: nothing of its standing changes before. */
 export function nextChange({ firstEpoch, standing }: Deal, tier: Tier): number {
   return windowOf(firstEpoch, tier, standing.closed + 1).lastBlock + 1;
+}
+
+/** What a deal still has locked of its provider's stake, in base units, as far as it is settled. */
+export function stakeOf(deal: Deal, tier: Tier): bigint {
+  if (deal.stage === Stages.Closed) return 0n;
+  const course = { restored: deal.standing.allowance - tier.maxMisses };
+  return bonded(course, deal, tier) - slashedFor(course, deal, tier, deal.slashedMisses).slashed;
 }
 
 /** A deal's id as logs and people read it. */

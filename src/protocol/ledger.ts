@@ -248,7 +248,7 @@ export function bountyDown(slashed: bigint): bigint {
  * @example
  * bonded(course, money, tier) - totals(course, money, tier, feeBps).stake; // what has left
  */
-export function bonded(course: Course, money: Money, tier: Tier): bigint {
+export function bonded(course: Pick<Course, "restored">, money: Pick<Money, "collateral">, tier: Tier): bigint {
   return money.collateral + BigInt(course.restored) * share(money, tier);
 }
 
@@ -261,8 +261,8 @@ export function bonded(course: Course, money: Money, tier: Tier): bigint {
  * slashedFor(course, money, tier, 1).slashed; // one share, unless it is the only miss allowed
  */
 export function slashedFor(
-  course: Course,
-  money: Money,
+  course: Pick<Course, "restored">,
+  money: Pick<Money, "collateral">,
   tier: Tier,
   misses: number,
 ): { readonly slashed: bigint; readonly bounty: bigint } {

@@ -9,6 +9,7 @@ export { Admission, type AdmissionOptions, type Holding, type PeerLimits } from 
 export { AmendmentDesk, type AmendmentDeskOptions } from "./amendments.js";
 export type { Changes } from "./change-routes.js";
 export { DealDesk, type DealDeskOptions } from "./deals.js";
+export * from "./ended/index.js";
 export { type EnrolledProfile, type Enrolment, type EnrolmentStep, enrol, type Stake, stakeOf } from "./enrolment.js";
 export * from "./filling/index.js";
 export { type GatewayOptions, peerIdOf } from "./gateway/index.js";

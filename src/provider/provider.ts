@@ -11,12 +11,13 @@ import type { TransactionSender } from "../chain/sender.js";
 import { chainTime } from "../chain/time.js";
 import { Crew, type CrewOptions, keepRunning, type ProvingKeeper } from "../keeper/index.js";
 import { type KeySigner, publicKeyOf } from "../keys/index.js";
-import { type Database, DatabasePieceIndex, DatabaseUnpaidNotes } from "../store/database/index.js";
+import { type Database, DatabasePaidNotes, DatabasePieceIndex, DatabaseUnpaidNotes } from "../store/database/index.js";
 import { BlobPieceStore, type BlobStore, FileBlockIndex, type PieceIndex } from "../store/index.js";
 import type { PeerLimits } from "./admission.js";
 import { AmendmentDesk } from "./amendments.js";
 import { DealDesk } from "./deals.js";
 import type { DiskRoom } from "./disk-room.js";
+import { EndedKeeper } from "./ended/index.js";
 import type { FetchOptions } from "./fetching/index.js";
 import { FillingKeeper, type FillingPolicy } from "./filling/index.js";
 import { freeBytesOf } from "./free-bytes.js";
@@ -65,6 +66,8 @@ export interface ProviderOptions extends ListenOptions {
   readonly peers?: PeerLimits;
   /** Milliseconds that a piece may be here without a deal; an hour by default. */
   readonly graceMs?: number;
+  /** Milliseconds that a piece stays when its last deal is over; seven days by default. */
+  readonly keepMs?: number;
   /** Origin that IPFS clients are told to reach this node at; the address that their request came to by default. */
   readonly publicUrl?: string;
   readonly logger: Logger;
@@ -143,9 +146,9 @@ async function runOn(options: ProviderOptions): Promise<RunningProvider> {
   const parts = { chain, signer, sender, provider, store, index, policy: offered, unpaid, freeBytes, room, fetching };
   const serving = await serve(parts, options).catch(closing);
   const stop = new AbortController();
-  const { crew, filler, clearing } = keepersOf(parts, options);
+  const { crew, filler, clearing, ended } = keepersOf(parts, options);
   logger.info({ url: serving.url, provider, dataDir, proving: crew.proving !== undefined }, "provider listens");
-  const services = [crew, clearing, ...(filler === undefined ? [] : [filler])];
+  const services = [crew, clearing, ended, ...(filler === undefined ? [] : [filler])];
   const kept = services.map((service) => keepRunning(service, logger, stop.signal));
   const close = async () => {
     stop.abort();
@@ -180,8 +183,19 @@ async function serve(parts: Parts, options: ProviderOptions): Promise<RunningNod
 }
 
 function keepersOf(parts: Parts, options: ProviderOptions) {
-  const { chain, sender, provider, store, unpaid } = parts;
-  const { logger, filling, proving = true, settling, restoring, observer, graceMs, standBackBlocks, leaveMs } = options;
+  const { chain, sender, provider, store, unpaid, policy } = parts;
+  const {
+    logger,
+    filling,
+    proving = true,
+    settling,
+    restoring,
+    observer,
+    graceMs,
+    keepMs,
+    standBackBlocks,
+    leaveMs,
+  } = options;
   const own = { provider, pieces: store };
   const crew = new Crew({
     ...{ chain, sender, logger },
@@ -192,11 +206,14 @@ function keepersOf(parts: Parts, options: ProviderOptions) {
     ...(standBackBlocks !== undefined && { standBackBlocks }),
     ...(leaveMs !== undefined && { leaveMs }),
   });
+  const notes = new DatabasePaidNotes(options.database);
   const grace = graceMs === undefined ? {} : { graceMs };
+  const keep = keepMs === undefined ? {} : { keepMs };
   return {
     crew,
     filler: filling && new FillingKeeper({ ...parts, ...filling, logger }),
-    clearing: new UnpaidKeeper({ chain, provider, store, unpaid, logger, ...grace }),
+    clearing: new UnpaidKeeper({ chain, provider, tokens: [policy.token], store, unpaid, logger, ...grace }),
+    ended: new EndedKeeper({ chain, provider, store, notes, unpaid, logger, ...keep }),
   };
 }
 

@@ -17,6 +17,7 @@ export {
 } from "./duties.js";
 export { BlobPieceStore, type PieceStoreOptions } from "./piece-store.js";
 export { MemoryPieceIndex } from "./pieces/memory-index.js";
+export type { PaidNote, PaidNotes, PieceEnd } from "./pieces/paid-notes.js";
 export { type IndexedPiece, type PieceIndex, type PieceTree, treeKey } from "./pieces/types.js";
 export { MemoryUnpaidNotes, type UnpaidNote, type UnpaidNotes } from "./pieces/unpaid-notes.js";
 export type {

@@ -124,7 +124,7 @@ space: { unpaid: 1GiB, unpaidOfPeer: 1GiB, unpaidFor: 1s }
     expect(await problemsOf("regions: &a [DE]\nclients: *a")).to.contain("aliases");
     expect(await problemsOf("- 1\n- 2")).to.contain("it ");
     expect(await problemsOf(`# ${"x".repeat(300_000)}`)).to.contain("characters");
-    expect(parsePolicy("")).to.deep.equal({ space: {}, gas: {} });
+    expect(parsePolicy("")).to.deep.equal({ space: {}, connections: {}, gas: {} });
   });
 
   it("says what is wrong of whatever is written, and nothing else", () => {
@@ -157,13 +157,14 @@ token: "${net.token}"
 pieces: { most: 1MiB }
 clients: ["${TOKEN}"]
 ${tiers}
-space: { keepFree: 1GiB, unpaid: 2GiB, unpaidOfPeer: 1GiB, unpaidFor: 90s, uploadsOfPeer: 3 }
+space: { keepFree: 1GiB, unpaid: 2GiB, unpaidOfPeer: 1GiB, unpaidFor: 90s, uploadsOfPeer: 3, endedFor: 2d }
+connections: { most: 90, ofPeer: 9, requestsOfPeer: 7 }
 proxies: ["10.0.0.1"]
 requests: { coinPrice: "2500 TUSD", tries: 2 }
 restore: { missesPerDeal: 2, stake: { "${net.token}": "1.5 TUSD", "${ZeroAddress}": 7 } }
 gas: { maxFee: 300 gwei, maxCost: "0.5 coin", leastBalance: "0.1 coin" }
 `);
-    const { policy, peers, graceMs, filling } = await nodePolicy(file, net);
+    const { policy, peers, graceMs, keepMs, filling } = await nodePolicy(file, net);
     expect(policy).to.deep.equal({
       token: net.token,
       maxPieceBytes: 1 << 20,
@@ -173,9 +174,11 @@ gas: { maxFee: 300 gwei, maxCost: "0.5 coin", leastBalance: "0.1 coin" }
     });
     expect(peers).to.deep.equal({
       ...{ minFreeBytes: 2 ** 30, maxUnpaidBytes: 2 ** 31, maxPeerBytes: 2 ** 30, maxPeerUploads: 3 },
+      ...{ maxConnections: 90, maxPeerConnections: 9, maxPeerRequests: 7 },
       trustedProxies: ["10.0.0.1"],
     });
     expect(graceMs).to.equal(90_000);
+    expect(keepMs).to.equal(2 * 86_400_000);
     expect(filling).to.deep.equal({ coinPrice: 2_500_000_000n, fetchTries: 2, minFreeBytes: 2 ** 30 });
     const limits = await restoreLimits(file, net);
     expect(limits?.missesPerDeal).to.equal(2);

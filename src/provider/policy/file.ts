@@ -40,11 +40,20 @@ const space = z
     unpaid: size.optional(),
     unpaidOfPeer: size.optional(),
     unpaidFor: duration.refine((ms) => ms > 0, "has to be longer: no piece would stay until its deal").optional(),
+    endedFor: duration.optional(),
     uploadsOfPeer: positive.optional(),
   })
   .refine(({ unpaid, unpaidOfPeer }) => unpaid === undefined || unpaidOfPeer === undefined || unpaidOfPeer <= unpaid, {
     path: ["unpaidOfPeer"],
     error: "is more than unpaid, which is what all may leave together",
+  });
+
+/** Of HTTP, against strangers who keep a node busy. */
+const connections = z
+  .strictObject({ most: positive.optional(), ofPeer: positive.optional(), requestsOfPeer: positive.optional() })
+  .refine(({ most, ofPeer }) => most === undefined || ofPeer === undefined || ofPeer <= most, {
+    path: ["ofPeer"],
+    error: "is more than most, which is what all may have together",
   });
 
 const requests = z.strictObject({
@@ -98,6 +107,7 @@ const schema = z.strictObject({
   clients: z.array(address).min(1, "has nobody in it: leave it out for anybody").optional(),
   tiers: z.record(z.string(), tier).optional(),
   space: space.default({}),
+  connections: connections.default({}),
   proxies: z.array(z.union([z.ipv4(), z.ipv6()], { error: "has to be an IP address" })).optional(),
   requests: requests.optional(),
   settle: settle.optional(),

@@ -20,6 +20,8 @@ export interface NodePolicy {
   readonly peers: PeerLimits;
   /** Milliseconds that a piece may be here without a deal. */
   readonly graceMs?: number;
+  /** Milliseconds that a piece stays when its last deal is over. */
+  readonly keepMs?: number;
   /** Undefined where it does not look for requests. */
   readonly filling?: FillingPolicy;
 }
@@ -44,7 +46,7 @@ type Readable = Pick<Chain, "provider" | "deployment">;
  */
 export async function nodePolicy(file: PolicyFile, chain: Readable): Promise<NodePolicy> {
   const token = await readToken(chain.provider, file.token ?? chain.deployment.stakeToken);
-  const { pieces, periods, regions, clients, space, requests, proxies } = file;
+  const { pieces, periods, regions, clients, space, requests, connections, proxies } = file;
   const minFree = given("minFreeBytes", space.keepFree);
   return {
     policy: {
@@ -62,9 +64,13 @@ export async function nodePolicy(file: PolicyFile, chain: Readable): Promise<Nod
       ...given("maxUnpaidBytes", space.unpaid),
       ...given("maxPeerBytes", space.unpaidOfPeer),
       ...given("maxPeerUploads", space.uploadsOfPeer),
+      ...given("maxConnections", connections.most),
+      ...given("maxPeerConnections", connections.ofPeer),
+      ...given("maxPeerRequests", connections.requestsOfPeer),
       ...given("trustedProxies", proxies),
     },
     ...given("graceMs", space.unpaidFor),
+    ...given("keepMs", space.endedFor),
     ...given("filling", requests && { ...fillingOf(requests, token), ...minFree }),
   };
 }

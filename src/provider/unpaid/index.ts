@@ -4,4 +4,4 @@
  * @packageDocumentation
  */
 export { type UnpaidEvents, UnpaidKeeper, type UnpaidKeeperOptions } from "./keeper.js";
-export { type UnpaidOptions, type UnpaidPiece, UnpaidPieces } from "./pieces.js";
+export { NOBODY, type UnpaidOptions, type UnpaidPiece, UnpaidPieces } from "./pieces.js";

@@ -4,9 +4,10 @@ import type { Logger } from "pino";
 import { REORG_SECONDS } from "../../chain/block-time.js";
 import type { Chain } from "../../chain/chain.js";
 import type { HeadUpdate } from "../../chain/follower.js";
-import { type Deal, DealBook, hasEnded } from "../../keeper/deals.js";
+import { type Deal, DealBook, hasEnded, readDeals } from "../../keeper/deals.js";
 import { watchHeads } from "../../keeper/heads.js";
 import { type PieceStore, treeKey } from "../../store/index.js";
+import { areAllDeals } from "./all-deals.js";
 import { FirmDeals } from "./firm-deals.js";
 import type { UnpaidPiece, UnpaidPieces } from "./pieces.js";
 
@@ -14,6 +15,8 @@ export interface UnpaidKeeperOptions {
   readonly chain: Chain;
   /** The provider whose deals count. */
   readonly provider: string;
+  /** What it takes as payment, besides the market's own token. */
+  readonly tokens?: readonly string[];
   readonly store: PieceStore;
   readonly unpaid: UnpaidPieces;
   readonly logger: Logger;
@@ -33,10 +36,13 @@ export interface UnpaidEvents {
 }
 
 const GRACE_MS = 3_600_000;
+/** Milliseconds before deals are looked for again of which an endpoint told nothing. */
+const AGAIN_MS = 600_000;
 
 /**
  * Looks at each head which of the unpaid pieces have a deal by now, and deletes those whose time is over: no deal of this
- * provider that is not over has them, nor is about to by an amendment, and nobody holds a signature that could open one.
+ * provider that is not over has them, nor is about to by an amendment, and nobody holds a signature that could open one. Nothing is
+ * deleted while the market has more of its stake locked than the known deals have: then there are others.
  *
  * @example
  * const keeper = new UnpaidKeeper({ chain, provider, store, unpaid, logger });
@@ -44,12 +50,13 @@ const GRACE_MS = 3_600_000;
  */
 export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
   readonly #o: UnpaidKeeperOptions;
-  readonly #book: DealBook;
+  #book: DealBook;
   readonly #firm: FirmDeals;
   /** Pieces whose time was over, and that a deal had or was about to have. */
   readonly #waiting = new Set<string>();
   readonly #graceMs: number;
   readonly #now: () => number;
+  #nextTry = Number.NEGATIVE_INFINITY;
 
   constructor(options: UnpaidKeeperOptions) {
     super();
@@ -82,12 +89,19 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
     await this.#forgetPaid(deals);
     unpaid.cover(new Set([...this.#covered(deals), ...this.#waiting]));
     const due = unpaid.list().filter((piece) => this.#isDue(piece));
-    if (due.length > 0) await this.#clearAll(due, update.head.timestamp, signal);
+    if (due.length > 0 && this.#now() >= this.#nextTry) await this.#clearAll(due, update.head, signal);
   }
 
-  async #clearAll(due: readonly UnpaidPiece[], time: number, signal: AbortSignal): Promise<void> {
+  async #clearAll(due: readonly UnpaidPiece[], head: HeadUpdate["head"], signal: AbortSignal): Promise<void> {
+    const { chain, provider, tokens = [], logger } = this.#o;
     // Deals change: this time all of them are read.
-    const deals = await this.#book.read([...this.#book.ids], signal);
+    const deals = await readDeals(chain, [...this.#book.ids], signal, head.number);
+    if (!(await areAllDeals(chain, provider, tokens, deals, head.number))) {
+      logger.warn({ deals: deals.length }, "stake is locked for deals that are not known: no piece is deleted");
+      this.#book = new DealBook(chain, provider);
+      this.#nextTry = this.#now() + AGAIN_MS;
+      return;
+    }
     await this.#forgetPaid(deals);
     const covered = this.#covered(deals);
     for (const { pieceCid } of due) {
@@ -97,7 +111,7 @@ export class UnpaidKeeper extends EventEmitter<UnpaidEvents> {
         await this.#o.unpaid.touch(pieceCid);
       } else {
         this.#waiting.delete(pieceCid);
-        await this.#clear(pieceCid, time);
+        await this.#clear(pieceCid, head.timestamp);
       }
     }
   }

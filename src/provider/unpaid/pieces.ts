@@ -15,6 +15,9 @@ export interface UnpaidOptions {
   readonly now?: () => number;
 }
 
+/** Whom a piece counts for that deals have paid for: no peer. */
+export const NOBODY = "";
+
 /** Milliseconds in which a piece's time is begun anew once at most. */
 const TOUCH_MS = 1_000;
 
@@ -55,7 +58,7 @@ export class UnpaidPieces {
   /** What they count for whom. */
   *holdings(): Generator<Holding> {
     for (const { pieceCid, owner, commitment } of this.#pieces.values()) {
-      if (!this.#covered.has(pieceCid)) yield { owner, bytes: Number(commitment.payloadSize) };
+      if (owner !== NOBODY && !this.#covered.has(pieceCid)) yield { owner, bytes: Number(commitment.payloadSize) };
     }
   }
 

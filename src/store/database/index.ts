@@ -6,5 +6,6 @@
 export { DatabaseDuties, type DatabaseDutiesOptions } from "./duties.js";
 export { DatabaseJournal } from "./journal.js";
 export { type Database, type DatabaseOptions, openDatabase } from "./open-node.js";
+export { DatabasePaidNotes } from "./paid-notes.js";
 export { DatabasePieceIndex } from "./piece-index.js";
 export { DatabaseUnpaidNotes } from "./unpaid-notes.js";

@@ -85,6 +85,14 @@ export interface UnpaidTable {
   readonly since: ColumnType<Date, Date, Date>;
 }
 
+/** A piece that a deal pays for, or has paid for. */
+export interface PaidTable {
+  readonly piece_cid: string;
+  /** When, and in which block, it was first seen without a deal that needs it; null as long as one does. */
+  readonly ended_at: Date | null;
+  readonly ended_in: number | null;
+}
+
 /** Who is busy with something, and until when nobody else may be, by the database's clock. */
 export interface LeaseTable {
   readonly name: string;
@@ -141,6 +149,7 @@ export interface Schema {
   readonly accounts: AccountTable;
   readonly pieces: PieceTable;
   readonly unpaid_pieces: UnpaidTable;
+  readonly paid_pieces: PaidTable;
   readonly leases: LeaseTable;
   readonly workers: WorkerTable;
   readonly duties: DutyTable;

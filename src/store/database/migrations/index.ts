@@ -11,12 +11,14 @@ import { transactions } from "./0001-transactions.js";
 import { pieces } from "./0002-pieces.js";
 import { duties } from "./0003-duties.js";
 import { feeLimits } from "./0004-fee-limits.js";
+import { paidPieces } from "./0005-paid-pieces.js";
 
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-transactions": transactions,
   "0002-pieces": pieces,
   "0003-duties": duties,
   "0004-fee-limits": feeLimits,
+  "0005-paid-pieces": paidPieces,
 };
 
 const provider: MigrationProvider = { getMigrations: async () => MIGRATIONS };
