@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly publicUrl?: string;
   /** Blocks in an answer at most; 2^18 by default. */
   readonly maxBlocks?: number;
+  /** CIDs that are held for all answers under way; 2^20 by default. */
+  readonly maxHeldCids?: number;
 }
 
 export interface GatewayParts extends GatewayOptions, SendOptions {

@@ -19,18 +19,23 @@ import { HeldBlocks } from "./held-blocks.js";
 import { type GatewayRequest, parseRequest } from "./request.js";
 import { type Resolved, resolvePath } from "./resolve.js";
 import { walk } from "./walk.js";
+import { WalkRoom } from "./walk-room.js";
 
 export interface GatewayRouteOptions extends SendOptions {
   readonly blocks: BlockReader;
   readonly logger: Logger;
   /** Blocks in an answer at most; 2^18 by default. */
   readonly maxBlocks?: number;
+  /** CIDs that are held for all answers under way; 2^20 by default. */
+  readonly maxHeldCids?: number;
 }
 
 const CACHE = "public, max-age=29030400, immutable";
 
 /** 256 GiB in blocks of 1 MiB; the CIDs that were sent take 16 MB of memory then. */
 const MAX_BLOCKS = 1 << 18;
+/** CIDs of all answers under way: some 100 MB. */
+const MAX_HELD_CIDS = 1 << 20;
 /** Paths that are followed at the same time. Each has a block or two in memory, and waits for no peer. */
 const MAX_RESOLVING = 16;
 
@@ -59,10 +64,12 @@ class Gateway {
   readonly #o: GatewayRouteOptions;
   readonly #blocks: HeldBlocks;
   readonly #resolving = new Slots(MAX_RESOLVING);
+  readonly #room: WalkRoom;
 
   constructor(options: GatewayRouteOptions) {
     this.#o = options;
     this.#blocks = new HeldBlocks(options.blocks);
+    this.#room = new WalkRoom(options.maxHeldCids ?? MAX_HELD_CIDS);
   }
 
   async answer(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -106,14 +113,14 @@ class Gateway {
     response: ServerResponse,
   ): Promise<void> {
     const { maxBlocks = MAX_BLOCKS, stallMs } = this.#o;
-    const blocks = this.#blocks;
+    const [blocks, room] = [this.#blocks, this.#room];
     const tag = `"${asked.cid}.car.${fingerprint(asked)}"`;
     const type = `application/vnd.ipld.car; version=1; order=dfs; dups=${asked.dups ? "y" : "n"}`;
     const own = { ETag: `W/${tag}`, "Cache-Control": CACHE, "Accept-Ranges": "none" };
     const headers = { ...EVERYWHERE, ...headersFor(asked, type), ...own };
     if (matchesEtag(request.headers["if-none-match"], tag)) return void response.writeHead(304, headers).end();
     if (request.method === "HEAD") return void response.writeHead(200, headers).end();
-    const visited = walk({ blocks, path, plan, dups: asked.dups, maxBlocks });
+    const visited = walk({ blocks, path, plan, dups: asked.dups, maxBlocks, room });
     const broken = this.#told(request, "a CAR breaks off");
     await pour(response, { status: 200, headers }, carChunks(cid, visited, blocks), { broken, stallMs });
   }

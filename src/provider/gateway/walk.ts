@@ -2,6 +2,7 @@ import { CID } from "multiformats/cid";
 import { HoldfastError } from "../../errors.js";
 import type { Link, Plan } from "./follow.js";
 import type { HeldBlocks } from "./held-blocks.js";
+import type { WalkRoom, WalkShare } from "./walk-room.js";
 
 export interface WalkOptions {
   readonly blocks: Pick<HeldBlocks, "get" | "again">;
@@ -12,6 +13,8 @@ export interface WalkOptions {
   readonly dups: boolean;
   /** Blocks that are sent at most. */
   readonly maxBlocks: number;
+  /** Shared with all walks. */
+  readonly room: WalkRoom;
 }
 
 export interface VisitedBlock {
@@ -32,9 +35,19 @@ const MAX_WAITING = 1 << 16;
  * Blocks that their CIDs hold themselves are followed and not given out.
  *
  * @throws HoldfastError `BLOCK_MISSING` where one is not here; `DAG_TOO_LARGE`: a few blocks that name each other often enough
- *   stand for more than anybody can read; what the plan throws
+ *   stand for more than anybody can read; `NODE_BUSY`: too many large ones at once; what the plan throws
  */
-export async function* walk({ blocks, path, plan, dups, maxBlocks }: WalkOptions): AsyncGenerator<VisitedBlock> {
+export async function* walk(options: WalkOptions): AsyncGenerator<VisitedBlock> {
+  const share = options.room.enter();
+  try {
+    yield* visit(options, share);
+  } finally {
+    share.leave();
+  }
+}
+
+async function* visit(options: WalkOptions, share: WalkShare): AsyncGenerator<VisitedBlock> {
+  const { blocks, path, plan, dups, maxBlocks } = options;
   /** Of each block that was sent, whether all below it was as well. */
   const sent = new Map<string, boolean>();
   const waiting = [stepTo(plan.first)];
@@ -61,6 +74,7 @@ export async function* walk({ blocks, path, plan, dups, maxBlocks }: WalkOptions
     if (!virtual && (before === undefined || dups)) yield { cid, size };
     for (const next of await stepsBelow(plan, blocks, cid, step.at)) waiting.push(next);
     if (waiting.length > MAX_WAITING) throw tooLarge(`more than ${MAX_WAITING} of its blocks wait at once`);
+    share.hold(sent.size + waiting.length);
   }
 }
 
