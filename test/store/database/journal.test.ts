@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { sql } from "kysely";
-import { DatabaseJournal } from "../../../src/store/database/journal.js";
+import { type Database, DatabaseJournal } from "../../../src/store/database/index.js";
 import { attempt, intent, journalTests, record } from "../../chain/journal-tests.js";
 import { describeDatabases } from "../../support/databases.js";
 import { failure } from "../../support/failure.js";
@@ -94,12 +94,10 @@ describeDatabases("DatabaseJournal", (databases) => {
     expect(new Set(live.flatMap(({ guards }) => guards)).size).to.equal(50);
   });
 
-  it("frees the account where the one that has its lock stands still", async function () {
-    if (!databases.isShared) this.skip();
-    const where = await databases.create();
-    const [frozen, other] = [await databases.open({ ...where, idleMs: 500 }), await databases.open(where)];
+  /** Has the account's lock, and signs no sooner than it is let go. */
+  const hangingRecord = async (database: Database) => {
     const [locked, letGo] = [gate(), gate()];
-    const hanging = new DatabaseJournal(frozen, 1).record(
+    const hanging = new DatabaseJournal(database, 1).record(
       intent(),
       () => 0,
       async () => {
@@ -109,6 +107,14 @@ describeDatabases("DatabaseJournal", (databases) => {
       },
     );
     await locked.promise;
+    return { hanging, letGo };
+  };
+
+  it("frees the account where the one that has its lock stands still", async function () {
+    if (!databases.isShared) this.skip();
+    const where = await databases.create();
+    const [frozen, other] = [await databases.open({ ...where, idleMs: 500 }), await databases.open(where)];
+    const { hanging, letGo } = await hangingRecord(frozen);
     expect((await record(new DatabaseJournal(other, 1))).nonce).to.equal(0);
     letGo.resolve();
     expect(await failure(hanging), "nothing of it is kept").to.be.instanceOf(Error);
@@ -119,17 +125,7 @@ describeDatabases("DatabaseJournal", (databases) => {
     if (!databases.isShared) this.skip();
     const where = await databases.create();
     const [dying, other] = [await databases.open(where), await databases.open(where)];
-    const [locked, letGo] = [gate(), gate()];
-    const hanging = new DatabaseJournal(dying, 1).record(
-      intent(),
-      () => 0,
-      async () => {
-        locked.resolve();
-        await letGo.promise;
-        return attempt();
-      },
-    );
-    await locked.promise;
+    const { hanging, letGo } = await hangingRecord(dying);
     const waiting = record(new DatabaseJournal(other, 1));
     // As when the machine of the first one is cut off.
     await sql`select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'`.execute(
