@@ -11,6 +11,7 @@ import { isDevelopmentChain } from "../chain/block-time.js";
 import { type Chain, openChain } from "../chain/chain.js";
 import type { Deployment } from "../chain/deployment.js";
 import { readDeployment } from "../chain/deployment-node.js";
+import { NETWORKS, networkNamed } from "../chain/networks.js";
 import { chainIdAt } from "../chain/provider.js";
 import { TransactionSender } from "../chain/sender.js";
 import { type ChainAccess, HoldfastClient } from "../client/index.js";
@@ -25,6 +26,8 @@ import { ROOT } from "./root.js";
 export interface ChainFlags {
   /** Endpoints, with commas between them. */
   readonly rpc?: string;
+  /** A network that is known by name. */
+  readonly network?: string;
   readonly deployment?: string;
   readonly json?: boolean;
 }
@@ -38,7 +41,7 @@ export interface Session {
 }
 
 /**
- * A command with `--rpc`, `--deployment` and `--json`.
+ * A command with `--rpc`, `--network`, `--deployment` and `--json`.
  *
  * @example
  * chainCommand("terminate")
@@ -53,6 +56,7 @@ export interface Session {
 export function chainCommand(name: string): Command {
   return new Command(name)
     .addOption(rpcOption())
+    .addOption(networkOption())
     .addOption(
       new Option("--deployment <file>", "the market's deployment; deployments/CHAINID.json by default").env(
         "HOLDFAST_DEPLOYMENT",
@@ -66,6 +70,14 @@ export function rpcOption(): Option {
   return new Option("--rpc <url>", "JSON-RPC endpoint of the chain; give several, again or with commas, for failover")
     .env("HOLDFAST_RPC")
     .argParser((url: string, before?: string) => (before === undefined ? url : `${before},${url}`));
+}
+
+/** `--network`: where no endpoint is named, the one that the settings name for it, or a public one. */
+export function networkOption(): Option {
+  const names = NETWORKS.map(({ name }) => name).join(", ");
+  return new Option("--network <name>", `a chain by its name (${names}): its endpoint, its deployment`).env(
+    "HOLDFAST_NETWORK",
+  );
 }
 
 /**
@@ -142,14 +154,30 @@ export function commandLogger(): Logger {
   return secretFreeLogger(level);
 }
 
-async function deploymentOf({ deployment }: ChainFlags, urls: readonly string[]): Promise<Deployment> {
-  return deployment ? readDeployment(deployment) : knownDeployment(await chainIdAtFirst(urls));
+async function deploymentOf({ deployment, network }: ChainFlags, urls: readonly string[]): Promise<Deployment> {
+  // A setting that is left empty is none.
+  if (!network) {
+    return deployment ? readDeployment(deployment) : knownDeployment(await chainIdAtFirst(urls));
+  }
+  const { chainId, name } = networkNamed(network);
+  const found = deployment ? await readDeployment(deployment) : await knownDeployment(chainId);
+  if (found.chainId === chainId) return found;
+  const message = `the deployment is on chain ${found.chainId}, and ${name} is chain ${chainId}`;
+  throw new HoldfastError("WRONG_CHAIN", message, "mend --network or --deployment");
 }
 
-/** The endpoints that a command is given. @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING` */
-export function rpcUrls({ rpc = "" }: ChainFlags): string[] {
-  const urls = rpc.split(/[\s,]+/).filter((url) => url !== "");
-  if (urls.length === 0) throw missing("no JSON-RPC endpoint is named", "pass --rpc URL or set HOLDFAST_RPC");
+/**
+ * The endpoints that a command is given, or those of its network.
+ *
+ * @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING`, `UNKNOWN_NETWORK`
+ */
+export function rpcUrls({ rpc, network }: ChainFlags): string[] {
+  const named = network ? networkNamed(network) : undefined;
+  const text = rpc || (named && (process.env[named.rpcVariable] || named.rpc)) || "";
+  const urls = text.split(/[\s,]+/).filter((url) => url !== "");
+  if (urls.length === 0) {
+    throw missing("no JSON-RPC endpoint is named", "pass --network NAME or --rpc URL, or set HOLDFAST_RPC");
+  }
   for (const url of urls) keepSecretsOfUrl(url);
   if (urls.every((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))) return urls;
   // Not repeated in the message: endpoints carry keys.

@@ -12,7 +12,7 @@ import type { Deployment } from "../chain/deployment.js";
 import { readDeployment, writeDeployment } from "../chain/deployment-node.js";
 import { HoldfastError } from "../errors.js";
 import { type PolicyFile, parsePolicy, parseYaml, scalars } from "../provider/policy/index.js";
-import { rpcOption } from "./context.js";
+import { networkOption, rpcOption } from "./context.js";
 
 const SETTINGS = "node.yaml";
 const POLICY = "policy.yaml";
@@ -54,12 +54,13 @@ export interface NodeFolder {
 /** The options that {@link folderCommand} gives a command. */
 export interface FolderFlags {
   readonly rpc?: string;
+  readonly network?: string;
   readonly dir: string;
 }
 
-/** A command on a folder, which knows its market itself: with `--dir` and `--rpc`. */
+/** A command on a folder, which knows its market itself: with `--dir`, `--rpc` and `--network`. */
 export function folderCommand(name: string): Command {
-  return new Command(name).addOption(dirOption()).addOption(rpcOption());
+  return new Command(name).addOption(dirOption()).addOption(rpcOption()).addOption(networkOption());
 }
 
 /** `--dir`, of every command that works on a folder. */

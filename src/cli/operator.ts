@@ -44,7 +44,7 @@ const STOP_MS = 9_000;
  *
  * @throws HoldfastError what opening the chain, the database and the keys throws; `SHARED_KEY`, `LISTEN_FAILED`
  */
-export async function openOperator(flags: Pick<ChainFlags, "rpc">, folder: NodeFolder): Promise<Operator> {
+export async function openOperator(flags: Pick<ChainFlags, "rpc" | "network">, folder: NodeFolder): Promise<Operator> {
   const logger = secretFreeLogger(process.env.HOLDFAST_DEBUG === "1" ? "debug" : "info");
   const { deployment, settings } = folder;
   const chain = await openChain(rpcUrls(flags), deployment, { logger });

@@ -138,7 +138,7 @@ export async function fetchReplicas(
   const fetchWith = (locate?: (provider: string) => Promise<string | undefined>) =>
     fetchUnique(manifest, key, () => fileSink(file), locate === undefined ? {} : { locate });
   const fetched =
-    flags.rpc === undefined
+    !flags.rpc && !flags.network
       ? await fetchWith()
       : await withChain(flags, ({ contracts: { registry } }) =>
           fetchWith(async (provider) => (await registry.profileOf(provider)).url),

@@ -18,7 +18,16 @@ import { removeFolders, tempFolder } from "../support/pieces.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
 
 const SETTINGS = [
-  ...["HOLDFAST_RPC", "HOLDFAST_DEPLOYMENT", "HOLDFAST_PRIVATE_KEY", "HOLDFAST_KEYSTORE", "HOLDFAST_KEY_PASSWORD"],
+  ...[
+    "HOLDFAST_NETWORK",
+    "LOCAL_RPC_URL",
+    "SEPOLIA_RPC_URL",
+    "HOLDFAST_RPC",
+    "HOLDFAST_DEPLOYMENT",
+    "HOLDFAST_PRIVATE_KEY",
+    "HOLDFAST_KEYSTORE",
+    "HOLDFAST_KEY_PASSWORD",
+  ],
 ] as const;
 
 describe("cli: what commands share", () => {
@@ -68,6 +77,35 @@ describe("cli: what commands share", () => {
       else expect((await expectError("NO_DEPLOYMENT", () => act)).message).to.include(String(CHAIN_ID));
     }
     await expectError("INVALID_SETTING", () => withChain({ rpc: `${rpc},ftp://x` }, async () => undefined));
+  });
+
+  it("takes a network by its name: the endpoint that a setting names for it, and its deployment", async () => {
+    const { rpc = "", deployment = "" } = flags;
+    expect(await parse(["--network", "local"])).to.deep.equal({ network: "local" });
+    process.env.HOLDFAST_NETWORK = "local";
+    expect(await parse([])).to.deep.equal({ network: "local" });
+    const chainIdOf = (more: ChainFlags) =>
+      withChain(more, async ({ provider }) => Number((await provider.getNetwork()).chainId));
+    process.env.LOCAL_RPC_URL = rpc;
+    expect(await chainIdOf({ network: "Local", deployment })).to.equal(CHAIN_ID);
+    expect(await chainIdOf({ network: "local", rpc: "", deployment })).to.equal(CHAIN_ID);
+    expect(await chainIdOf({ network: "", rpc, deployment })).to.equal(CHAIN_ID);
+    process.env.LOCAL_RPC_URL = "http://127.0.0.1:1";
+    expect(await chainIdOf({ network: "local", rpc, deployment })).to.equal(CHAIN_ID);
+    await expectError("CHAIN_UNREACHABLE", () => chainIdOf({ network: "local", deployment }));
+  });
+
+  it("refuses a network that it does not know, and an endpoint or a deployment of another one", async () => {
+    const { rpc = "", deployment = "" } = flags;
+    const act = (more: ChainFlags) => withChain(more, async () => undefined);
+    await expectError("UNKNOWN_NETWORK", () => act({ network: "nowhere", deployment }));
+    const other = await expectError("WRONG_CHAIN", () => act({ network: "sepolia", rpc, deployment }));
+    expect(other.message).to.match(/chain 31337.*sepolia is chain 11155111/);
+    expect((await expectError("NO_DEPLOYMENT", () => act({ network: "sepolia", rpc }))).message).to.include("11155111");
+    const sepolia = join(folder, "11155111.json");
+    await writeFile(sepolia, formatDeployment({ ...chain.deployment, chainId: 11_155_111 }));
+    process.env.SEPOLIA_RPC_URL = rpc;
+    await expectError("WRONG_CHAIN", () => act({ network: "sepolia", deployment: sepolia }));
   });
 
   it("reads a chain without any key, and closes the connection", async () => {
