@@ -19,7 +19,7 @@ import {
   Vault__factory,
 } from "../../typechain-types/index.js";
 import { HoldfastError } from "../errors.js";
-import type { Deployment } from "./deployment.js";
+import { type Deployment, PARTS } from "./deployment.js";
 
 export interface Contracts {
   readonly vault: Vault;
@@ -67,7 +67,7 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
 export async function verifyDeployment(provider: Provider, deployment: Deployment): Promise<void> {
   const { chainId } = await provider.getNetwork();
   requireSame("chainId", chainId, BigInt(deployment.chainId));
-  for (const part of ["vault", "registry", "randomness", "market", "lens", "requests", "provenance"] as const) {
+  for (const part of PARTS) {
     if ((await provider.getCode(deployment[part])) === "0x") throw mismatch(part, "no code", deployment[part]);
   }
   const { market, lens, requests, provenance } = connect(provider, deployment);

@@ -27,6 +27,22 @@ const tier = z
   .strictObject({ period: positive.min(16), window: positive, challenges: positive.max(255), maxMisses: positive })
   .refine(({ period, window }) => window < period, "a window is shorter than its period");
 
+/** The contracts of a deployment. */
+export const PARTS = ["vault", "registry", "randomness", "market", "lens", "requests", "provenance"] as const;
+export type Part = (typeof PARTS)[number];
+
+/** What they were built from. */
+const build = z.strictObject({
+  compiler: z.string(),
+  settings: z.string(),
+  /** Of git; absent where the sources were in no repository. */
+  commit: z.string().exactOptional(),
+  /** That each contract was deployed in. */
+  blocks: z.record(z.enum(PARTS), count),
+  /** keccak256 of the code that is there, by contract. */
+  codeHashes: z.record(z.enum(PARTS), z.string().regex(/^0x[\da-f]{64}$/, "not 32 bytes in hex")),
+});
+
 const schema = z.strictObject({
   chainId: positive,
   block: count,
@@ -45,6 +61,7 @@ const schema = z.strictObject({
   stakeToken: address,
   minStake: amount,
   tiers: z.array(tier).min(1).max(255),
+  build: build.exactOptional(),
 });
 
 /**
@@ -52,7 +69,7 @@ const schema = z.strictObject({
  *
  * `block` is the one that the first of its contracts was deployed in: no event is older. `feeBps` is hundredths of a
  * percent of a period's price; `challengeFinality`, `demandWindow` and tiers are in epochs; `minStake` is in base units
- * of `stakeToken` (the zero address: the native coin).
+ * of `stakeToken` (the zero address: the native coin). `build` is there where the deployment was made by `holdfast deploy`.
  */
 export type Deployment = Readonly<Omit<z.output<typeof schema>, "tiers">> & {
   readonly tiers: readonly Readonly<z.output<typeof tier>>[];

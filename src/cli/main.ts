@@ -22,6 +22,16 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./demo.js")).demoCommand(),
   },
   {
+    path: ["deploy"],
+    summary: "put Holdfast on a chain",
+    load: async () => (await import("./deploy.js")).deployCommand(),
+  },
+  {
+    path: ["verify-deployment"],
+    summary: "compare a deployment with a fresh build",
+    load: async () => (await import("./verify-deployment.js")).verifyDeploymentCommand(),
+  },
+  {
     path: ["piece"],
     summary: "print the piece commitment of a file",
     load: async () => (await import("./piece.js")).pieceCommand(),

@@ -22,6 +22,18 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError(`It has to be a whole number from 1 to ${MAX_COUNT}.`);
 }
 
+/** Hundredths of a percent, from 0 to 100: what a market may take. */
+export function parseFeeBps(text: string): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) <= 100) return Number(text);
+  throw new InvalidArgumentError("It has to be a whole number of hundredths of a percent, 100 at most.");
+}
+
+/** An amount in base units. */
+export function parseBaseUnits(text: string): bigint {
+  if (/^\d{1,39}$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError("It has to be a whole number of base units.");
+}
+
 /** An address; where it has capitals, its checksum has to be right. Gives the checksummed form. */
 export function parseAddress(text: string): string {
   if (/^0x/.test(text) && isAddress(text)) return getAddress(text);

@@ -1,0 +1,74 @@
+/** What a deployment takes, found out by doing it on a chain of this process. */
+import type { JsonRpcApiProvider, TransactionRequest } from "ethers";
+import { network as hardhat } from "hardhat";
+import type { DeployOptions } from "../../src/chain/deploy.js";
+import { artifacts } from "./artifacts.js";
+import { CONTRACTS, configOf, contractOf } from "./module.js";
+
+/** drand's precompile on Filecoin, which the randomness contract asks when it is built. */
+const DRAND_PRECOMPILE = "0xfe00000000000000000000000000000000000006";
+const EIP_170 = 24_576;
+
+export interface ContractEstimate {
+  readonly part: string;
+  readonly name: string;
+  /** Of the EVM, for the transaction that deploys it alone. */
+  readonly gas: bigint;
+  /** Of the code that stays, in bytes; {@link EIP_170} at most. */
+  readonly size: number;
+}
+
+export interface Estimate {
+  readonly contracts: readonly ContractEstimate[];
+  /** Of the EVM. */
+  readonly gas: bigint;
+  /** Gas that the target's nodes ask for what takes 1,000 here: FVM gas is another. */
+  readonly scale: bigint;
+  /** Base units of the coin. */
+  readonly pricePerGas: bigint;
+  readonly cost: bigint;
+}
+
+/**
+ * Deploys everything on a chain of this process, and asks the target what the smallest of it would take there.
+ *
+ * @param from - the account that is to pay
+ * @throws what the node throws
+ */
+export async function estimate(target: JsonRpcApiProvider, from: string, options: DeployOptions): Promise<Estimate> {
+  const { contracts, probe } = await rehearse(options);
+  const gas = contracts.reduce((sum, one) => sum + one.gas, 0n);
+  const asked = await target.estimateGas({ from, data: probe.data });
+  const scale = (asked * 1_000n) / probe.gas;
+  const fees = await target.getFeeData();
+  const pricePerGas = fees.maxFeePerGas ?? fees.gasPrice ?? 0n;
+  return { contracts, gas, scale, pricePerGas, cost: (gas * scale * pricePerGas) / 1_000n };
+}
+
+async function rehearse(options: DeployOptions) {
+  const { ethers, networkHelpers } = await hardhat.create();
+  const standIn = await artifacts.loadArtifact("DrandPrecompile");
+  await networkHelpers.setCode(DRAND_PRECOMPILE, standIn.deployedBytecode);
+  const contracts: ContractEstimate[] = [];
+  const deploy = async (part: keyof typeof CONTRACTS | "randomness", args: unknown[] = []) => {
+    const name = contractOf(part, options.randomnessKind);
+    const contract = await ethers.deployContract(name, args);
+    const { gasUsed } = (await contract.deploymentTransaction()!.wait())!;
+    const address = await contract.getAddress();
+    const size = (await ethers.provider.getCode(address)).length / 2 - 1;
+    if (size > EIP_170) throw new Error(`${name} has ${size} bytes, and ${EIP_170} may be`);
+    contracts.push({ part, name, gas: gasUsed, size });
+    return address;
+  };
+  const vault = await deploy("vault");
+  const registry = await deploy("registry", [vault]);
+  const randomness = await deploy("randomness");
+  const market = await deploy("market", [{ vault, registry, randomness, ...configOf(options) }]);
+  const lens = await deploy("lens", [market]);
+  await deploy("requests", [market, lens]);
+  await deploy("provenance", [lens]);
+  const { bytecode: data } = await artifacts.loadArtifact(CONTRACTS.vault);
+  const [{ address: from }] = (await ethers.getSigners()) as unknown as [{ address: string }];
+  const probe: TransactionRequest = { from, data };
+  return { contracts, probe: { data, gas: await ethers.provider.estimateGas(probe) } };
+}

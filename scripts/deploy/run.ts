@@ -1,0 +1,133 @@
+/** Deploys, or goes on with a deployment that was interrupted. */
+import { mkdir } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type DeploymentResult,
+  DeploymentResultType,
+  deploy,
+  type ListTransactionsResult,
+  listTransactions,
+  type SuccessfulDeploymentResult,
+  TransactionStatus,
+} from "@nomicfoundation/ignition-core";
+import type { JsonRpcApiProvider } from "ethers";
+import type { DeployOptions } from "../../src/chain/deploy.js";
+import type { Part } from "../../src/chain/deployment.js";
+import { HoldfastError } from "../../src/errors.js";
+import type { KeySigner } from "../../src/keys/index.js";
+import { lockFolder } from "../../src/store/folder-lock.js";
+import { artifacts } from "./artifacts.js";
+import { mendJournal } from "./journal.js";
+import { contractOf, holdfastModule } from "./module.js";
+import { SigningProvider } from "./signing-provider.js";
+import { WriteAhead } from "./write-ahead.js";
+
+/** CreateX, the factory of CREATE2 that Ignition knows, is at this address on most chains: https://createx.rocks */
+export const CREATE_X = "0xba5Ed099633D3B313e4D5F7bdc1305d3c28ba5Ed";
+
+export interface RunOptions {
+  readonly provider: JsonRpcApiProvider;
+  readonly signer: KeySigner;
+  readonly chainId: number;
+  readonly options: DeployOptions;
+  /** Where the journal is; one folder a deployment. */
+  readonly dir: string;
+  /** Blocks on top of a transaction after which the next is sent. */
+  readonly confirmations: number;
+  /** 32 bytes in hex: with it, addresses are those of CREATE2. */
+  readonly salt?: string;
+  readonly pollMs?: number;
+}
+
+/** What a deployment has come to. */
+export interface Deployed {
+  readonly addressOf: (part: Part) => string;
+  /** Of the transaction that made the contract at an address. */
+  readonly hashOf: (address: string) => string;
+}
+
+/**
+ * Deploys what is not deployed yet. Two at once in one folder are refused.
+ *
+ * @throws HoldfastError `FOLDER_IN_USE`, `DEPLOYMENT_FAILED` naming what Ignition says; what the node throws
+ */
+export async function runDeployment(o: RunOptions): Promise<Deployed> {
+  await mkdir(o.dir, { recursive: true });
+  const release = await lockFolder(o.dir, inUse);
+  try {
+    const ahead = new WriteAhead(o.dir);
+    const provider = new SigningProvider({ ...o, ahead });
+    await mendJournal(o.dir, ahead, provider);
+    await settled(o);
+    const result = await deploy({
+      artifactResolver: artifacts,
+      provider,
+      ignitionModule: holdfastModule(o.options),
+      deploymentParameters: {},
+      accounts: [o.signer.address],
+      deploymentDir: o.dir,
+      config: { requiredConfirmations: o.confirmations, blockPollingInterval: o.pollMs ?? 1_000 },
+      ...(o.salt === undefined ? {} : { strategy: "create2" as const, strategyConfig: { salt: o.salt } }),
+    });
+    if (result.type !== DeploymentResultType.SUCCESSFUL_DEPLOYMENT) throw failed(result);
+    await ahead.clear();
+    const sent = await listTransactions(o.dir, artifacts);
+    return {
+      addressOf: (part) => addressIn(result, contractOf(part, o.options.randomnessKind)),
+      hashOf: (address) => hashIn(sent, address),
+    };
+  } finally {
+    await release();
+  }
+}
+
+/** Waits until all that the account has sent is as deep as it has to be: before that, Ignition does nothing. */
+async function settled({ provider, signer, confirmations, pollMs = 1_000 }: RunOptions): Promise<void> {
+  for (;;) {
+    const pending = await provider.getTransactionCount(signer.address, "pending");
+    const block = (await provider.getBlockNumber()) - confirmations + 1;
+    if (pending === 0) return;
+    if (block >= 0 && (await provider.getTransactionCount(signer.address, block)) >= pending) return;
+    await sleep(pollMs);
+  }
+}
+
+function addressIn({ contracts }: SuccessfulDeploymentResult, name: string): string {
+  const found = Object.values(contracts).find(({ contractName }) => contractName === name);
+  if (found === undefined) throw new Error(`Ignition has deployed no ${name}`);
+  return found.address;
+}
+
+function hashIn(sent: ListTransactionsResult, address: string): string {
+  const found = sent.find((one) => one.address === address && one.status === TransactionStatus.SUCCESS);
+  if (found === undefined) throw new Error(`Ignition knows no transaction that made ${address}`);
+  return found.txHash;
+}
+
+function failed(result: DeploymentResult): HoldfastError {
+  const message = `the deployment is not finished: ${reasonsOf(result).join("; ")}`;
+  return new HoldfastError(
+    "DEPLOYMENT_FAILED",
+    message,
+    "mend it and run the same again: what is there is not deployed twice",
+  );
+}
+
+function reasonsOf(result: DeploymentResult): string[] {
+  if (result.type === DeploymentResultType.SUCCESSFUL_DEPLOYMENT) return [];
+  if (result.type === DeploymentResultType.EXECUTION_ERROR) {
+    const { failed, timedOut, held, started } = result;
+    return [
+      ...failed.map(({ futureId, error }) => `${futureId}: ${error}`),
+      ...timedOut.map(({ futureId }) => `${futureId}: no block has taken it in time`),
+      ...held.map(({ futureId, reason }) => `${futureId}: ${reason}`),
+      ...(failed.length + timedOut.length + held.length === 0 ? started.map((id) => `${id} is not done`) : []),
+    ];
+  }
+  return Object.entries(result.errors).flatMap(([id, errors]) => errors.map((error) => `${id}: ${error}`));
+}
+
+function inUse(cause: unknown): HoldfastError {
+  const hint = "wait for it to end";
+  return new HoldfastError("FOLDER_IN_USE", "another process is at this deployment", hint, { cause });
+}

@@ -1,0 +1,138 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { formatEther, id } from "ethers";
+import manifest from "../../package.json" with { type: "json" };
+import { type DeployOutcome, type DeployPlan, deployTo } from "../../scripts/deploy.js";
+import { PARTS } from "../chain/deployment.js";
+import { type Network, networkNamed } from "../chain/networks.js";
+import { connectChain } from "../chain/provider.js";
+import { HoldfastError } from "../errors.js";
+import { keySourceFrom } from "../keys/index.js";
+import { networkOption, printResult, rpcOption, rpcUrls, tell, warnOfPlainKey } from "./context.js";
+import { openAsker } from "./questions.js";
+import { ROOT } from "./root.js";
+import { table } from "./table.js";
+import { parseAddress, parseBaseUnits, parseCount, parseFeeBps } from "./values.js";
+
+interface Flags {
+  readonly rpc?: string;
+  readonly network?: string;
+  readonly feeBps: number;
+  readonly treasury?: string;
+  readonly stakeToken?: string;
+  readonly minStake: bigint;
+  readonly out?: string;
+  readonly salt: string;
+  readonly confirmations?: number;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+const SALT = `holdfast ${manifest.version}`;
+
+/** `holdfast deploy --network NAME [--dry-run] [--yes] …`. */
+export function deployCommand(): Command {
+  return new Command("deploy")
+    .description(
+      "put Holdfast on a chain, or go on with what was interrupted: the same addresses, nothing twice. What a deployment " +
+        "chooses is for ever; tiers, finality and seeds are those of the network (docs/networks.md)",
+    )
+    .addOption(networkOption())
+    .addOption(rpcOption())
+    .option("--fee-bps <n>", "fee within each price, in hundredths of a percent, at most 100", parseFeeBps, 0)
+    .option("--treasury <address>", "where the fee goes; needed where there is one", parseAddress)
+    .option("--stake-token <address>", "token of what providers have to provision; the coin by default", parseAddress)
+    .option("--min-stake <amount>", "how much of it to take a deal, in base units", parseBaseUnits, 0n)
+    .option("--out <file>", "the deployment's file; deployments/CHAINID.json by default")
+    .option("--salt <text>", "of addresses, where the chain has a CREATE2 factory", SALT)
+    .option("--confirmations <n>", "blocks to wait for after each contract; the network's by default", parseCount)
+    .option("--dry-run", "say what it costs, and send nothing")
+    .option("--yes", "do not ask before spending on a main net")
+    .option("--json", "print one JSON object last on standard output")
+    .action(deployWith);
+}
+
+async function deployWith(flags: Flags): Promise<void> {
+  if (!flags.network) {
+    throw new HoldfastError("MISSING_SETTING", "no network is named", "pass --network NAME, see docs/networks.md");
+  }
+  const network = networkNamed(flags.network);
+  const source = keySourceFrom(process.env);
+  const provider = await connectChain(rpcUrls(flags)[0]!, network.chainId);
+  try {
+    warnOfPlainKey(source, network.chainId);
+    const signer = (await source.open()).connect(provider);
+    const file = flags.out ?? join(ROOT, "deployments", `${network.chainId}.json`);
+    const outcome = await deployTo({
+      ...{ network, provider, signer, file, salt: id(flags.salt), options: optionsOf(flags, network) },
+      ...(flags.confirmations !== undefined && { confirmations: flags.confirmations }),
+      agree: (plan) => agree(plan, flags),
+    });
+    printResult(flags, { outcome: outcome.outcome, file, ...reportOf(outcome) }, () => linesOf(outcome, file));
+  } finally {
+    provider.destroy();
+  }
+}
+
+function optionsOf({ feeBps, treasury, stakeToken, minStake }: Flags, network: Network) {
+  if (feeBps > 0 && treasury === undefined) {
+    throw new HoldfastError("MISSING_SETTING", "there is a fee, and nobody gets it", "pass --treasury ADDRESS");
+  }
+  const { randomnessKind, tiers, challengeFinality, demandWindow } = network;
+  return {
+    ...{ randomnessKind, tiers, challengeFinality, demandWindow, feeBps, minStake },
+    ...(treasury !== undefined && { treasury }),
+    ...(stakeToken !== undefined && { stakeToken }),
+  };
+}
+
+async function agree(plan: DeployPlan, { dryRun = false, yes = false }: Flags): Promise<boolean> {
+  tell(planText(plan).join("\n"));
+  const { network } = plan;
+  if (dryRun) return false;
+  if (network.isTest || yes) return true;
+  const asker = openAsker(false);
+  try {
+    const question = { option: "--yes", text: `This spends ${network.coin}. Type ${network.name} to go on` };
+    if (await asker.ask(undefined, question, (text) => text === network.name)) return true;
+    throw new HoldfastError("NOT_AGREED", "nothing was sent", "run it again, and type the network's name");
+  } finally {
+    asker.close();
+  }
+}
+
+function planText({ network, from, balance, estimate, deterministic, resumed }: DeployPlan): string[] {
+  const { contracts, gas, scale, pricePerGas, cost } = estimate;
+  const counted = contracts.map(({ name, gas: each, size }) => [
+    name,
+    each.toLocaleString("en"),
+    size.toLocaleString("en"),
+  ]);
+  const columns = [{ title: "contract" }, { title: "EVM gas", right: true }, { title: "bytes of code", right: true }];
+  return [
+    `${network.title}, chain ${network.chainId}`,
+    ...table(columns, [...counted, ["all", gas.toLocaleString("en"), ""]]),
+    `its nodes ask for ${Number(scale) / 1_000} times as much gas, at ${pricePerGas} base units each`,
+    `that is about ${formatEther(cost)} ${network.coin}; ${from} has ${formatEther(balance)}`,
+    network.gas,
+    deterministic
+      ? "addresses follow from code and salt (CREATE2)"
+      : "the chain has no factory for CREATE2 that is known: addresses follow from the account's nonces",
+    ...(resumed ? ["an earlier run is gone on with"] : []),
+  ];
+}
+
+function reportOf({ deployment, plan }: DeployOutcome) {
+  return {
+    ...(deployment && { deployment }),
+    ...(plan && { estimate: plan.estimate, from: plan.from, deterministic: plan.deterministic }),
+  };
+}
+
+function linesOf({ outcome, deployment }: DeployOutcome, file: string): string[] {
+  if (deployment === undefined) return ["nothing was sent"];
+  const said = outcome === "there" ? `it is there already, as ${file} says` : `deployed, as ${file} says`;
+  const rows = PARTS.map((part) => [part, deployment[part]]);
+  return [said, ...table([{ title: "contract" }, { title: "address" }], rows)];
+}
