@@ -141,7 +141,7 @@ export class Landing {
         if (receipt !== undefined) return receipt;
         // Only now: whatever used the nonce by the look before has a receipt by this one, if it was ours.
         if (used >= LOOKS_TO_BELIEVE) {
-          if (!(await this.#learn(flight))) {
+          if (!(await this.#learn(flight)) && !(await this.#isKnown(flight))) {
             await journal.drop(flight.id);
             throw nonceTaken(flight);
           }
@@ -171,6 +171,12 @@ export class Landing {
     const more = (now?.attempts ?? []).filter(({ hash }) => !known.has(hash));
     flight.attempts.push(...more);
     return more.length > 0;
+  }
+
+  /** Whether the node still has any of it: then its nonce is not another's, however it counts. */
+  async #isKnown({ attempts }: Flight): Promise<boolean> {
+    for (const { hash } of attempts) if ((await this.#o.provider.getTransaction(hash)) !== null) return true;
+    return false;
   }
 
   async #receiptOf({ attempts }: Flight): Promise<TransactionReceipt | undefined> {

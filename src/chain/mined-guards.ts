@@ -14,6 +14,8 @@ export class MinedGuards {
   readonly #keptBlocks: number;
   /** By guard; what was mined first comes first. */
   readonly #mined = new Map<string, MinedFlight>();
+  /** Guards of what was mined and nobody has heard of who may have looked at the chain before. */
+  readonly #news = new Set<string>();
 
   /** @param keptBlocks - after which one is forgotten: deeper than any reorganisation that is to be lived through */
   constructor(keptBlocks: number) {
@@ -28,11 +30,28 @@ export class MinedGuards {
     for (const guard of guards) {
       this.#mined.delete(guard);
       this.#mined.set(guard, mined);
+      this.#news.add(guard);
     }
     for (const [guard, { block: old }] of this.#mined) {
       if (old >= block - this.#keptBlocks) break;
       this.#mined.delete(guard);
+      this.#news.delete(guard);
     }
+  }
+
+  /** Whoever asked for it knows. */
+  heard(guards: readonly string[]): void {
+    for (const guard of guards) this.#news.delete(guard);
+  }
+
+  /**
+   * One that did some of this, of which nobody has heard yet: whoever decided to do it may have looked at the chain before. It is said
+   * once.
+   */
+  takeNews(guards: readonly string[]): MinedFlight | undefined {
+    const guard = guards.find((one) => this.#news.has(one));
+    this.heard(guards);
+    return guard === undefined ? undefined : this.#mined.get(guard);
   }
 
   /**

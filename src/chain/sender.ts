@@ -97,7 +97,7 @@ export class TransactionSender {
    * @param signal - Stops the wait; a transaction that was broadcast by then may still get into a block.
    * @param guards - What it does, of which no two transactions of the journal may be on their way.
    * @throws {ChainError} With the decoded reason where it is refused (nothing was sent) or reverts; `TX_STUCK`,
-   *   `NONCE_TAKEN`, `NOT_DONE` where its nonce was used for nothing, `IN_FLIGHT` where some of it is on its way already, or a code of the way to the node.
+   *   `NONCE_TAKEN`, `NOT_DONE` where its nonce was used for nothing, `IN_FLIGHT` where some of it is on its way already, or got into a block while this was being decided, or a code of the way to the node.
    * @throws The reason of `signal`.
    */
   async send(call: Call, doing: string, signal?: AbortSignal, guards: readonly string[] = []): Promise<Sent> {
@@ -110,14 +110,19 @@ export class TransactionSender {
     }
     await this.#lookForMoved(doing, guards, signal);
     const launched = await this.#launching.run(() => this.#launch({ call, doing, gasLimit, guards }, signal));
-    if ("guardedBy" in launched) {
-      const { guardedBy } = launched;
-      const isOwn = guardedBy.from === (await this.address());
-      if (isOwn) await this.#landing.goOn([guardedBy], signal);
-      throw inFlight(doing, guardedBy, isOwn);
+    try {
+      if ("guardedBy" in launched) {
+        const { guardedBy } = launched;
+        const isOwn = guardedBy.from === (await this.address());
+        if (isOwn) await this.#landing.goOn([guardedBy], signal);
+        throw inFlight(doing, guardedBy, isOwn);
+      }
+      const { reverted, ...landed } = await this.#landing.land(launched.flight, signal);
+      return reverted === undefined ? { status: "mined", ...landed } : doneOrThrow(reverted);
+    } finally {
+      // From here on, whoever asked looks at the chain with it.
+      this.#landing.mined.heard(guards);
     }
-    const { reverted, ...landed } = await this.#landing.land(launched.flight, signal);
-    return reverted === undefined ? { status: "mined", ...landed } : doneOrThrow(reverted);
   }
 
   /**
@@ -208,7 +213,17 @@ export class TransactionSender {
     if (moved === undefined) return;
     await this.reorganised(moved.block - 1, signal);
     mined.forget(moved);
+    mined.heard(guards);
     throw inFlight(doing, moved, true);
+  }
+
+  /**
+   * What was on its way when somebody decided to do it, and is in a block by now, guards nothing any more, and is in none of what that
+   * was decided by. Asked where the guard is known to be free.
+   */
+  #requireNoNews({ doing, guards }: Pick<JournalEntry, "doing" | "guards">): void {
+    const news = this.#landing.mined.takeNews(guards);
+    if (news !== undefined) throw inFlight(doing, news, true);
   }
 
   /**
@@ -267,7 +282,10 @@ export class TransactionSender {
       return await this.#journal.record(
         { from, ...intent },
         (next) => nonceAfter({ least, latest, pending, own }, next),
-        (nonce) => this.#courier.sign({ ...intent, nonce }, fees),
+        (nonce) => {
+          this.#requireNoNews(intent);
+          return this.#courier.sign({ ...intent, nonce }, fees);
+        },
       );
     } catch (error) {
       throw chainError(error, intent.doing);

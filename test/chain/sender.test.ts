@@ -309,9 +309,9 @@ describe("TransactionSender", () => {
     });
 
     /** Leaves a signed payment in the journal, as a process does that dies before it has sent it. */
-    async function leave(nonce: number, value = 1n): Promise<JournalEntry> {
+    async function leave(nonce: number, value = 1n, guards: readonly string[] = []): Promise<JournalEntry> {
       const recorded = await journal.record(
-        { from: wallet.address, call: { ...pay, value }, doing: "pay", gasLimit: 30_000n, guards: [] },
+        { from: wallet.address, call: { ...pay, value }, doing: "pay", gasLimit: 30_000n, guards },
         () => nonce,
         async () => {
           const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 9n };
@@ -488,6 +488,33 @@ describe("TransactionSender", () => {
       expect((await own.send(pay, "pay again", undefined, ["once"])).status, "it is in its block").to.equal("mined");
     });
 
+    it("does nothing that got into a block while it was being decided: that was decided without", async () => {
+      const before = await chain.provider.getBalance(SINK);
+      await leave(0, 1n, ["once"]);
+      let go: () => void = () => undefined;
+      let asked = 0;
+      const mayGo = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      const provider = behind(chain, {
+        estimateGas: async (call: object) => {
+          if (asked++ === 0) await mayGo;
+          return chain.provider.estimateGas(call);
+        },
+      });
+      const own = senderOf({ journal, provider });
+      // Whoever asks has seen a balance without it.
+      const again = failure<ChainError>(own.send(pay, "pay again", undefined, ["once"]));
+      await own.goOn();
+      expect((await chain.provider.getBalance(SINK)) - before).to.equal(1n);
+      go();
+      expect(await again).to.include({ code: "IN_FLIGHT", failure: "retry" });
+      expect((await again).message).to.include("nonce 0");
+      expect(await journal.live(wallet.address)).to.deep.equal([]);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+      expect((await own.send(pay, "pay again", undefined, ["once"])).status, "it has been told").to.equal("mined");
+    });
+
     it("recovers nothing that is in its block", async () => {
       await senderOf({ journal }).send(pay, "pay");
       await senderOf({ journal }).recover();
@@ -505,6 +532,26 @@ describe("TransactionSender", () => {
     const sending = senderOf({ provider }).send(settle([1n]), "settle");
     await untilPending(1);
     while (lies > 0) await new Promise((go) => setTimeout(go, 5));
+    await chain.mine();
+    expect((await sending).status).to.equal("mined");
+    expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
+  });
+
+  it("does not take a nonce for used, however often a node says so, that still has the transaction", async () => {
+    await chain.automine(false);
+    let looks = 0;
+    const provider = behind(chain, {
+      getTransactionCount: async (account: string, tag: string) => {
+        const count = await chain.provider.getTransactionCount(account, tag);
+        // Not before it is sent: it would be sent at that nonce.
+        if (tag !== "latest" || count === (await chain.provider.getTransactionCount(account, "pending"))) return count;
+        looks++;
+        return count + 3;
+      },
+    });
+    const sending = senderOf({ provider }).send(settle([1n]), "settle");
+    await untilPending(1);
+    while (looks < 20) await new Promise((go) => setTimeout(go, 5));
     await chain.mine();
     expect((await sending).status).to.equal("mined");
     expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(1);
