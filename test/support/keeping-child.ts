@@ -6,6 +6,7 @@ import { parseDeployment } from "../../src/chain/deployment.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { keepSending, ProvingKeeper } from "../../src/keeper/index.js";
 import { DatabaseDuties, DatabaseJournal, openDatabase } from "../../src/store/database/index.js";
+import { insist } from "./failing.js";
 import { bytesOf, MemoryPieces } from "./keeping.js";
 import type { KeepingLine, KeepingTask } from "./keeping-task.js";
 
@@ -16,15 +17,17 @@ const logger = pino({ level: process.env.HOLDFAST_LOG ?? "silent" }, pino.destin
 const pieces = new MemoryPieces();
 for (const [i, size] of task.sizes.entries()) await pieces.add(bytesOf(i, size));
 const deployment = parseDeployment(task.deployment);
-const chain = await openChain(task.url, deployment, { logger, pollMs: 20 });
+const limits = task.timeoutMs === undefined ? {} : { timeoutMs: task.timeoutMs };
+const chain = await insist(() => openChain(task.url, deployment, { logger, pollMs: 20, ...limits }));
 const { chainId, market } = deployment;
 const database = await openDatabase(task.database);
-const { provider, privateKey, leaseMs, portion } = task;
+const { provider, privateKey, leaseMs, portion, calldataLimit } = task;
 const signer = new Wallet(privateKey, chain.provider);
 const journal = new DatabaseJournal(database, chainId);
 const sender = new TransactionSender({ provider: chain.provider, signer, logger, journal, pollMs: 20 });
 const duties = new DatabaseDuties(database, { chainId, market, provider, ...(leaseMs !== undefined && { leaseMs }) });
-const keeper = new ProvingKeeper({ chain, sender, pieces, provider, duties, portion, logger });
+const batches = calldataLimit === undefined ? {} : { calldataLimit };
+const keeper = new ProvingKeeper({ chain, sender, pieces, provider, duties, portion, logger, ...batches });
 
 let claims = 0;
 let counts = task.dies?.onceProven === false;

@@ -12,6 +12,10 @@ export interface KeepingTask {
   readonly database: DatabaseOptions;
   readonly leaseMs?: number;
   readonly portion: number;
+  /** Bytes of calldata in one transaction of proofs. */
+  readonly calldataLimit?: number;
+  /** Milliseconds that an endpoint may take to answer. */
+  readonly timeoutMs?: number;
   /** Dies, as `kill -9` would have it, once it has claimed duties so many times; after its first proof, where that is asked. */
   readonly dies?: { readonly atClaim: number; readonly onceProven: boolean };
 }

@@ -10,10 +10,10 @@ import { BlockFollower } from "../../src/chain/follower.js";
 import type { Journal } from "../../src/chain/journal.js";
 import { connectChain } from "../../src/chain/provider.js";
 import { TransactionSender } from "../../src/chain/sender.js";
-import { HoldfastError } from "../../src/errors.js";
 import { keepSending } from "../../src/keeper/index.js";
 import { DatabaseJournal } from "../../src/store/database/journal.js";
 import { openDatabase } from "../../src/store/database/open-node.js";
+import { insist } from "./failing.js";
 import type { PayingTask, Step } from "./paying.js";
 
 const task = JSON.parse(process.argv[2] as string) as PayingTask;
@@ -57,18 +57,6 @@ function mortalProvider(provider: JsonRpcProvider): JsonRpcProvider {
   provider.send = (method, params) =>
     method === "eth_sendRawTransaction" ? atStep("broadcast", () => send(method, params)) : send(method, params);
   return provider;
-}
-
-/** Does what an endpoint that fails now and then lets through at some time. */
-async function insist<T>(act: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await act();
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      await sleep(20);
-    }
-  }
 }
 
 /** Pays as somebody would who looks at the chain, and at nothing else. */

@@ -9,8 +9,9 @@ import type { DatabaseOptions } from "../../../src/store/database/open-node.js";
 import { describeDatabases } from "../../support/databases.js";
 import { type DevChain, startDevChain } from "../../support/dev-chain.js";
 import { runs, seed } from "../../support/effort.js";
+import { failing } from "../../support/failing.js";
 import { type PayingTask, STEPS } from "../../support/paying.js";
-import { type Fault, failsAfter, nonceOff, type RpcProxy, startRpcProxy } from "../../support/rpc-proxy.js";
+import { type Fault, type RpcProxy, startRpcProxy } from "../../support/rpc-proxy.js";
 
 const CHILD = [
   "--import",
@@ -18,27 +19,6 @@ const CHILD = [
   fileURLToPath(new URL("../../support/paying-child.ts", import.meta.url)),
 ];
 const ACCOUNTS = 6;
-/** What goes wrong with any question now and then, with counts, and with what is sent. */
-const FAULTS: readonly Fault[] = [429, "cut", 500, "lost", "hang"];
-const LIES: readonly Fault[] = [3, -3, 1, -1].map(nonceOff);
-const LOSSES: readonly Fault[] = [failsAfter, "lost"];
-
-/** Fails at every 22nd question, counts wrong at every third, and loses or denies every third that it has sent. */
-function failing(): (methods: readonly string[]) => Fault | undefined {
-  const turns = new Map<readonly Fault[], number>();
-  const every = (nth: number, faults: readonly Fault[]) => {
-    const turn = (turns.get(faults) ?? 0) + 1;
-    turns.set(faults, turn);
-    return turn % nth === 0 ? faults[(turn / nth) % faults.length] : undefined;
-  };
-  return (methods) => {
-    const wrong = every(22, FAULTS);
-    if (wrong !== undefined) return wrong;
-    if (methods.includes("eth_sendRawTransaction")) return every(3, LOSSES);
-    return methods.includes("eth_getTransactionCount") ? every(3, LIES) : undefined;
-  };
-}
-
 /** Blocks that a reorganisation takes at most. */
 const DEEPEST = 5;
 /** Milliseconds in which the slowest of runs has ended long since. */
@@ -153,7 +133,7 @@ describeDatabases("A sender that is killed", (databases) => {
       numRuns: runs(3),
       seed: seed(7),
     });
-    fault = failing();
+    fault = failing(seed(7));
     for (let at = 0; at < moments.length; ) {
       const task = await newTask();
       // A reorganisation takes back what has given the account its coins, where that is not deep enough.
