@@ -61,6 +61,14 @@ describe("RestoringKeeper", () => {
     const [id] = await parties.open([parties.terms(piece, { periods: 12 })]);
     return { id: id!, piece };
   };
+  /** In one block: their windows are the same, whatever the provider's phase is. */
+  const openAll = async (...numbers: number[]) => {
+    const terms = [];
+    for (const number of numbers) {
+      terms.push(parties.terms(await parties.pieces.add(bytesOf(number)), { periods: 12 }));
+    }
+    return parties.open(terms);
+  };
   const endOf = async (id: bigint, window: number) => {
     const { firstEpoch } = await chain.contracts.lens.dealOf(id);
     return windowOf(Number(firstEpoch), chain.deployment.tiers[0]!, window).lastBlock + 1;
@@ -134,15 +142,15 @@ describe("RestoringKeeper", () => {
 
   it("keeps to its limits with others on one journal, and calls none of their restores a trouble", async function () {
     this.timeout(60_000);
-    const opened = [await open(1), await open(2), await open(3), await open(4)];
+    const ids = await openAll(1, 2, 3, 4);
     const journal = new MemoryJournal();
     const keepers = [
       await keep(1, 4n * SHARE, { journal }),
       // This one learns late what has become of what it sent.
       await keep(1, 4n * SHARE, { journal, pollMs: 300 }),
     ];
-    await stepTo(chain, (await endOf(opened[0]!.id, 2)) - 1, ...keepers);
-    const views = await chain.contracts.lens.dealsOf(opened.map(({ id }) => id));
+    await stepTo(chain, (await endOf(ids[0]!, 2)) - 1, ...keepers);
+    const views = await chain.contracts.lens.dealsOf(ids);
     expect(views.map(({ standing }) => standing.allowance)).to.deep.equal([7n, 7n, 7n, 7n]);
     expect(restored.reduce((sum, { bonded }) => sum + bonded, 0n)).to.equal(4n * SHARE);
     expect(trouble).to.deep.equal([]);
@@ -167,8 +175,7 @@ describe("RestoringKeeper", () => {
   });
 
   it("is kept from no other deal by one that fails, and tries that one again", async () => {
-    const ids: bigint[] = [];
-    for (const number of [1, 2, 3, 4, 5]) ids.push((await open(number)).id);
+    const ids = await openAll(1, 2, 3, 4, 5);
     let failures = 0;
     const pieces: PieceSource = {
       open: async (root, leafCount) => {
