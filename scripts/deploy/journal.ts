@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { trackTransaction } from "@nomicfoundation/ignition-core";
+import { isNonceTaken } from "../../src/chain/broadcast.js";
 import type { SigningProvider } from "./signing-provider.js";
 import type { WriteAhead } from "./write-ahead.js";
 
@@ -18,7 +19,13 @@ export async function mendJournal(dir: string, ahead: WriteAhead, provider: Sign
   const lines = await cutHalfLine(path);
   const pending = await ahead.read();
   if (pending === undefined || lines.some((line) => line.includes(pending.hash))) return;
-  await provider.broadcast(pending.raw);
+  try {
+    await provider.broadcast(pending.raw);
+  } catch (error) {
+    // Somebody else has used its nonce: Ignition sees that, and takes another.
+    if (isNonceTaken(error)) return;
+    throw error;
+  }
   await trackTransaction(dir, pending.hash, provider);
 }
 

@@ -25,6 +25,9 @@ import { WriteAhead } from "./write-ahead.js";
 /** CreateX, the factory of CREATE2 that Ignition knows, is at this address on most chains: https://createx.rocks */
 export const CREATE_X = "0xba5Ed099633D3B313e4D5F7bdc1305d3c28ba5Ed";
 
+/** Milliseconds for which a transaction is waited for: whoever has waited enough ends it, and goes on later. */
+const WAIT_MS = 7 * 86_400_000;
+
 export interface RunOptions {
   readonly provider: JsonRpcApiProvider;
   readonly signer: KeySigner;
@@ -66,7 +69,11 @@ export async function runDeployment(o: RunOptions): Promise<Deployed> {
       deploymentParameters: {},
       accounts: [o.signer.address],
       deploymentDir: o.dir,
-      config: { requiredConfirmations: o.confirmations, blockPollingInterval: o.pollMs ?? 1_000 },
+      config: {
+        ...{ requiredConfirmations: o.confirmations, blockPollingInterval: o.pollMs ?? 1_000 },
+        // Of two transactions of one nonce the journal may know the one that was not mined, and would deploy again.
+        ...{ disableFeeBumping: true, timeBeforeBumpingFees: WAIT_MS },
+      },
       ...(o.salt === undefined ? {} : { strategy: "create2" as const, strategyConfig: { salt: o.salt } }),
     });
     if (result.type !== DeploymentResultType.SUCCESSFUL_DEPLOYMENT) throw failed(result);
