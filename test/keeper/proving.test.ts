@@ -149,7 +149,7 @@ describe("ProvingKeeper", () => {
     const open: PieceSource["open"] = async (root, leafCount) =>
       hexlify(root) === stuck ? silent : parties.pieces.open(root, leafCount);
     const keeper = await keep({ pieces: { open }, proofMs: 200 });
-    await stepUntil(chain, () => told.proven.length === 4 && told.trouble.length > 0, 40, keeper);
+    await stepUntil(chain, () => told.proven.length === 4 && told.trouble.length > 0, 80, keeper);
     expect(told.trouble[0]).to.include({ id: ids[2], code: "SLOW_PIECE" });
     expect(told.proven.map(({ id }) => id)).to.have.members(ids.filter((id) => id !== ids[2]));
   });
@@ -219,7 +219,8 @@ describe("ProvingKeeper", () => {
     const pieces: Commitment[] = [];
     for (const [i, size] of [500, 500, 500, 500, 3_000_000].entries())
       pieces.push(await parties.pieces.add(bytesOf(i, size)));
-    const ids = await parties.open(pieces.map((piece) => parties.terms(piece)));
+    // A window of 16 blocks: each of the halves may wait for two of its own.
+    const ids = await parties.open(pieces.map((piece) => parties.terms(piece, { tier: 1 })));
     const service = await serviceChain(chain);
     stops.push(async () => service.provider.destroy());
     const { provider } = service;
