@@ -7,14 +7,13 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { JsonRpcApiProvider } from "ethers";
 import { verifyDeployment } from "../src/chain/contracts.js";
-import type { DeployOptions } from "../src/chain/deploy.js";
+import { type DeployOptions, marketConfig } from "../src/chain/deploy.js";
 import { type Deployment, formatDeployment } from "../src/chain/deployment.js";
 import { readDeployment, writeDeployment } from "../src/chain/deployment-node.js";
 import type { Network } from "../src/chain/networks.js";
 import { HoldfastError } from "../src/errors.js";
 import type { KeySigner } from "../src/keys/index.js";
 import { type Estimate, estimate } from "./deploy/estimate.js";
-import { configOf } from "./deploy/module.js";
 import { recordOf } from "./deploy/record.js";
 import { CREATE_X, runDeployment } from "./deploy/run.js";
 
@@ -97,7 +96,7 @@ function journalOf(file: string): string {
 
 async function thereAlready(provider: JsonRpcApiProvider, options: DeployOptions, file: string): Promise<Deployment> {
   const there = await readDeployment(file);
-  const asked = { ...there, randomnessKind: options.randomnessKind, ...configOf(options) };
+  const asked = { ...there, randomnessKind: options.randomnessKind, ...marketConfig(options) };
   if (formatDeployment(asked) !== formatDeployment(there)) {
     const message = `${file} is a deployment with other choices`;
     throw new HoldfastError("DEPLOYED_OTHERWISE", message, "name another file with --out for one beside it");

@@ -1,9 +1,9 @@
 /** What a deployment takes, found out by doing it on a chain of this process. */
 import type { JsonRpcApiProvider, TransactionRequest } from "ethers";
 import { network as hardhat } from "hardhat";
-import type { DeployOptions } from "../../src/chain/deploy.js";
+import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
 import { artifacts } from "./artifacts.js";
-import { CONTRACTS, configOf, contractOf } from "./module.js";
+import { CONTRACTS, contractOf } from "./module.js";
 
 /** drand's precompile on Filecoin, which the randomness contract asks when it is built. */
 const DRAND_PRECOMPILE = "0xfe00000000000000000000000000000000000006";
@@ -63,7 +63,7 @@ async function rehearse(options: DeployOptions) {
   const vault = await deploy("vault");
   const registry = await deploy("registry", [vault]);
   const randomness = await deploy("randomness");
-  const market = await deploy("market", [{ vault, registry, randomness, ...configOf(options) }]);
+  const market = await deploy("market", [{ vault, registry, randomness, ...marketConfig(options) }]);
   const lens = await deploy("lens", [market]);
   await deploy("requests", [market, lens]);
   await deploy("provenance", [lens]);

@@ -1,7 +1,6 @@
 /** What is deployed, in which order, from what. */
 import { buildModule } from "@nomicfoundation/ignition-core";
-import { ZeroAddress } from "ethers";
-import type { DeployOptions } from "../../src/chain/deploy.js";
+import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
 import type { RandomnessKind } from "../../src/chain/deployment.js";
 
 /** Contracts as a deployment file names them, and as the sources do. */
@@ -25,26 +24,13 @@ export function contractOf(part: keyof typeof CONTRACTS | "randomness", kind: Ra
   return part === "randomness" ? RANDOMNESS[kind] : CONTRACTS[part];
 }
 
-/** What the market is built with beside the contracts, as the deployment file has it. */
-export function configOf(options: DeployOptions) {
-  return {
-    treasury: options.treasury ?? ZeroAddress,
-    feeBps: options.feeBps ?? 0,
-    challengeFinality: options.challengeFinality ?? 2,
-    demandWindow: options.demandWindow ?? 32,
-    stakeToken: options.stakeToken ?? ZeroAddress,
-    minStake: options.minStake ?? 0n,
-    tiers: options.tiers.map((tier) => ({ ...tier })),
-  };
-}
-
 /** The same contracts as `deployHoldfast` of src/chain, for Ignition, which goes on where it was interrupted. */
 export function holdfastModule(options: DeployOptions) {
   return buildModule("Holdfast", (m) => {
     const vault = m.contract(CONTRACTS.vault);
     const registry = m.contract(CONTRACTS.registry, [vault]);
     const randomness = m.contract(RANDOMNESS[options.randomnessKind]);
-    const market = m.contract(CONTRACTS.market, [{ vault, registry, randomness, ...configOf(options) }]);
+    const market = m.contract(CONTRACTS.market, [{ vault, registry, randomness, ...marketConfig(options) }]);
     const lens = m.contract(CONTRACTS.lens, [market]);
     const requests = m.contract(CONTRACTS.requests, [market, lens]);
     const provenance = m.contract(CONTRACTS.provenance, [lens]);

@@ -2,10 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { type JsonRpcApiProvider, keccak256 } from "ethers";
 import hre from "hardhat";
-import type { DeployOptions } from "../../src/chain/deploy.js";
+import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
 import { type Deployment, PARTS, type Part } from "../../src/chain/deployment.js";
 import { ROOT } from "../../src/cli/root.js";
-import { configOf } from "./module.js";
 import type { Deployed } from "./run.js";
 
 /**
@@ -24,7 +23,7 @@ export async function recordOf(
   const codeHashes = await byPart(async (part) => keccak256(await provider.getCode(at[part])));
   const { randomnessKind } = options;
   const build = { ...compilerOf(), ...commitOf(), blocks, codeHashes };
-  return { chainId, block: Math.min(...Object.values(blocks)), ...at, randomnessKind, ...configOf(options), build };
+  return { chainId, block: Math.min(...Object.values(blocks)), ...at, randomnessKind, ...marketConfig(options), build };
 }
 
 async function byPart<T>(read: (part: Part) => Promise<T>): Promise<Record<Part, T>> {

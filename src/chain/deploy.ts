@@ -47,6 +47,19 @@ export function devTiers(): Deployment["tiers"] {
   ];
 }
 
+/** What a market is built with beside its contracts, as the deployment file has it too. */
+export function marketConfig(options: DeployOptions) {
+  return {
+    treasury: options.treasury ?? ZeroAddress,
+    feeBps: options.feeBps ?? 0,
+    challengeFinality: options.challengeFinality ?? 2,
+    demandWindow: options.demandWindow ?? 32,
+    stakeToken: options.stakeToken ?? ZeroAddress,
+    minStake: options.minStake ?? 0n,
+    tiers: options.tiers.map((tier) => ({ ...tier })),
+  };
+}
+
 /**
  * Deploys vault, registry, randomness, market, lens, requests and provenance registry, and waits for each.
  *
@@ -69,15 +82,7 @@ export async function deployHoldfast(signer: Signer, options: DeployOptions): Pr
   const vault = options.shared?.vault ?? (await addressOf(new Vault__factory(signer).deploy()));
   const registry = options.shared?.registry ?? (await addressOf(new ProviderRegistry__factory(signer).deploy(vault)));
   const randomness = await addressOf(randomnessFactory(options.randomnessKind, signer).deploy());
-  const config = {
-    treasury: options.treasury ?? ZeroAddress,
-    feeBps: options.feeBps ?? 0,
-    challengeFinality: options.challengeFinality ?? 2,
-    demandWindow: options.demandWindow ?? 32,
-    stakeToken: options.stakeToken ?? ZeroAddress,
-    minStake: options.minStake ?? 0n,
-    tiers: options.tiers.map((tier) => ({ ...tier })),
-  };
+  const config = marketConfig(options);
   const market = await addressOf(new StorageMarket__factory(signer).deploy({ vault, registry, randomness, ...config }));
   const lens = await addressOf(new MarketLens__factory(signer).deploy(market));
   const requests = await addressOf(new StorageRequests__factory(signer).deploy(market, lens));

@@ -164,6 +164,15 @@ export class Landing {
     return undefined;
   }
 
+  /** Makes those of mined entries live again that are in no block any more. @throws what the provider and the journal throw */
+  async revive(mined: readonly JournalEntry[]): Promise<void> {
+    const { provider, courier, journal } = this.#o;
+    for (const { block = 0, attempts } of mined) {
+      const receipts = await Promise.all(attempts.map(({ hash }) => provider.getTransactionReceipt(hash)));
+      if (receipts.every((receipt) => receipt === null)) await journal.reopen(await courier.address(), block - 1);
+    }
+  }
+
   /** Whether another process has signed more for this nonce, which are looked for from now on. */
   async #learn(flight: Flight): Promise<boolean> {
     const known = new Set(flight.attempts.map(({ hash }) => hash));
@@ -222,11 +231,18 @@ export class Landing {
     await this.#o.courier.handOver(flight);
   }
 
-  /** What lies before a nonce keeps it waiting: entries that nobody goes on with any more, and nonces that were skipped. */
+  /**
+   * What lies before a nonce keeps it waiting: entries that nobody goes on with any more, those that a reorganisation took back while
+   * nobody looked, and nonces that were skipped.
+   */
   async #clearWay({ nonce }: Flight, signal: AbortSignal | undefined): Promise<void> {
-    const { courier, journal, logger } = this.#o;
+    const { provider, courier, journal, logger } = this.#o;
     try {
-      const entries = await journal.live(await courier.address());
+      const from = await courier.address();
+      const next = await provider.getTransactionCount(from, "latest");
+      const mined = await journal.minedAfter(from, -1);
+      await this.revive(mined.filter((entry) => entry.nonce >= next && entry.nonce < nonce));
+      const entries = await journal.live(from);
       const before = entries.filter((entry) => entry.nonce < nonce);
       // By itself: whoever waits for them to be out of the way waits no longer than needed.
       void this.goOn(before, signal).catch(() => undefined);

@@ -50,7 +50,7 @@ const NONCE_TRIES = 5;
 const DEFAULT_MAX_COST = 10n ** 18n;
 /** Nonces that are looked through at once. */
 const MAX_NONCES = 1_024;
-/** Blocks back from the head in which what is mined is looked for again at the start. */
+/** Blocks before the last that something was mined in, in which all of it is looked for again at the start. */
 const RECENT_BLOCKS = 64;
 /**
  * Sends the transactions of one key. Any number of `send` calls may run side by side. Each is signed and written into the
@@ -134,19 +134,17 @@ export class TransactionSender {
   }
 
   /**
-   * Looks for what was mined lately, as the journal has it, and makes live again what is in no block any more: the chain may
-   * have been reorganised while nobody looked. Call it once, before {@link goOn}.
+   * Looks for what was mined last, as the journal has it, however long that is ago, and makes live again what is in no block any more:
+   * the chain may have been reorganised while nobody looked. Call it once, before {@link goOn}.
    *
    * @throws ChainError where the chain can't be asked; what the journal throws
    */
   async recover(): Promise<void> {
     const from = await this.address();
     try {
-      const head = await this.#provider.getBlockNumber();
-      for (const { block = 0, attempts } of await this.#journal.minedAfter(from, head - RECENT_BLOCKS)) {
-        const receipts = await Promise.all(attempts.map(({ hash }) => this.#provider.getTransactionReceipt(hash)));
-        if (receipts.every((receipt) => receipt === null)) await this.#journal.reopen(from, block - 1);
-      }
+      const mined = await this.#journal.minedAfter(from, -1);
+      const last = Math.max(...mined.map(({ block = 0 }) => block));
+      await this.#landing.revive(mined.filter(({ block = 0 }) => block > last - RECENT_BLOCKS));
     } catch (error) {
       throw chainError(error, "look for sent transactions");
     }

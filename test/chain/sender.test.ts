@@ -515,6 +515,31 @@ describe("TransactionSender", () => {
       expect((await own.send(pay, "pay again", undefined, ["once"])).status, "it has been told").to.equal("mined");
     });
 
+    it("recovers what a reorganisation took back long before, though it was the last that was sent", async () => {
+      const sent = await senderOf({ journal }).send(pay, "pay");
+      if (sent.status !== "mined") throw new Error(sent.status);
+      await chain.provider.send("anvil_reorg", [1, []]);
+      await chain.provider.send("anvil_dropAllTransactions", []);
+      await chain.mine(300);
+      const second = senderOf({ journal });
+      await second.recover();
+      await second.goOn();
+      expect((await chain.provider.getTransactionReceipt(sent.receipt.hash))?.status).to.equal(1);
+    });
+
+    it("sends again what was taken back before a nonce that waits for it, though nobody recovered it", async () => {
+      const first = senderOf({ journal });
+      const lost = await first.send(pay, "pay");
+      if (lost.status !== "mined") throw new Error(lost.status);
+      await chain.provider.send("anvil_reorg", [1, []]);
+      await chain.provider.send("anvil_dropAllTransactions", []);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(0);
+      await leave(1, 2n);
+      await senderOf({ journal, ...HASTY }).goOn();
+      expect((await chain.provider.getTransactionReceipt(lost.receipt.hash))?.status).to.equal(1);
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(2);
+    });
+
     it("recovers nothing that is in its block", async () => {
       await senderOf({ journal }).send(pay, "pay");
       await senderOf({ journal }).recover();

@@ -91,13 +91,14 @@ describeDatabases("A proving keeper that is killed", (databases) => {
     const sizes = Array.from({ length: DEALS }, (_, i) => 500 + 100 * i);
     const terms = [];
     for (const [i, size] of sizes.entries()) {
-      terms.push(parties.terms(await parties.pieces.add(bytesOf(i, size)), { periods: windows }));
+      terms.push(parties.terms(await parties.pieces.add(bytesOf(i, size)), { periods: windows, maxPeriods: windows }));
     }
     const ids = await parties.open(terms);
     const { privateKey } = await chain.account();
     const task: KeepingTask = {
       ...{ url: proxy.url, deployment: formatDeployment(chain.deployment), provider: parties.provider.address },
       ...{ sizes, privateKey, database: await databases.create(), leaseMs: 2_000, portion: 5, timeoutMs: 1_000 },
+      replaceAfterMs: 2_000,
       calldataLimit: CALLDATA,
     };
     const views = () => chain.contracts.lens.dealsOf(ids);

@@ -21,10 +21,11 @@ const limits = task.timeoutMs === undefined ? {} : { timeoutMs: task.timeoutMs }
 const chain = await insist(() => openChain(task.url, deployment, { logger, pollMs: 20, ...limits }));
 const { chainId, market } = deployment;
 const database = await openDatabase(task.database);
-const { provider, privateKey, leaseMs, portion, calldataLimit } = task;
+const { provider, privateKey, leaseMs, portion, calldataLimit, replaceAfterMs } = task;
 const signer = new Wallet(privateKey, chain.provider);
 const journal = new DatabaseJournal(database, chainId);
-const sender = new TransactionSender({ provider: chain.provider, signer, logger, journal, pollMs: 20 });
+const patience = replaceAfterMs === undefined ? {} : { replaceAfterMs, maxReplacements: 100 };
+const sender = new TransactionSender({ provider: chain.provider, signer, logger, journal, pollMs: 20, ...patience });
 const duties = new DatabaseDuties(database, { chainId, market, provider, ...(leaseMs !== undefined && { leaseMs }) });
 const batches = calldataLimit === undefined ? {} : { calldataLimit };
 const keeper = new ProvingKeeper({ chain, sender, pieces, provider, duties, portion, logger, ...batches });

@@ -12,6 +12,8 @@ export interface KeepingTask {
   readonly database: DatabaseOptions;
   readonly leaseMs?: number;
   readonly portion: number;
+  /** Milliseconds after which what is in no block is paid more for. */
+  readonly replaceAfterMs?: number;
   /** Bytes of calldata in one transaction of proofs. */
   readonly calldataLimit?: number;
   /** Milliseconds that an endpoint may take to answer. */
