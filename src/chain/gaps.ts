@@ -18,12 +18,18 @@ export interface GapFillerOptions {
 /** Nonces that are used at a time: nodes keep few of one account. */
 const MAX_FILLED = 16;
 
-/** Uses each skipped nonce for a payment of nothing to oneself, some at a time, the next as soon as those are in blocks. */
+/**
+ * Uses each skipped nonce for a payment of nothing to oneself, some at a time, the next as soon as those are in blocks. Whoever waits asks
+ * again: what is missing below those that are on their way, where the chain was counted wrong before, is used at once.
+ */
 export class GapFiller {
   readonly #o: GapFillerOptions;
   /** Nonces that something waits at. */
   readonly #waiting = new Set<number>();
-  #running = false;
+  /** Nonces that were used and are in no block yet. */
+  readonly #onTheirWay = new Set<number>();
+  #isWanted = false;
+  #isRunning = false;
 
   constructor(options: GapFillerOptions) {
     this.#o = options;
@@ -32,23 +38,40 @@ export class GapFiller {
   /** Fills what is missing below a nonce, by itself: whoever waits at it waits no longer than needed. */
   fillBelow(nonce: number, signal: AbortSignal | undefined): void {
     this.#waiting.add(nonce);
-    if (this.#running) return;
-    this.#running = true;
-    void this.#run(signal);
+    this.#look(signal);
+  }
+
+  #look(signal: AbortSignal | undefined): void {
+    this.#isWanted = true;
+    if (!this.#isRunning) void this.#run(signal);
   }
 
   async #run(signal: AbortSignal | undefined): Promise<void> {
+    this.#isRunning = true;
     try {
-      for (;;) {
+      while (this.#isWanted && !signal?.aborted) {
+        this.#isWanted = false;
         const filled = await this.#fillSome();
-        if (filled.length === 0) return;
-        await this.#o.goOn(filled, signal);
+        if (filled.length > 0) void this.#land(filled, signal);
       }
     } catch (error) {
       if (!signal?.aborted) this.#o.logger.warn({ reason: said(error) }, "a gap before a nonce could not be filled");
     } finally {
-      this.#waiting.clear();
-      this.#running = false;
+      if (this.#onTheirWay.size === 0) this.#waiting.clear();
+      this.#isRunning = false;
+    }
+  }
+
+  /** Sees some to their end, then looks for the next. */
+  async #land(filled: readonly JournalEntry[], signal: AbortSignal | undefined): Promise<void> {
+    for (const { nonce } of filled) this.#onTheirWay.add(nonce);
+    try {
+      await this.#o.goOn(filled, signal);
+    } catch (error) {
+      if (!signal?.aborted) this.#o.logger.warn({ reason: said(error) }, "a gap before a nonce could not be filled");
+    } finally {
+      for (const { nonce } of filled) this.#onTheirWay.delete(nonce);
+      this.#look(signal);
     }
   }
 
@@ -76,7 +99,9 @@ export class GapFiller {
     }
     const known = new Set(own);
     const missing: number[] = [];
-    for (let nonce = next; nonce < below && missing.length < MAX_FILLED; nonce++) {
+    // Those wait for what is missing below them, and the rest waits for those.
+    const end = Math.min(below, ...this.#onTheirWay);
+    for (let nonce = next; nonce < end && missing.length < MAX_FILLED; nonce++) {
       if (!known.has(nonce)) missing.push(nonce);
     }
     return missing;

@@ -413,6 +413,19 @@ describe("TransactionSender", () => {
       expect((await going).message).to.equal("enough");
     });
 
+    it("uses what is missing below one that it has used, where the chain was counted wrong when it looked", async () => {
+      await leave(2);
+      const provider = behind(chain, {
+        getTransactionCount: async (account: string, tag: string) => {
+          const count = await chain.provider.getTransactionCount(account, tag);
+          const isFilled = (await journal.nonces(account, 0)).includes(1);
+          return tag === "latest" && count === 0 && !isFilled ? 1 : count;
+        },
+      });
+      await senderOf({ journal, provider, replaceAfterMs: 100, maxReplacements: 10_000 }).goOn();
+      expect(await chain.provider.getTransactionCount(wallet.address)).to.equal(3);
+    });
+
     it("fills a long gap a few at a time, the next as soon as those are in blocks", async function () {
       this.timeout(60_000);
       const { id: left } = await leave(50);
