@@ -15,7 +15,7 @@ import { HoldfastError } from "../src/errors.js";
 import type { KeySigner } from "../src/keys/index.js";
 import { type Estimate, estimate } from "./deploy/estimate.js";
 import { recordOf } from "./deploy/record.js";
-import { CREATE_X, runDeployment } from "./deploy/run.js";
+import { CREATE_X, runDeployment, saltOf } from "./deploy/run.js";
 
 export interface DeployRequest {
   readonly network: Network;
@@ -24,7 +24,7 @@ export interface DeployRequest {
   readonly options: DeployOptions;
   /** The deployment's file; the journal is in a folder beside it. */
   readonly file: string;
-  /** 32 bytes in hex, for CREATE2 where the chain has its factory. */
+  /** Any text: with the account, it decides the addresses where the chain has a CREATE2 factory. */
   readonly salt: string;
   readonly confirmations?: number;
   readonly pollMs?: number;
@@ -39,7 +39,7 @@ export interface DeployPlan {
   /** Of that account, in base units of the coin. */
   readonly balance: bigint;
   readonly estimate: Estimate;
-  /** Whether addresses follow from the code and the salt alone. */
+  /** Whether addresses follow from account, code and salt, and not from nonces. */
   readonly deterministic: boolean;
   /** Whether an earlier run was interrupted. */
   readonly resumed: boolean;
@@ -69,7 +69,8 @@ export async function deployTo(request: DeployRequest): Promise<DeployOutcome> {
   if (!(await agree(plan))) return { outcome: "refused", plan };
   const { chainId } = network;
   const confirmations = request.confirmations ?? network.confirmations;
-  const { salt, ...rest } = request;
+  const { salt: text, ...rest } = request;
+  const salt = saltOf(plan.from, text);
   const how = { ...rest, chainId, confirmations, dir: journalOf(file) };
   const deployed = await runDeployment(plan.deterministic ? { ...how, salt } : how);
   const deployment = await recordOf(provider, chainId, options, deployed);

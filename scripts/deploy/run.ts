@@ -10,7 +10,7 @@ import {
   type SuccessfulDeploymentResult,
   TransactionStatus,
 } from "@nomicfoundation/ignition-core";
-import type { JsonRpcApiProvider } from "ethers";
+import { concat, dataSlice, id, type JsonRpcApiProvider } from "ethers";
 import type { DeployOptions } from "../../src/chain/deploy.js";
 import type { Part } from "../../src/chain/deployment.js";
 import { HoldfastError } from "../../src/errors.js";
@@ -24,6 +24,14 @@ import { WriteAhead } from "./write-ahead.js";
 
 /** CreateX, the factory of CREATE2 that Ignition knows, is at this address on most chains: https://createx.rocks */
 export const CREATE_X = "0xba5Ed099633D3B313e4D5F7bdc1305d3c28ba5Ed";
+
+/**
+ * A salt that only one account can use: CreateX takes one that begins with the sender's address and a zero byte for nobody else's. With
+ * one that anybody could use, the second who deploys the same code on a chain would find it there, and so would whoever was overtaken.
+ */
+export function saltOf(account: string, text: string): string {
+  return concat([account, "0x00", dataSlice(id(text), 0, 11)]);
+}
 
 /** Milliseconds for which a transaction is waited for: whoever has waited enough ends it, and goes on later. */
 const WAIT_MS = 7 * 86_400_000;

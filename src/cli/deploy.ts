@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { formatEther, id } from "ethers";
+import { formatEther } from "ethers";
 import manifest from "../../package.json" with { type: "json" };
 import { type DeployOutcome, type DeployPlan, deployTo } from "../../scripts/deploy.js";
 import { PARTS } from "../chain/deployment.js";
@@ -65,7 +65,7 @@ async function deployWith(flags: Flags): Promise<void> {
     const signer = (await source.open()).connect(provider);
     const file = flags.out ?? join(ROOT, "deployments", `${network.chainId}.json`);
     const outcome = await deployTo({
-      ...{ network, provider, signer, file, salt: id(flags.salt), options: optionsOf(flags, network) },
+      ...{ network, provider, signer, file, salt: flags.salt, options: optionsOf(flags, network) },
       ...(flags.confirmations !== undefined && { confirmations: flags.confirmations }),
       agree: (plan) => agree(plan, flags),
     });
@@ -117,7 +117,7 @@ function planText({ network, from, balance, estimate, deterministic, resumed }: 
     `that is about ${formatEther(cost)} ${network.coin}; ${from} has ${formatEther(balance)}`,
     network.gas,
     deterministic
-      ? "addresses follow from code and salt (CREATE2)"
+      ? "addresses follow from account, code and salt (CREATE2): the same on every chain"
       : "the chain has no factory for CREATE2 that is known: addresses follow from the account's nonces",
     ...(resumed ? ["an earlier run is gone on with"] : []),
   ];

@@ -11,6 +11,8 @@ const MAX_REASON_BYTES = 2_000;
 const MOMENT_S = 5;
 /** Times that it is waited for. */
 const MAX_WAITS = 20;
+/** Milliseconds that it is waited for in all: no node keeps a client from asking others for longer. */
+const MAX_WAITED_MS = 30_000;
 
 /**
  * One HTTP request to a node. Redirects are refused: what is handed over and what is signed go to whom it was meant for. Where the
@@ -24,12 +26,15 @@ const MAX_WAITS = 20;
  */
 export async function request(url: string, path: string, init: RequestInit): Promise<Response> {
   const target = resolve(url, path);
-  for (let waits = 0; ; waits++) {
+  for (let [waits, waited] = [0, 0]; ; waits++) {
     const response = await ask(url, target, init);
     if (response.ok) return response;
     const text = await readText(response, url, MAX_REASON_BYTES).catch(() => "");
-    const moment = typeof init.body === "string" && waits < MAX_WAITS ? momentOf(response) : undefined;
-    if (moment === undefined) throw refused(url, `${response.status} ${text}`.trim());
+    const moment = typeof init.body === "string" ? momentOf(response) : undefined;
+    if (moment === undefined || waits === MAX_WAITS || waited + moment > MAX_WAITED_MS) {
+      throw refused(url, `${response.status} ${text}`.trim());
+    }
+    waited += moment;
     await pause(moment, init.signal ?? undefined);
   }
 }
@@ -45,7 +50,7 @@ async function ask(url: string, target: string, init: RequestInit): Promise<Resp
 /** Milliseconds for which a node is busy; undefined where it refuses for good, or for long. */
 function momentOf({ status, headers }: Response): number | undefined {
   const seconds = headers.get("retry-after") ?? "";
-  const isMoment = (status === 429 || status === 503) && /^\d{1,2}$/.test(seconds) && Number(seconds) <= MOMENT_S;
+  const isMoment = (status === 429 || status === 503) && /^\d$/.test(seconds) && Number(seconds) <= MOMENT_S;
   return isMoment ? Number(seconds) * 1_000 : undefined;
 }
 

@@ -157,9 +157,10 @@ describe("holdfast deploy", function () {
     expect(deployment.build?.codeHashes).to.deep.equal(undisturbed.build?.codeHashes);
   });
 
-  it("gives the same addresses on every chain with a CREATE2 factory, whoever deploys", async () => {
+  it("gives an account the same addresses on every chain with a CREATE2 factory, and another its own", async () => {
     const code = await factoryCode(anvil, await tempFolder());
     const deployed = [];
+    const wallet = Wallet.createRandom();
     for (const [name, chainId, setting] of [
       ["sepolia", 11_155_111, "SEPOLIA_RPC_URL"],
       ["baseSepolia", 84_532, "BASE_SEPOLIA_RPC_URL"],
@@ -167,7 +168,6 @@ describe("holdfast deploy", function () {
       await end();
       anvil = await startAnvil({ chainId });
       provider = await connectChain(anvil.url, chainId);
-      const wallet = Wallet.createRandom();
       await provider.send("anvil_setCode", [CREATE_X, code]);
       await provider.send("anvil_setBalance", [wallet.address, "0xde0b6b3a7640000"]);
       process.env[setting] = anvil.url;
@@ -180,6 +180,11 @@ describe("holdfast deploy", function () {
     for (const part of ["vault", "registry", "randomness"] as const) expect(first[part]).to.equal(second[part]);
     // Its tiers are in blocks of the chain.
     expect(first.market).not.to.equal(second.market);
+    // The same once more on a chain that has it.
+    process.env.HOLDFAST_PRIVATE_KEY = KEY;
+    const again = ["--out", join(dir, "again.json"), "--confirmations", "1", "--json"];
+    const other = jsonOf(await holdfast(["deploy", "--network", "baseSepolia", ...again])).deployment;
+    for (const part of PARTS) expect(other[part], part).not.to.equal(second[part]);
   });
 
   it("says what is wrong in a line, sends nothing and writes nothing", async () => {
@@ -238,8 +243,6 @@ describe("holdfast deploy", function () {
     await end();
     anvil = await startAnvil({ chainId: 314 });
     provider = await connectChain(anvil.url, 314);
-    const code = "0x5f5260206000f3"; // returns 32 bytes whose content does not matter
-    await provider.send("anvil_setCode", ["0xfe00000000000000000000000000000000000006", `0x60${"01"}${code.slice(2)}`]);
     process.env.FILECOIN_RPC_URL = anvil.url;
     try {
       const args = ["deploy", "--network", "filecoin", "--out", file];
