@@ -10,6 +10,14 @@ const SECRET_MEMBERS = [
 /** How deep in what is logged they are looked for. */
 const DEPTHS = ["", "*.", "*.*.", "*.*.*."];
 
+/** Bytes in hex that are longer than any address, hash or signature. */
+const LONG_BYTES = /(0x[\da-f]{16})([\da-f]{496,})/gi;
+
+/** A line without what ethers puts into its errors: a transaction of 128 KiB would be in it as often as its error is told of. */
+function withoutBytes(line: string): string {
+  return line.replace(LONG_BYTES, (_, start: string, rest: string) => `${start}… (${8 + rest.length / 2} bytes)`);
+}
+
 /**
  * A logger without secrets: members with a telling name are censored, and whatever `keepSecret` was told of is taken out of
  * the finished line, stacks and all.
@@ -21,6 +29,6 @@ export function secretFreeLogger(
   stream: DestinationStream = destination({ dest: 2, sync: true }),
 ): Logger {
   const paths = DEPTHS.flatMap((depth) => SECRET_MEMBERS.map((name) => depth + name));
-  const clean = { write: (line: string) => stream.write(withoutSecrets(line)) };
+  const clean = { write: (line: string) => stream.write(withoutBytes(withoutSecrets(line))) };
   return pino({ level, redact: { paths, censor: "[secret]" } }, clean);
 }

@@ -52,6 +52,25 @@ export function journalTests(open: () => Promise<Journal>): void {
     expect(await journal.live(FROM)).to.deep.equal([]);
   });
 
+  it("takes the very bytes again that were dropped: the same call, at the same nonce and fees", async () => {
+    const signed = attempt();
+    const take = () =>
+      journal.record(
+        intent({ guards: ["a"] }),
+        () => 7,
+        async () => signed,
+      );
+    const first = await take();
+    if (!("entry" in first)) throw new Error("it is guarded");
+    await journal.drop(first.entry.id);
+    const again = await take();
+    if (!("entry" in again)) throw new Error("it is guarded");
+    expect((await journal.live(FROM)).map(({ id, attempts }) => ({ id, attempts }))).to.deep.equal([
+      { id: again.entry.id, attempts: [signed] },
+    ]);
+    expect(await journal.find(first.entry.id)).to.equal(undefined);
+  });
+
   it("keeps what a call is worth for a unit of gas", async () => {
     const call = { ...intent().call, maxFeePerGas: 10n ** 21n };
     const { id } = await record(journal, { call });

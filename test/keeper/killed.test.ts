@@ -82,7 +82,7 @@ describeDatabases("A proving keeper that is killed", (databases) => {
       fc.tuple(
         fc.integer({ min: 50, max: 1_500 }),
         fc.integer({ min: 1, max: DEEPEST }),
-        fc.double({ min: 0, max: 1 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
       ),
       { numRuns: runs(6), seed: seed(11) },
     );

@@ -36,7 +36,8 @@ export async function startDevChain({
   ...options
 }: Partial<DeployOptions> & { anvilArgs?: readonly string[]; chainId?: number } = {}): Promise<DevChain> {
   const anvil = await startAnvil({ chainId, args: anvilArgs });
-  const provider = await connectChain(anvil.url, chainId, { pollingMs: 20 });
+  // On a busy machine, thousands of blocks take anvil a while.
+  const provider = await connectChain(anvil.url, chainId, { pollingMs: 20, timeoutMs: 60_000 });
   const account = async () => {
     const wallet = new Wallet(`0x${randomBytes(32).toString("hex")}`, provider);
     await provider.send("anvil_setBalance", [wallet.address, toQuantity(parseEther("1000"))]);

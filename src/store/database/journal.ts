@@ -229,8 +229,14 @@ export class DatabaseJournal implements Journal {
       block: null,
     };
     await trx.insertInto("transactions").values(row).execute();
-    for (const attempt of attempts)
-      await trx.insertInto("transaction_attempts").values(attemptRow(id, attempt)).execute();
+    for (const attempt of attempts) {
+      // The very bytes that were dropped before, since nonce and fees are the same again, are this one's now.
+      await trx
+        .insertInto("transaction_attempts")
+        .values(attemptRow(id, attempt))
+        .onConflict((conflict) => conflict.column("hash").doUpdateSet({ transaction_id: id }))
+        .execute();
+    }
     if (guards.length === 0) return;
     const guarded = guards.map((guard) => ({ chain_id: this.#chainId, guard, transaction_id: id, live: true }));
     await trx.insertInto("transaction_guards").values(guarded).execute();
