@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {IChainProofs} from "./interfaces/IChainProofs.sol";
 import {IMarketConfig, MarketConfig} from "./interfaces/IMarketConfig.sol";
 import {IProofVerifier} from "./interfaces/IProofVerifier.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
@@ -53,6 +54,10 @@ abstract contract MarketBase is IMarketConfig {
     /// @inheritdoc IMarketConfig
     uint256 public immutable override tierCount;
     /// @inheritdoc IMarketConfig
+    IChainProofs public immutable override chainProofs;
+    /// @inheritdoc IMarketConfig
+    uint256 public immutable override chainTiers;
+    /// @inheritdoc IMarketConfig
     address public immutable override termsChecker;
     /// @inheritdoc IMarketConfig
     IProofVerifier public immutable override proofVerifier;
@@ -79,6 +84,8 @@ abstract contract MarketBase is IMarketConfig {
         stakeToken = config.stakeToken;
         minStake = config.minStake;
         tierCount = config.tiers.length;
+        chainProofs = config.chainProofs;
+        chainTiers = config.chainTiers;
         termsChecker = termsChecker_;
         proofVerifier = proofVerifier_;
         _tiers01 = _pack(config.tiers, 0) | (_pack(config.tiers, 1) << 128);
@@ -122,6 +129,15 @@ abstract contract MarketBase is IMarketConfig {
         r.standing.update(r.course, r.tier, block.number);
         if (r.course.amended) _revisions[id].loadHead(r.revision);
         else r.revision.clear();
+    }
+
+    /// @dev Counts the proof of the window that is open.
+    function _record(uint256 id, Course memory c, uint256 window) internal {
+        c.provenBefore = c.lastProven + 1 == window;
+        c.lastProven = window;
+        ++c.proven;
+        _deals[id].saveCounts(c);
+        emit IStorageMarket.Proven(id, window);
     }
 
     function _hold(address payer, address token, uint256 amount) internal {

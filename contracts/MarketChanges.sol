@@ -45,6 +45,24 @@ contract MarketChanges is IMarketChanges, MarketBase {
         IProofVerifier proofVerifier_
     ) MarketBase(config, termsChecker_, proofVerifier_) {}
 
+    // Proving
+
+    /// @inheritdoc IMarketChanges
+    function proveByChain(uint256 id, bytes calldata evidence) external delegated {
+        Reading memory r = _read(id);
+        Course memory c = r.course;
+        uint256 window = r.standing.open;
+        if (r.standing.status == Status.Defaulted) revert IStorageMarket.WrongStatus(id, Status.Defaulted);
+        if (window == 0) revert IStorageMarket.NoOpenWindow(id);
+        if (c.lastProven == window) revert IStorageMarket.AlreadyProven(id, window);
+        if ((chainTiers >> c.tier) & 1 == 0) revert NotByChain(c.tier);
+        bool stored = chainProofs.isStored(c.provider, _deals[id].root, c.leafCount, evidence);
+        if (!stored) revert IStorageMarket.InvalidProof(id, window);
+        _record(id, c, window);
+    }
+
+    // Terms
+
     /// @inheritdoc IMarketChanges
     function extend(uint256 id, uint32 periods, uint256 maxCost) external delegated {
         Reading memory r = _readAll(id);

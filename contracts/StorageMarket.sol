@@ -176,14 +176,6 @@ contract StorageMarket is MarketViews {
         return proofVerifier.verify(question, proof);
     }
 
-    function _record(uint256 id, Course memory c, uint256 window) private {
-        c.provenBefore = c.lastProven + 1 == window;
-        c.lastProven = window;
-        ++c.proven;
-        _deals[id].saveCounts(c);
-        emit Proven(id, window);
-    }
-
     // Settling
 
     /// @inheritdoc IStorageMarket
@@ -199,6 +191,11 @@ contract StorageMarket is MarketViews {
     }
 
     // Changing a deal: it is settled, then the other part runs the call as it came, on the storage of this one.
+
+    /// @inheritdoc IMarketChanges
+    function proveByChain(uint256 id, bytes calldata) external {
+        _change(id);
+    }
 
     /// @inheritdoc IMarketChanges
     function extend(uint256 id, uint32, uint256) external {

@@ -47,6 +47,8 @@ interface IMarketChanges {
         uint256 refund
     );
 
+    /// @notice Deals of this tier are proven by their leaves alone.
+    error NotByChain(uint256 tier);
     /// @notice This is code that a market runs, and no market.
     error NotAMarket();
     error NotOwner(uint256 id, address account);
@@ -68,6 +70,11 @@ interface IMarketChanges {
     error PieceMismatch(bytes32 actual, bytes32 expected);
     /// @notice The provider did not show that it has the piece.
     error InvalidPossession(address provider);
+
+    /// @notice Proves possession in the window that is open now by what the chain itself knows, with no leaf of it: on
+    /// Filecoin, that the piece lies in an active sector. In tiers that allow it; anybody may send it.
+    /// @param evidence Where `chainProofs` is to look, as it defines it.
+    function proveByChain(uint256 id, bytes calldata evidence) external;
 
     /// @notice Adds periods, paid by the sender, at the price of the commitment that they will be under. While
     /// block < e_N, and neither ending nor defaulted.

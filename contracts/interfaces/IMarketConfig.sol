@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {IRandomness} from "../randomness/IRandomness.sol";
 import {Tier} from "../libraries/Schedule.sol";
+import {IChainProofs} from "./IChainProofs.sol";
 import {IProofVerifier} from "./IProofVerifier.sol";
 import {IProviderRegistry} from "./IProviderRegistry.sol";
 import {IVault} from "./IVault.sol";
@@ -15,6 +16,8 @@ import {IVault} from "./IVault.sol";
 /// @param stakeToken Token of `minStake`.
 /// @param minStake What a provider must have provisioned to this market, free or locked, to take a deal.
 /// @param tiers The table; a tier is its index.
+/// @param chainProofs What is asked where the chain itself proves possession; zero on chains that can't.
+/// @param chainTiers The tiers that may be proven so, a bit each: bit i is tier i.
 struct MarketConfig {
     IVault vault;
     IProviderRegistry registry;
@@ -26,6 +29,8 @@ struct MarketConfig {
     address stakeToken;
     uint128 minStake;
     Tier[] tiers;
+    IChainProofs chainProofs;
+    uint8 chainTiers;
 }
 
 /// @title What a market was deployed with
@@ -44,6 +49,8 @@ interface IMarketConfig {
     function stakeToken() external view returns (address);
     function minStake() external view returns (uint256);
     function tierCount() external view returns (uint256);
+    function chainProofs() external view returns (IChainProofs);
+    function chainTiers() external view returns (uint256);
     /// @notice What decides whether a proof is right: stateless, deployed by the market.
     function proofVerifier() external view returns (IProofVerifier);
     /// @notice What `open` asks before it writes anything: `TermsChecker`, deployed by the market.

@@ -1,12 +1,16 @@
 /** What a deployment takes, found out by doing it on a chain of this process. */
-import type { JsonRpcApiProvider, TransactionRequest } from "ethers";
+import { type JsonRpcApiProvider, type TransactionRequest, ZeroAddress } from "ethers";
 import { network as hardhat } from "hardhat";
 import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
 import { artifacts } from "./artifacts.js";
 import { CONTRACTS, contractOf } from "./module.js";
 
-/** drand's precompile on Filecoin, which the randomness contract asks when it is built. */
-const DRAND_PRECOMPILE = "0xfe00000000000000000000000000000000000006";
+/** What contracts ask on Filecoin when they are built: drand's precompile, and the power actor by another. */
+const STAND_INS = {
+  DrandPrecompile: "0xfe00000000000000000000000000000000000006",
+  CallActorPrecompile: "0xfe00000000000000000000000000000000000005",
+  PowerActor: "0xff00000000000000000000000000000000000004",
+} as const;
 const EIP_170 = 24_576;
 
 export interface ContractEstimate {
@@ -47,8 +51,9 @@ export async function estimate(target: JsonRpcApiProvider, from: string, options
 
 async function rehearse(options: DeployOptions) {
   const { ethers, networkHelpers } = await hardhat.create();
-  const standIn = await artifacts.loadArtifact("DrandPrecompile");
-  await networkHelpers.setCode(DRAND_PRECOMPILE, standIn.deployedBytecode);
+  for (const [name, address] of Object.entries(STAND_INS)) {
+    await networkHelpers.setCode(address, (await artifacts.loadArtifact(name)).deployedBytecode);
+  }
   const contracts: ContractEstimate[] = [];
   const deploy = async (part: keyof typeof CONTRACTS | "randomness", args: unknown[] = []) => {
     const name = contractOf(part, options.randomnessKind);
@@ -63,7 +68,9 @@ async function rehearse(options: DeployOptions) {
   const vault = await deploy("vault");
   const registry = await deploy("registry", [vault]);
   const randomness = await deploy("randomness");
-  const market = await deploy("market", [{ vault, registry, randomness, ...marketConfig(options) }]);
+  const config = marketConfig(options);
+  const chainProofs = config.chainTiers > 0 ? await deploy("chainProofs") : ZeroAddress;
+  const market = await deploy("market", [{ vault, registry, randomness, chainProofs, ...config }]);
   const lens = await deploy("lens", [market]);
   await deploy("requests", [market, lens]);
   await deploy("provenance", [lens]);

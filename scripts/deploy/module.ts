@@ -1,5 +1,6 @@
 /** What is deployed, in which order, from what. */
 import { buildModule } from "@nomicfoundation/ignition-core";
+import { ZeroAddress } from "ethers";
 import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
 import type { RandomnessKind } from "../../src/chain/deployment.js";
 
@@ -11,6 +12,7 @@ export const CONTRACTS = {
   lens: "MarketLens",
   requests: "StorageRequests",
   provenance: "ProvenanceRegistry",
+  chainProofs: "SectorProofs",
 } as const;
 
 const RANDOMNESS: Readonly<Record<RandomnessKind, string>> = {
@@ -30,10 +32,14 @@ export function holdfastModule(options: DeployOptions) {
     const vault = m.contract(CONTRACTS.vault);
     const registry = m.contract(CONTRACTS.registry, [vault]);
     const randomness = m.contract(RANDOMNESS[options.randomnessKind]);
-    const market = m.contract(CONTRACTS.market, [{ vault, registry, randomness, ...marketConfig(options) }]);
+    const config = marketConfig(options);
+    const asked = config.chainTiers > 0 ? { chainProofs: m.contract(CONTRACTS.chainProofs) } : {};
+    const market = m.contract(CONTRACTS.market, [
+      { vault, registry, randomness, chainProofs: ZeroAddress, ...asked, ...config },
+    ]);
     const lens = m.contract(CONTRACTS.lens, [market]);
     const requests = m.contract(CONTRACTS.requests, [market, lens]);
     const provenance = m.contract(CONTRACTS.provenance, [lens]);
-    return { vault, registry, randomness, market, lens, requests, provenance };
+    return { vault, registry, randomness, ...asked, market, lens, requests, provenance };
   });
 }

@@ -1,9 +1,9 @@
 /** What is written down of a deployment when it is done. */
 import { execFileSync } from "node:child_process";
-import { type JsonRpcApiProvider, keccak256 } from "ethers";
+import { type JsonRpcApiProvider, keccak256, ZeroAddress } from "ethers";
 import hre from "hardhat";
 import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
-import { type Deployment, PARTS, type Part } from "../../src/chain/deployment.js";
+import { type Deployment, type PARTS, type Part, partsOf } from "../../src/chain/deployment.js";
 import { ROOT } from "../../src/cli/root.js";
 import type { Deployed } from "./run.js";
 
@@ -18,17 +18,24 @@ export async function recordOf(
   options: DeployOptions,
   { addressOf, hashOf }: Deployed,
 ): Promise<Deployment> {
-  const at = await byPart(async (part) => addressOf(part));
-  const blocks = await byPart((part) => blockOf(provider, hashOf(at[part])));
-  const codeHashes = await byPart(async (part) => keccak256(await provider.getCode(at[part])));
+  const config = marketConfig(options);
+  const parts = partsOf(config);
+  const at = await byPart(parts, async (part) => addressOf(part));
+  const blocks = await byPart(parts, (part) => blockOf(provider, hashOf(at[part]!)));
+  const codeHashes = await byPart(parts, async (part) => keccak256(await provider.getCode(at[part]!)));
   const { randomnessKind } = options;
   const build = { ...compilerOf(), ...commitOf(), blocks, codeHashes };
-  return { chainId, block: Math.min(...Object.values(blocks)), ...at, randomnessKind, ...marketConfig(options), build };
+  const block = Math.min(...Object.values(blocks));
+  const { chainProofs = ZeroAddress, ...others } = at;
+  return { chainId, block, ...others, chainProofs, randomnessKind, ...config, build };
 }
 
-async function byPart<T>(read: (part: Part) => Promise<T>): Promise<Record<Part, T>> {
-  const entries = await Promise.all(PARTS.map(async (part) => [part, await read(part)] as const));
-  return Object.fromEntries(entries) as Record<Part, T>;
+/** Those that every deployment has, and those that some have. */
+type Parts<T> = Record<(typeof PARTS)[number], T> & Partial<Record<Part, T>>;
+
+async function byPart<T>(parts: readonly Part[], read: (part: Part) => Promise<T>): Promise<Parts<T>> {
+  const entries = await Promise.all(parts.map(async (part) => [part, await read(part)] as const));
+  return Object.fromEntries(entries) as Parts<T>;
 }
 
 async function blockOf(provider: JsonRpcApiProvider, hash: string): Promise<number> {

@@ -1,7 +1,7 @@
 /** Whether the code on a chain is what these sources give. */
 import type { Artifact } from "@nomicfoundation/ignition-core";
 import { dataLength, dataSlice, getBytes, getCreateAddress, hexlify, type Provider } from "ethers";
-import { type Deployment, PARTS } from "../../src/chain/deployment.js";
+import { type Deployment, partsOf } from "../../src/chain/deployment.js";
 import { artifacts } from "./artifacts.js";
 import { contractOf } from "./module.js";
 
@@ -27,7 +27,9 @@ export async function verifyCode(provider: Provider, deployment: Deployment): Pr
     name,
     address: getCreateAddress({ from: deployment.market, nonce: i + 1 }),
   }));
-  const parts = PARTS.map((part) => ({ name: contractOf(part, deployment.randomnessKind), address: deployment[part] }));
+  const parts = partsOf(deployment).map((part) => {
+    return { name: contractOf(part, deployment.randomnessKind), address: deployment[part] };
+  });
   const made = own.map(({ address }) => address);
   return Promise.all(
     [...parts, ...own].map(async ({ name, address }) => {

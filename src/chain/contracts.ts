@@ -11,6 +11,8 @@ import {
   ProvenanceRegistry__factory,
   type ProviderRegistry,
   ProviderRegistry__factory,
+  type SectorProofs,
+  SectorProofs__factory,
   type StorageMarket,
   StorageMarket__factory,
   type StorageRequests,
@@ -19,7 +21,7 @@ import {
   Vault__factory,
 } from "../../typechain-types/index.js";
 import { HoldfastError } from "../errors.js";
-import { type Deployment, PARTS } from "./deployment.js";
+import { type Deployment, partsOf } from "./deployment.js";
 
 export interface Contracts {
   readonly vault: Vault;
@@ -27,6 +29,8 @@ export interface Contracts {
   readonly randomness: IRandomness;
   /** The same contract where its kind is `randao`, which needs checkpoints; otherwise undefined. */
   readonly randao: IRandaoRandomness | undefined;
+  /** What asks Filecoin's actors, where there is one. */
+  readonly sectors: SectorProofs | undefined;
   readonly market: StorageMarket;
   readonly lens: MarketLens;
   readonly requests: StorageRequests;
@@ -50,6 +54,7 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
     registry: ProviderRegistry__factory.connect(deployment.registry, runner),
     randomness: IRandomness__factory.connect(randomness, runner),
     randao: randomnessKind === "randao" ? IRandaoRandomness__factory.connect(randomness, runner) : undefined,
+    sectors: deployment.chainTiers > 0 ? SectorProofs__factory.connect(deployment.chainProofs, runner) : undefined,
     market: StorageMarket__factory.connect(deployment.market, runner),
     lens: MarketLens__factory.connect(deployment.lens, runner),
     requests: StorageRequests__factory.connect(deployment.requests, runner),
@@ -67,7 +72,7 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
 export async function verifyDeployment(provider: Provider, deployment: Deployment): Promise<void> {
   const { chainId } = await provider.getNetwork();
   requireSame("chainId", chainId, BigInt(deployment.chainId));
-  for (const part of PARTS) {
+  for (const part of partsOf(deployment)) {
     if ((await provider.getCode(deployment[part])) === "0x") throw mismatch(part, "no code", deployment[part]);
   }
   const { market, lens, requests, provenance } = connect(provider, deployment);
@@ -75,10 +80,10 @@ export async function verifyDeployment(provider: Provider, deployment: Deploymen
   requireSame("market of the requests", await requests.market(), deployment.market);
   requireSame("lens of the requests", await requests.lens(), deployment.lens);
   requireSame("lens of the provenance registry", await provenance.lens(), deployment.lens);
-  for (const part of ["vault", "registry", "randomness", "treasury", "stakeToken"] as const) {
+  for (const part of ["vault", "registry", "randomness", "treasury", "stakeToken", "chainProofs"] as const) {
     requireSame(part, await market[part](), deployment[part]);
   }
-  for (const part of ["feeBps", "challengeFinality", "demandWindow", "minStake"] as const) {
+  for (const part of ["feeBps", "challengeFinality", "demandWindow", "minStake", "chainTiers"] as const) {
     requireSame(part, await market[part](), BigInt(deployment[part]));
   }
   requireSame("number of tiers", await market.tierCount(), BigInt(deployment.tiers.length));

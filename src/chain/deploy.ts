@@ -7,6 +7,7 @@ import {
   ProvenanceRegistry__factory,
   ProviderRegistry__factory,
   RandaoRandomness__factory,
+  SectorProofs__factory,
   StorageMarket__factory,
   StorageRequests__factory,
   Vault__factory,
@@ -31,6 +32,8 @@ export interface DeployOptions {
   readonly stakeToken?: string;
   /** What a provider must have provisioned to take a deal, in base units; 0 by default. */
   readonly minStake?: bigint;
+  /** Tiers that Filecoin's own sector proofs may prove (docs/filecoin.md); none by default, and none on other chains. */
+  readonly sealedTiers?: readonly number[];
   /** A vault and registry that are there already, to be shared with other markets. Both or none. */
   readonly shared?: { readonly vault: string; readonly registry: string };
 }
@@ -57,11 +60,13 @@ export function marketConfig(options: DeployOptions) {
     stakeToken: options.stakeToken ?? ZeroAddress,
     minStake: options.minStake ?? 0n,
     tiers: options.tiers.map((tier) => ({ ...tier })),
+    chainTiers: (options.sealedTiers ?? []).reduce((bits, tier) => bits | (1 << tier), 0),
   };
 }
 
 /**
- * Deploys vault, registry, randomness, market, lens, requests and provenance registry, and waits for each.
+ * Deploys vault, registry, randomness, market, lens, requests and provenance registry, and where tiers can be sealed the
+ * sector proofs, and waits for each.
  *
  * @param signer - Pays; gets no privilege in what it deploys. Needs a provider.
  * @returns The deployment, for `connect` and `writeDeployment`.
@@ -83,12 +88,14 @@ export async function deployHoldfast(signer: Signer, options: DeployOptions): Pr
   const registry = options.shared?.registry ?? (await addressOf(new ProviderRegistry__factory(signer).deploy(vault)));
   const randomness = await addressOf(randomnessFactory(options.randomnessKind, signer).deploy());
   const config = marketConfig(options);
-  const market = await addressOf(new StorageMarket__factory(signer).deploy({ vault, registry, randomness, ...config }));
+  const chainProofs = config.chainTiers > 0 ? await addressOf(new SectorProofs__factory(signer).deploy()) : ZeroAddress;
+  const built = { vault, registry, randomness, chainProofs, ...config };
+  const market = await addressOf(new StorageMarket__factory(signer).deploy(built));
   const lens = await addressOf(new MarketLens__factory(signer).deploy(market));
   const requests = await addressOf(new StorageRequests__factory(signer).deploy(market, lens));
   const provenance = await addressOf(new ProvenanceRegistry__factory(signer).deploy(lens));
   const { randomnessKind } = options;
-  const contracts = { vault, registry, randomness, randomnessKind, market, lens, requests, provenance };
+  const contracts = { vault, registry, randomness, randomnessKind, chainProofs, market, lens, requests, provenance };
   return { chainId: Number(chainId), block, ...contracts, ...config };
 }
 

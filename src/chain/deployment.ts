@@ -27,9 +27,16 @@ const tier = z
   .strictObject({ period: positive.min(16), window: positive, challenges: positive.max(255), maxMisses: positive })
   .refine(({ period, window }) => window < period, "a window is shorter than its period");
 
-/** The contracts of a deployment. */
+/** The contracts of every deployment. */
 export const PARTS = ["vault", "registry", "randomness", "market", "lens", "requests", "provenance"] as const;
-export type Part = (typeof PARTS)[number];
+/** And what asks Filecoin's actors, on Filecoin: `SectorProofs`. */
+const ALL_PARTS = [...PARTS, "chainProofs"] as const;
+export type Part = (typeof ALL_PARTS)[number];
+
+/** The contracts that a deployment has. */
+export function partsOf({ chainTiers }: Pick<Deployment, "chainTiers">): readonly Part[] {
+  return chainTiers === 0 ? PARTS : ALL_PARTS;
+}
 
 /** What they were built from. */
 const build = z.strictObject({
@@ -38,9 +45,9 @@ const build = z.strictObject({
   /** Of git; absent where the sources were in no repository. */
   commit: z.string().exactOptional(),
   /** That each contract was deployed in. */
-  blocks: z.record(z.enum(PARTS), count),
+  blocks: z.partialRecord(z.enum(ALL_PARTS), count),
   /** keccak256 of the code that is there, by contract. */
-  codeHashes: z.record(z.enum(PARTS), z.string().regex(/^0x[\da-f]{64}$/, "not 32 bytes in hex")),
+  codeHashes: z.partialRecord(z.enum(ALL_PARTS), z.string().regex(/^0x[\da-f]{64}$/, "not 32 bytes in hex")),
 });
 
 const schema = z.strictObject({
@@ -54,6 +61,8 @@ const schema = z.strictObject({
   lens: address,
   requests: address,
   provenance: address,
+  chainProofs: address,
+  chainTiers: count.max(255),
   feeBps: count.max(100),
   treasury: address,
   challengeFinality: positive,
@@ -69,7 +78,8 @@ const schema = z.strictObject({
  *
  * `block` is the one that the first of its contracts was deployed in: no event is older. `feeBps` is hundredths of a
  * percent of a period's price; `challengeFinality`, `demandWindow` and tiers are in epochs; `minStake` is in base units
- * of `stakeToken` (the zero address: the native coin). `build` is there where the deployment was made by `holdfast deploy`.
+ * of `stakeToken` (the zero address: the native coin). `chainTiers` has a bit for each tier that `chainProofs` may prove
+ * (none, and the zero address, but on Filecoin). `build` is there where the deployment was made by `holdfast deploy`.
  */
 export type Deployment = Readonly<Omit<z.output<typeof schema>, "tiers">> & {
   readonly tiers: readonly Readonly<z.output<typeof tier>>[];

@@ -8,6 +8,7 @@ import {
   ProvenanceRegistry__factory,
   ProviderRegistry__factory,
   RandaoRandomness__factory,
+  SectorProofs__factory,
   StorageMarket__factory,
   StorageRequests__factory,
   Vault__factory,
@@ -76,6 +77,7 @@ function allErrors(): JsonFragment[] {
     ProvenanceRegistry__factory,
     RandaoRandomness__factory,
     DrandRandomness__factory,
+    SectorProofs__factory,
   ];
   const unique = new Map<string, JsonFragment>();
   for (const { abi } of factories) {

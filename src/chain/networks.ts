@@ -39,6 +39,8 @@ export interface Network {
   readonly challengeFinality: number;
   /** Hot, warm and archive, in epochs. */
   readonly tiers: Deployment["tiers"];
+  /** Of them, those that Filecoin's own sector proofs may prove. */
+  readonly sealedTiers?: readonly number[];
   /** Epochs to answer a forced retrieval. */
   readonly demandWindow: number;
   /** Blocks on top of a transaction after which the deployment goes on. */
@@ -56,6 +58,7 @@ const TIERS = [
   { period: DAY, window: 2 * HOUR, challenges: 5, maxMisses: 4 },
   { period: 7 * DAY, window: DAY, challenges: 10, maxMisses: 3 },
 ] as const;
+const ARCHIVE = 2;
 
 const CIRCLE = "https://developers.circle.com/stablecoins/usdc-contract-addresses";
 const WFIL = "https://docs.filecoin.io/smart-contracts/advanced/wrapped-fil";
@@ -81,6 +84,7 @@ const FACTS: readonly Facts[] = [
     explorer: "https://filecoin-testnet.blockscout.com",
     blockSeconds: 30,
     randomnessKind: "drand",
+    sealedTiers: [ARCHIVE],
     challengeFinality: 150,
     confirmations: 5,
     tokens: [
@@ -100,6 +104,7 @@ const FACTS: readonly Facts[] = [
     explorer: "https://filecoin.blockscout.com",
     blockSeconds: 30,
     randomnessKind: "drand",
+    sealedTiers: [ARCHIVE],
     challengeFinality: 150,
     confirmations: 5,
     tokens: [

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { formatEther } from "ethers";
 import manifest from "../../package.json" with { type: "json" };
 import { type DeployOutcome, type DeployPlan, deployTo } from "../../scripts/deploy.js";
-import { PARTS } from "../chain/deployment.js";
+import { partsOf } from "../chain/deployment.js";
 import { type Network, networkNamed } from "../chain/networks.js";
 import { connectChain } from "../chain/provider.js";
 import { HoldfastError } from "../errors.js";
@@ -79,9 +79,10 @@ function optionsOf({ feeBps, treasury, stakeToken, minStake }: Flags, network: N
   if (feeBps > 0 && treasury === undefined) {
     throw new HoldfastError("MISSING_SETTING", "there is a fee, and nobody gets it", "pass --treasury ADDRESS");
   }
-  const { randomnessKind, tiers, challengeFinality, demandWindow } = network;
+  const { randomnessKind, tiers, challengeFinality, demandWindow, sealedTiers } = network;
   return {
     ...{ randomnessKind, tiers, challengeFinality, demandWindow, feeBps, minStake },
+    ...(sealedTiers !== undefined && { sealedTiers }),
     ...(treasury !== undefined && { treasury }),
     ...(stakeToken !== undefined && { stakeToken }),
   };
@@ -133,6 +134,6 @@ function reportOf({ deployment, plan }: DeployOutcome) {
 function linesOf({ outcome, deployment }: DeployOutcome, file: string): string[] {
   if (deployment === undefined) return ["nothing was sent"];
   const said = outcome === "there" ? `it is there already, as ${file} says` : `deployed, as ${file} says`;
-  const rows = PARTS.map((part) => [part, deployment[part]]);
+  const rows = partsOf(deployment).map((part) => [part, deployment[part]]);
   return [said, ...table([{ title: "contract" }, { title: "address" }], rows)];
 }

@@ -12,6 +12,7 @@ import type { BatchEvent } from "./events.js";
 import { Outbox } from "./prover-outbox.js";
 import { buildProof, slowPiece } from "./prover-piece.js";
 import { PieceReads } from "./prover-reads.js";
+import type { SectorProver } from "./sectors.js";
 import type { SeedReader } from "./seeds.js";
 import type { Outcome, ProofSubmitter } from "./submit.js";
 
@@ -37,6 +38,8 @@ export interface ProverOptions {
   readonly duties: Duties;
   readonly seeds: SeedReader;
   readonly submitter: ProofSubmitter;
+  /** Where the chain itself can prove: for pieces whose bytes can't be read. */
+  readonly sectors: SectorProver | undefined;
   readonly host: ProverHost;
   readonly calldataLimit: number;
   readonly gasShare: number;
@@ -217,7 +220,7 @@ export class EpochProver {
     } catch (error) {
       // At the end all claims are given back.
       if (signal.aborted) duty.state = "open";
-      else await this.#fail(task, [duty], error);
+      else await this.#proveBySector(task, duty, error, signal);
     } finally {
       this.#reading.delete(duty);
     }
@@ -258,6 +261,24 @@ export class EpochProver {
       }
     }
     await this.#note(() => duties.done(epoch, done, batch?.block));
+  }
+
+  /** What is left where the bytes of a piece can't be read. Never fails. @param unread - why they can't */
+  async #proveBySector(task: ProverTask, duty: Duty, unread: unknown, signal: AbortSignal): Promise<void> {
+    const { sectors, duties, host } = this.#o;
+    let outcome: Outcome | undefined;
+    try {
+      outcome = await sectors?.prove(duty, signal);
+    } catch (error) {
+      if (signal.aborted) duty.state = "open";
+      else await this.#fail(task, [duty], error);
+      return;
+    }
+    if (outcome === undefined) return this.#fail(task, [duty], unread);
+    if (outcome.kind === "refused") return this.#fail(task, [duty], skipped(duty.deal.id, outcome.message));
+    host.proven(duty, outcome);
+    const block = outcome.kind === "proven" ? outcome.block : undefined;
+    await this.#note(() => duties.done(task.epoch, [duty.deal.id], block));
   }
 
   #refused(task: ProverTask, duty: Duty, outcome: Extract<Outcome, { kind: "refused" }> | undefined): Promise<void> {

@@ -19,6 +19,7 @@ import { watchHeads } from "./heads.js";
 import { OpenDuties, type OpenEpoch } from "./open-duties.js";
 import { EpochProver, type ProverHost } from "./prover.js";
 import { Roster, type RosterListener } from "./roster.js";
+import { SectorProver } from "./sectors.js";
 import { SeedReader } from "./seeds.js";
 import { type Outcome, ProofSubmitter } from "./submit.js";
 
@@ -106,7 +107,8 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     const onCheckpoint = (epoch: number, hash: string) => this.emit("checkpointed", { epoch, hash });
     const seeds = new SeedReader({ chain, sender, logger: this.#logger, onCheckpoint });
     const limits = { calldataLimit, gasShare, readers, portion, proofMs };
-    const parts = { chain, pieces, duties, seeds, submitter: this.#submitter, logger: this.#logger };
+    const sectors = chain.contracts.sectors && new SectorProver({ chain, provider, submitter: this.#submitter });
+    const parts = { chain, pieces, duties, seeds, submitter: this.#submitter, sectors, logger: this.#logger };
     this.#prover = new EpochProver({ ...parts, ...limits, host: this.#host() });
   }
 

@@ -59,6 +59,33 @@ export class ProofSubmitter {
     return { outcomes, batch: { hash, block, size: good.length, proven: accepted, calldataBytes, gasUsed } };
   }
 
+  /**
+   * Proves one window by what the chain itself knows.
+   *
+   * @param evidence - in hex, as the market's `chainProofs` wants it
+   * @throws {ChainError} Where it can't be sent or reverts; `IN_FLIGHT` where another proves this window already.
+   */
+  async submitByChain(item: Omit<Submission, "proof">, evidence: string, signal: AbortSignal): Promise<Outcome> {
+    const { market } = this.#chain.contracts;
+    const { id, window } = item;
+    const from = await this.#sender.address();
+    try {
+      await market.proveByChain.staticCall(id, evidence, { from });
+    } catch (error) {
+      const failed = chainError(error, "prove a deal by its sector");
+      if (failed.failure === "done") return { kind: "already" };
+      if (failed.revert === undefined) throw failed;
+      return { kind: "refused", reason: failed.revert.name, message: failed.revert.text };
+    }
+    const data = market.interface.encodeFunctionData("proveByChain", [id, evidence]);
+    const call = { to: this.#chain.deployment.market, data };
+    const doing = `prove window ${window} of a deal by its sector`;
+    const sent = await this.#sender.send(call, doing, signal, [this.#guardOf(item)]);
+    if (sent.status === "done") return { kind: "already" };
+    const { hash, blockNumber: block, blockHash } = sent.receipt;
+    return { kind: "proven", hash, block, blockHash };
+  }
+
   /** Pays more for proofs that are on their way, or for the next ones of the same windows. */
   hurry(items: readonly Omit<Submission, "proof">[]): void {
     this.#sender.hurry(items.map((item) => this.#guardOf(item)));

@@ -142,6 +142,7 @@ export {
   type WindowBlocks,
   windowOf,
 } from "./schedule.js";
+export { type Opening, type SectorEvidence, sealPayload, sectorEvidence } from "./sectors.js";
 export { sizeOf } from "./size.js";
 export {
   type CheckOptions,

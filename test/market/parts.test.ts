@@ -59,6 +59,8 @@ describe("StorageMarket: its two parts", () => {
       "stakeToken",
       "minStake",
       "tierCount",
+      "chainProofs",
+      "chainTiers",
       "termsChecker",
       "proofVerifier",
     ] as const) {

@@ -66,7 +66,17 @@ export async function deployWorld() {
     treasury: accounts.treasury.address,
   };
   const market = await ethers.deployContract("StorageMarket", [
-    { vault, registry, randomness, ...config, challengeFinality: FINALITY, demandWindow: 16, tiers: [...TIERS] },
+    {
+      vault,
+      registry,
+      randomness,
+      ...config,
+      challengeFinality: FINALITY,
+      demandWindow: 16,
+      tiers: [...TIERS],
+      chainProofs: core.ZeroAddress,
+      chainTiers: 0,
+    },
   ]);
   const lens = await ethers.deployContract("MarketLens", [market]);
   const probe = await ethers.deployContract("MarketProbe", [lens]);

@@ -85,7 +85,7 @@ describe("holdfast deploy", function () {
     for (const part of PARTS) {
       const code = await provider.getCode(deployment[part]);
       expect(keccak256(code)).to.equal(deployment.build?.codeHashes[part]);
-      const block = await provider.getBlock(deployment.build!.blocks[part]);
+      const block = await provider.getBlock(deployment.build!.blocks[part]!);
       const receipt = (await provider.getTransactionReceipt(block!.transactions[0]!))!;
       expect(receipt.contractAddress).to.equal(deployment[part]);
       gas += receipt.gasUsed;

@@ -33,8 +33,14 @@ export function testLogger(): Logger {
 export async function startDevChain({
   anvilArgs = [],
   chainId = CHAIN_ID,
+  prepare,
   ...options
-}: Partial<DeployOptions> & { anvilArgs?: readonly string[]; chainId?: number } = {}): Promise<DevChain> {
+}: Partial<DeployOptions> & {
+  anvilArgs?: readonly string[];
+  chainId?: number;
+  /** What has to be there before the contracts are. */
+  prepare?: (provider: JsonRpcProvider, account: Wallet) => Promise<unknown>;
+} = {}): Promise<DevChain> {
   const anvil = await startAnvil({ chainId, args: anvilArgs });
   // On a busy machine, thousands of blocks take anvil a while.
   const provider = await connectChain(anvil.url, chainId, { pollingMs: 20, timeoutMs: 60_000 });
@@ -44,6 +50,7 @@ export async function startDevChain({
     return wallet;
   };
   const deployer = await account();
+  await prepare?.(provider, deployer);
   const deployment = await deployHoldfast(deployer, {
     randomnessKind: "blockhash",
     tiers: devTiers(),

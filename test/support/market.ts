@@ -26,6 +26,9 @@ const PROFILE = {
   offerUri: "",
 };
 
+/** The tier that the chain may prove, where something answers for it. */
+export const ARCHIVE = 2;
+
 /** A multiple of every period of {@link TIERS}. */
 const GRID = 192;
 
@@ -33,7 +36,7 @@ const GRID = 192;
  * A market with everything around it: four accounts with money in the vault, a provider with stake. It begins at a multiple of
  * every period: schedules are counted from block 0, and where windows lie must not hang on what other tests have mined.
  */
-export async function deployMarket(options: { feeBps?: bigint; minStake?: bigint } = {}) {
+export async function deployMarket(options: { feeBps?: bigint; minStake?: bigint; chainProofs?: string } = {}) {
   await networkHelpers.mineUpTo(Math.ceil(((await latest()) + 1) / GRID) * GRID);
   const [client, provider, keeper, stranger, treasury, signer] = await ethers.getSigners();
   if (!client || !provider || !keeper || !stranger || !treasury || !signer) throw new Error("too few accounts");
@@ -52,6 +55,8 @@ export async function deployMarket(options: { feeBps?: bigint; minStake?: bigint
     stakeToken: await token.getAddress(),
     minStake: options.minStake ?? 0n,
     tiers: TIERS.map((tier) => ({ ...tier })),
+    chainProofs: options.chainProofs ?? ethers.ZeroAddress,
+    chainTiers: options.chainProofs === undefined ? 0 : 1 << ARCHIVE,
   };
   const market = await ethers.deployContract("StorageMarket", [config]);
   const lens = await ethers.deployContract("MarketLens", [market]);

@@ -6,6 +6,7 @@ import {
   MaxUint256,
   parseEther,
   toBeHex,
+  ZeroAddress,
 } from "ethers";
 import { challengeIndices } from "../../../src/protocol/challenge.js";
 import { type DealTerms, dealDomain, dealIdOf, signTerms } from "../../../src/protocol/terms.js";
@@ -98,6 +99,8 @@ export class World {
       stakeToken: token,
       minStake: MIN_STAKE,
       tiers: [...TIERS],
+      chainProofs: ZeroAddress,
+      chainTiers: 0,
     });
     const addresses = {
       token: await token.getAddress(),

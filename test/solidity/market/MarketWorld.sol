@@ -8,6 +8,7 @@ import {ProviderRegistry} from "../../../contracts/ProviderRegistry.sol";
 import {StorageMarket} from "../../../contracts/StorageMarket.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {Profile} from "../../../contracts/interfaces/IProviderRegistry.sol";
+import {IChainProofs} from "../../../contracts/interfaces/IChainProofs.sol";
 import {MarketConfig} from "../../../contracts/interfaces/IMarketConfig.sol";
 import {Amendment} from "../../../contracts/libraries/Amendments.sol";
 import {Challenge} from "../../../contracts/libraries/Challenge.sol";
@@ -79,7 +80,9 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
                     demandWindow: 8,
                     stakeToken: address(plain),
                     minStake: uint128(MIN_STAKE),
-                    tiers: table
+                    tiers: table,
+                    chainProofs: IChainProofs(address(0)),
+                    chainTiers: 0
                 })
             );
     }
