@@ -18,6 +18,7 @@ import { keepSecret } from "../../src/secrets.js";
 import { holdfast } from "../support/cli.js";
 import { jsonOf } from "../support/cli-net.js";
 import {
+  compile,
   type ExplorerFault,
   type ExplorerServer,
   startBlockscout,
@@ -98,13 +99,14 @@ describe("sources at explorers", function () {
     await removeFolders();
   });
 
-  it("each explorer compiles what it is sent and finds the chain's code, and is asked once", async () => {
+  it("each explorer compiles what it is sent and finds the chain's code, and says so the next time", async () => {
     const { sourcify, scout, scan } = await start();
     Object.assign(process.env, { SOURCIFY_API_URL: sourcify.url, BLOCKSCOUT_API_URL: scout.url });
     Object.assign(process.env, { ETHERSCAN_API_URL: scan.url, ETHERSCAN_API_KEY: KEY });
     expect(jsonOf(await verify()).contracts).to.have.length(COUNT);
     for (const { asked } of servers) expect(asked).to.deep.equal([]);
 
+    for (const { input } of submissions) compile(input);
     const first = await verify("--submit");
     const { sources, leftOut } = jsonOf(first);
     expect(leftOut).to.deep.equal([]);

@@ -22,8 +22,8 @@ export interface ExplorerServer {
 
 interface StandardInput {
   readonly language: string;
-  readonly sources: Record<string, { content: string }>;
-  readonly settings: Record<string, unknown>;
+  readonly sources: Readonly<Record<string, { readonly content: string }>>;
+  readonly settings: object;
 }
 
 interface Sent {
@@ -55,8 +55,8 @@ interface Compiled {
 const solc = createRequire(import.meta.url)("solc") as { compile(input: string): string; version(): string };
 const compiled = new Map<string, Record<string, Record<string, Compiled>>>();
 
-/** Compiles each input once, however many explorers are sent it. */
-function compile({ language, sources, settings }: StandardInput): Record<string, Record<string, Compiled>> {
+/** Compiles each input once, however many explorers are sent it; ahead, where nobody should wait for an answer meanwhile. */
+export function compile({ language, sources, settings }: StandardInput): Record<string, Record<string, Compiled>> {
   const outputSelection = { "*": { "*": ["evm.bytecode.object", "evm.deployedBytecode"] } };
   const input = JSON.stringify({ language, sources, settings: { ...settings, outputSelection } });
   const before = compiled.get(input);
