@@ -35,8 +35,8 @@ export function keepSecretsOfUrl(text: string): void {
 }
 
 /** Settings whose values are secrets themselves, and not the names of files that hold one. */
-const SECRET_SETTING = /PRIVATE_KEY|PASSWORD|PASSPHRASE|SECRET|TOKEN|MNEMONIC/;
-const URL_SETTING = /^HOLDFAST_(RPC|.*_?SIGNER)$|DATABASE_URL/;
+const SECRET_SETTING = /PRIVATE_KEY|API_KEY|PASSWORD|PASSPHRASE|SECRET|TOKEN|MNEMONIC/;
+const URL_SETTING = /^HOLDFAST_(RPC|.*_?SIGNER)$|DATABASE_URL|_API_URL$/;
 
 /** Keeps the secrets among the settings of a process. */
 export function keepSecretsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): void {

@@ -19,6 +19,8 @@ const ENVIRONMENT = {
   DATABASE_URL: "postgres://holdfast:db-password@db.example/holdfast",
   AWS_SECRET_ACCESS_KEY: "aws/secret+access",
   HOLDFAST_ADMIN_TOKEN: "bearer-token-1",
+  ETHERSCAN_API_KEY: "explorer-key-1",
+  BLOCKSCOUT_API_URL: "https://ops:explorer-password@blockscout.example/api",
 };
 const SECRETS = [
   ...[
@@ -29,7 +31,7 @@ const SECRETS = [
     encodeURIComponent(PASSWORD),
   ],
   ...["0123456789abcdef0123456789abcdef", "query-key-1", "rpc-password", "signer-password", "db-password"],
-  ...["aws/secret+access", "bearer-token-1"],
+  ...["aws/secret+access", "bearer-token-1", "explorer-key-1", "explorer-password"],
 ];
 
 /** Where a secret may turn up in what is logged. */

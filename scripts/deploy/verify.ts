@@ -15,6 +15,11 @@ export interface CodeReport {
 /** What the market makes when it is built, in this order. */
 const OF_MARKET = ["TermsChecker", "ProofVerifier", "MarketChanges"] as const;
 
+/** Those contracts, where they are. */
+export function ofMarket(market: string): { name: (typeof OF_MARKET)[number]; address: string }[] {
+  return OF_MARKET.map((name, i) => ({ name, address: getCreateAddress({ from: market, nonce: i + 1 }) }));
+}
+
 /**
  * Compares each contract of a deployment, those that the market has made too, with a fresh build: byte for byte but for the
  * immutables, whose places hold the same value each, among them the addresses of the market's own parts. What the values should be is
@@ -23,10 +28,7 @@ const OF_MARKET = ["TermsChecker", "ProofVerifier", "MarketChanges"] as const;
  * @throws what the node throws
  */
 export async function verifyCode(provider: Provider, deployment: Deployment): Promise<CodeReport[]> {
-  const own = OF_MARKET.map((name, i) => ({
-    name,
-    address: getCreateAddress({ from: deployment.market, nonce: i + 1 }),
-  }));
+  const own = ofMarket(deployment.market);
   const parts = partsOf(deployment).map((part) => {
     return { name: contractOf(part, deployment.randomnessKind), address: deployment[part] };
   });

@@ -28,7 +28,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     path: ["verify-deployment"],
-    summary: "compare a deployment with a fresh build",
+    summary: "compare a deployment with a fresh build, show its sources",
     load: async () => (await import("./verify-deployment.js")).verifyDeploymentCommand(),
   },
   {
