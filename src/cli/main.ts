@@ -223,6 +223,16 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./provider-status.js")).providerStatusCommand(),
   },
   {
+    path: ["provider", "bind"],
+    summary: "let a Filecoin miner's sectors prove the provider's deals",
+    load: async () => (await import("./provider-miner.js")).minerBindCommand(),
+  },
+  {
+    path: ["provider", "unbind"],
+    summary: "let a miner's sectors prove nothing any more",
+    load: async () => (await import("./provider-miner.js")).minerUnbindCommand(),
+  },
+  {
     path: ["keeper", "init"],
     summary: "make a folder for a keeper that settles anybody's deals",
     load: async () => (await import("./keeper-init.js")).keeperInitCommand(),

@@ -13,7 +13,10 @@ import type { StorageNet } from "./storage-net.js";
  *
  * @param more - further settings
  */
-export async function commandsOn(net: StorageNet, more: Readonly<Record<string, string>> = {}): Promise<() => void> {
+export async function commandsOn(
+  net: Pick<StorageNet, "anvil" | "deployment">,
+  more: Readonly<Record<string, string>> = {},
+): Promise<() => void> {
   const file = join(await tempFolder(), "deployment.json");
   await writeFile(file, formatDeployment(net.deployment));
   const settings = { ...more, HOLDFAST_RPC: net.anvil.url, HOLDFAST_DEPLOYMENT: file };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 /// @title As much CBOR as Filecoin's actors speak
 /// @notice Definite lengths only (RFC 8949, section 3; FIP-0054 carries it as codec 0x51). Each reader takes the position
 /// of an item and returns it with the position behind it, and reverts on an item of another type or one that is cut off.
@@ -99,20 +101,20 @@ library Cbor {
     }
 
     function bytesOf(bytes memory value) internal pure returns (bytes memory) {
-        return bytes.concat(_head(BYTES, uint64(value.length)), value);
+        return bytes.concat(_head(BYTES, value.length), value);
     }
 
     /// @notice The head of an array; its items follow.
     function arrayOf(uint256 length) internal pure returns (bytes memory) {
-        return _head(ARRAY, uint64(length));
+        return _head(ARRAY, length);
     }
 
-    function _head(uint256 major, uint64 argument) private pure returns (bytes memory) {
-        uint8 first = uint8(major << 5);
-        if (argument < 24) return abi.encodePacked(first | uint8(argument));
-        if (argument <= type(uint8).max) return abi.encodePacked(first | 24, uint8(argument));
-        if (argument <= type(uint16).max) return abi.encodePacked(first | 25, uint16(argument));
-        if (argument <= type(uint32).max) return abi.encodePacked(first | 26, uint32(argument));
-        return abi.encodePacked(first | 27, argument);
+    function _head(uint256 major, uint256 argument) private pure returns (bytes memory head) {
+        uint256 size = argument < 24 ? 0 : 1;
+        while (size != 0 && argument >> (8 * size) != 0) size *= 2;
+        head = new bytes(1 + size);
+        uint256 info = size == 0 ? argument : 24 + Math.log2(size);
+        head[0] = bytes1(uint8((major << 5) | info));
+        for (uint256 i = size; i > 0; argument >>= 8) head[i--] = bytes1(uint8(argument));
     }
 }

@@ -33,8 +33,6 @@ interface ISectorProofs is IChainProofs {
         uint64 size,
         int64 until
     );
-    /// @notice A notification has opened a deal.
-    event DealOpened(IStorageMarket indexed market, uint256 indexed id, uint64 miner, uint64 sector);
     /// @notice An item of a batch was not proven; `reason` is what the market reverted with.
     event NotProven(IStorageMarket indexed market, uint256 indexed id, bytes reason);
 

@@ -8,7 +8,7 @@ import {PieceTree} from "../../libraries/PieceTree.sol";
 import {Cbor} from "./Cbor.sol";
 import {FilecoinActors} from "./FilecoinActors.sol";
 import {ISectorProofs, Opening} from "./ISectorProofs.sol";
-import {SealedPiece, SectorNotice} from "./SectorNotice.sol";
+import {SectorNotice} from "./SectorNotice.sol";
 import {Sectors} from "./Sectors.sol";
 
 /// @title Storage that Filecoin proves
@@ -52,17 +52,35 @@ contract SectorProofs is ISectorProofs {
     ) external returns (uint32 exitCode, uint64 returnCodec, bytes memory answer) {
         if (method != SECTOR_CONTENT_CHANGED || codec != FilecoinActors.CBOR) revert UnknownMethod(method, codec);
         uint64 miner = _callingMiner();
-        (SealedPiece[] memory pieces, uint256[] memory perSector) = SectorNotice.decode(params);
-        bool[] memory accepted = new bool[](pieces.length);
-        for (uint256 i; i < pieces.length; ++i) {
-            // A call of its own, so that a payload that can't be read sinks its piece alone.
-            try this.take(miner, pieces[i]) returns (bool taken) {
-                accepted[i] = taken;
-            } catch {
-                accepted[i] = false;
-            }
+        (uint256 sectors, uint256 at) = Cbor.readArray(params, 0);
+        answer = Cbor.arrayOf(sectors);
+        for (uint256 i; i < sectors; ++i) {
+            bytes memory row;
+            (row, at) = _takeSector(miner, params, at);
+            answer = bytes.concat(answer, row);
         }
-        return (0, FilecoinActors.CBOR, SectorNotice.encode(accepted, perSector));
+        if (at != params.length) revert Cbor.MalformedCbor(at);
+        return (0, FilecoinActors.CBOR, answer);
+    }
+
+    /// @dev Takes the pieces of a sector; returns what is answered for it.
+    function _takeSector(
+        uint64 miner,
+        bytes calldata params,
+        uint256 at
+    ) private returns (bytes memory answer, uint256 next) {
+        (uint64 sector, int64 until, uint256 count, uint256 start) = SectorNotice.readSector(params, at);
+        bytes memory row = new bytes(count);
+        for (uint256 i; i < count; ++i) {
+            (, , , next) = SectorNotice.readPiece(params, start);
+            row[i] = Cbor.FALSE;
+            // A call of its own, so that a payload that can't be read sinks its piece alone.
+            try this.take(miner, sector, until, params[start:next]) returns (bool taken) {
+                if (taken) row[i] = Cbor.TRUE;
+            } catch {}
+            start = next;
+        }
+        return (bytes.concat(Cbor.arrayOf(count), row), start);
     }
 
     /// @dev A miner has no Ethereum address but its alias. Accounts and multisigs have one too, and could send this
@@ -75,29 +93,29 @@ contract SectorProofs is ISectorProofs {
 
     /// @notice Takes one piece of a notification. For this contract alone.
     /// @return Whether it is accepted.
-    function take(uint64 miner, SealedPiece calldata piece) external returns (bool) {
+    function take(uint64 miner, uint64 sector, int64 until, bytes calldata piece) external returns (bool) {
         if (msg.sender != address(this)) revert OnlySelf();
-        (address provider, bytes memory opening) = abi.decode(piece.payload, (address, bytes));
-        bytes32 root = SectorNotice.rootOf(piece.cid);
+        (bytes32 root, uint64 size, address provider, bytes memory opening) = _read(piece);
         if (root == 0 || !isBound[provider][miner]) return false;
-        _sealed[_fact(provider, miner, piece.sector, root, piece.size)] = true;
-        emit Sealed(provider, miner, root, piece.sector, piece.size, piece.until);
-        return opening.length == 0 || _open(abi.decode(opening, (Opening)), provider, root, miner, piece);
+        _sealed[_fact(provider, miner, sector, root, size)] = true;
+        emit Sealed(provider, miner, root, sector, size, until);
+        return opening.length == 0 || _open(abi.decode(opening, (Opening)), provider, root, size);
+    }
+
+    function _read(
+        bytes calldata piece
+    ) private pure returns (bytes32 root, uint64 size, address provider, bytes memory opening) {
+        bytes calldata payload;
+        (root, size, payload, ) = SectorNotice.readPiece(piece, 0);
+        (provider, opening) = abi.decode(payload, (address, bytes));
     }
 
     /// @dev The market checks the rest, signatures first. That the fact stays where the deal does not open is right: the
     /// piece lies in the sector all the same.
-    function _open(
-        Opening memory o,
-        address provider,
-        bytes32 root,
-        uint64 miner,
-        SealedPiece calldata piece
-    ) private returns (bool) {
-        bool same = o.terms.provider == provider && o.terms.root == root && _sizeOf(o.terms.leafCount) == piece.size;
+    function _open(Opening memory o, address provider, bytes32 root, uint256 size) private returns (bool) {
+        bool same = o.terms.provider == provider && o.terms.root == root && _sizeOf(o.terms.leafCount) == size;
         if (!same || address(o.market).code.length == 0) return false;
-        try o.market.open(o.terms, o.clientSignature, o.providerSignature) returns (uint256 id) {
-            emit DealOpened(o.market, id, miner, piece.sector);
+        try o.market.open(o.terms, o.clientSignature, o.providerSignature) returns (uint256) {
             return true;
         } catch {
             return false;

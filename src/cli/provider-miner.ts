@@ -1,0 +1,71 @@
+/** `holdfast provider bind` and `unbind`: letting a Filecoin miner's sectors prove a provider's deals (docs/filecoin.md). */
+import type { Command } from "commander";
+import type { SectorProofs } from "../../typechain-types/index.js";
+import { HoldfastError } from "../errors.js";
+import { sealPayload } from "../protocol/index.js";
+import { type ChainFlags, chainCommand, printResult, type Session, withClient } from "./context.js";
+
+const MAX_ACTOR_ID = 2n ** 63n;
+
+/** `holdfast provider bind MINER`. */
+export function minerBindCommand(): Command {
+  return chainCommand("bind")
+    .description("let what a miner actor has sealed for the provider prove its deals, and say what to seal with")
+    .argument("<miner>", "the miner actor: f01234, t01234 or 1234")
+    .action((miner: string, flags: ChainFlags) => change(miner, flags, "bind"));
+}
+
+/** `holdfast provider unbind MINER`. */
+export function minerUnbindCommand(): Command {
+  return chainCommand("unbind")
+    .description("take that back: its sectors prove nothing for the provider any more")
+    .argument("<miner>", "the miner actor: f01234, t01234 or 1234")
+    .action((miner: string, flags: ChainFlags) => change(miner, flags, "unbind"));
+}
+
+async function change(text: string, flags: ChainFlags, method: "bind" | "unbind"): Promise<void> {
+  const miner = parseMiner(text);
+  await withClient(flags, async (session) => {
+    const { access } = session;
+    const sectors = sectorsOf(session);
+    const wanted = method === "bind";
+    const isSo = (await sectors.isBound(access.address, miner)) === wanted;
+    if (!isSo) {
+      const { interface: abi } = sectors;
+      const data = wanted ? abi.encodeFunctionData("bind", [miner]) : abi.encodeFunctionData("unbind", [miner]);
+      await access.sender.send({ to: session.chain.deployment.chainProofs, data }, `${method} miner f0${miner}`);
+    }
+    const notify = session.chain.deployment.chainProofs;
+    const result = { provider: access.address, miner: `f0${miner}`, bound: wanted, notify };
+    printResult(flags, { ...result, payload: sealPayload(access.address) }, (told) => linesOf(told, isSo));
+  });
+}
+
+interface Told {
+  readonly provider: string;
+  readonly miner: string;
+  readonly bound: boolean;
+  readonly notify: string;
+  readonly payload: string;
+}
+
+function linesOf({ provider, miner, bound, notify, payload }: Told, isSo: boolean): string[] {
+  const said = `miner ${miner} is ${isSo ? "already " : ""}${bound ? "bound to" : "not bound to"} ${provider}`;
+  return bound ? [said, `in the piece's notify: address ${notify}`, `payload ${payload}`] : [said];
+}
+
+/** @throws HoldfastError `NOT_FILECOIN` where no tier of the deployment can be proven so */
+function sectorsOf({ access, chain }: Session): SectorProofs {
+  const { sectors } = access.contracts;
+  if (sectors !== undefined) return sectors;
+  const message = `no tier of the market on chain ${chain.deployment.chainId} is proven by sectors`;
+  throw new HoldfastError("NOT_FILECOIN", message, "see docs/filecoin.md: it takes a deployment on Filecoin");
+}
+
+/** @throws HoldfastError `INVALID_MINER` */
+export function parseMiner(text: string): bigint {
+  const [, digits] = /^(?:[ft]0)?(\d{1,19})$/.exec(text) ?? [];
+  if (digits !== undefined && BigInt(digits) < MAX_ACTOR_ID) return BigInt(digits);
+  const message = `${JSON.stringify(text)} is no miner actor`;
+  throw new HoldfastError("INVALID_MINER", message, "give its id: f01234, t01234 or 1234");
+}
