@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { type JsonRpcProvider, parseEther, toQuantity, Wallet, ZeroAddress } from "ethers";
 import { type Logger, pino } from "pino";
+import { startLocalChain } from "../../scripts/profiles/local-chain.js";
+import { type ChainProfile, tiersAt } from "../../scripts/profiles/profiles.js";
 import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
 import { type Contracts, connect } from "../../src/chain/contracts.js";
 import { type DeployOptions, deployHoldfast, devTiers } from "../../src/chain/deploy.js";
@@ -29,13 +31,23 @@ export function testLogger(): Logger {
   return pino({ level: process.env.HOLDFAST_LOG ?? "silent" });
 }
 
+export interface DevChainOptions {
+  readonly anvilArgs?: readonly string[];
+  readonly chainId?: number;
+  /** What the chain is like; a plain anvil by default. */
+  readonly profile?: ChainProfile | undefined;
+}
+
 /** Starts a chain, deploys with automine on, and leaves it on. */
 export async function startDevChain({
   anvilArgs = [],
-  chainId = CHAIN_ID,
+  profile,
+  chainId = profile?.chainId ?? CHAIN_ID,
   ...options
-}: Partial<DeployOptions> & { anvilArgs?: readonly string[]; chainId?: number } = {}): Promise<DevChain> {
-  const anvil = await startAnvil({ chainId, args: anvilArgs });
+}: Partial<DeployOptions> & DevChainOptions = {}): Promise<DevChain> {
+  const anvil = await (profile === undefined
+    ? startAnvil({ chainId, args: anvilArgs })
+    : startLocalChain(profile, { args: anvilArgs }));
   const provider = await connectChain(anvil.url, chainId, { pollingMs: 20 });
   const account = async () => {
     const wallet = new Wallet(`0x${randomBytes(32).toString("hex")}`, provider);
@@ -44,8 +56,9 @@ export async function startDevChain({
   };
   const deployer = await account();
   const deployment = await deployHoldfast(deployer, {
-    randomnessKind: "blockhash",
-    tiers: devTiers(),
+    randomnessKind: profile?.randomnessKind ?? "blockhash",
+    ...(profile === undefined ? {} : { challengeFinality: profile.challengeFinality }),
+    tiers: profile === undefined ? devTiers() : tiersAt(profile, devTiers()),
     feeBps: 100,
     treasury: deployer.address,
     stakeToken: ZeroAddress,
