@@ -33,11 +33,14 @@ const PLAIN: ChainProfile = {
   scale: 1,
 };
 
-/** A period has to be longer than finality: 16 blocks of the plain profile are 80, 320 and 160 of these. */
+/**
+ * A period has to be longer than finality: 16 blocks of the plain profile are 160, 400 and 640 of these. Where the chain keeps old
+ * hashes (EIP-2935), anvil takes the longer for a block the more there were, so those have few.
+ */
 export const PROFILES: readonly ChainProfile[] = [
   PLAIN,
-  { ...like("sepolia"), name: "ethereum", scale: 5 },
-  { ...like("baseSepolia"), name: "base", scale: 20 },
+  { ...like("sepolia"), name: "ethereum", scale: 10 },
+  { ...like("baseSepolia"), name: "base", scale: 25 },
   {
     ...like("calibration"),
     name: "filecoin",
@@ -47,7 +50,7 @@ export const PROFILES: readonly ChainProfile[] = [
     hardfork: "cancun",
     blockGas: 10_000_000_000,
     isFilecoin: true,
-    scale: 10,
+    scale: 40,
   },
 ];
 
