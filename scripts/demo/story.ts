@@ -127,14 +127,13 @@ export class Story {
     await rm(lost.node.dataDir, { recursive: true, force: true });
     narrator.tell(`${lost.node.child.name} is gone, with everything on its disk; its stake and its promise stay`);
     this.#gone.add(lost.node.child.name);
-    const canRepair = () => this.#cast.nodes.some(({ child }) => child.alive && !this.#cast.holds(child.name));
     await this.advance(async () => {
       if (Number((await this.#view(lost.id)).standing.status) !== Status.Defaulted) return false;
       if (!(await this.#isReposted(lost.id))) return false;
       const newcomers = [...this.#cast.deals.values()].filter(({ slot, node }) => slot !== 0n && node.child.alive);
       const views = await Promise.all(newcomers.map(({ id }) => this.#view(id)));
       const proven = views.every(({ standing }) => standing.provenClosed > 0n);
-      return proven && (newcomers.some(({ slot }) => slot === lost.id) || !canRepair());
+      return proven && (newcomers.some(({ slot }) => slot === lost.id) || !this.#cast.canFill());
     });
   }
 
@@ -254,6 +253,7 @@ export class Story {
 
   /** Whether there is a replica that somebody may fill. */
   async #isFilling(): Promise<boolean> {
+    if (!this.#cast.canFill()) return false;
     const { unfilled, replicas } = await this.#status();
     return unfilled > 0 || replicas.some(({ waiting }) => waiting);
   }
