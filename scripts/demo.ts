@@ -23,10 +23,13 @@ import { type DemoReport, dollars, holdingsTable, Narrator } from "./demo/report
 import { writeSample } from "./demo/sample.js";
 import { REPLICAS, Story } from "./demo/story.js";
 import { buildWorld, enlist, type ProviderActor, type World } from "./demo/world.js";
+import { type ChainProfile, profileNamed } from "./profiles/profiles.js";
 
 export interface DemoOptions {
   /** The file to store; a picture made on the spot where none is named. */
   readonly file?: string;
+  /** What its chain is like, by a profile's name; `local` by default. */
+  readonly profile?: string;
   /** Print one JSON object last on standard output, and the story on standard error. */
   readonly json?: boolean;
 }
@@ -55,11 +58,12 @@ class Cleanup {
 /**
  * Runs the demo to its end and cleans up after itself, whatever happens.
  *
- * @throws HoldfastError `EMPTY_PIECE`, `FILE_UNREADABLE`, `PIECE_UNAVAILABLE` where nobody could serve the file any
+ * @throws HoldfastError `UNKNOWN_PROFILE`, `EMPTY_PIECE`, `FILE_UNREADABLE`, `PIECE_UNAVAILABLE` where nobody could serve the file any
  *   more, `REPLICAS_LOST` where fewer replicas than wanted were proven in the end, `PROVENANCE_FAILED` where verifying
  *   came to something else than it should, `INTERRUPTED`
  */
-export async function demo({ file, json = false }: DemoOptions): Promise<DemoReport> {
+export async function demo({ file, json = false, profile: named = "local" }: DemoOptions): Promise<DemoReport> {
+  const profile = profileNamed(named);
   const cleanup = new Cleanup();
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -71,7 +75,8 @@ export async function demo({ file, json = false }: DemoOptions): Promise<DemoRep
     stop.signal.addEventListener("abort", () => reject(error));
   });
   try {
-    const report = await Promise.race([play(file, new Narrator(write), cleanup, stop.signal), interrupted]);
+    const staged = { profile, narrator: new Narrator(write), cleanup, signal: stop.signal };
+    const report = await Promise.race([play(file, staged), interrupted]);
     if (json) console.log(JSON.stringify(report));
     return report;
   } finally {
@@ -81,12 +86,14 @@ export async function demo({ file, json = false }: DemoOptions): Promise<DemoRep
   }
 }
 
-async function play(
-  named: string | undefined,
-  narrator: Narrator,
-  cleanup: Cleanup,
-  signal: AbortSignal,
-): Promise<DemoReport> {
+interface Staging {
+  readonly profile: ChainProfile;
+  readonly narrator: Narrator;
+  readonly cleanup: Cleanup;
+  readonly signal: AbortSignal;
+}
+
+async function play(named: string | undefined, { profile, narrator, cleanup, signal }: Staging): Promise<DemoReport> {
   if (named !== undefined) await fileBlob(named); // A file that can't be stored is known before anything is started.
   const dir = await mkdtemp(join(tmpdir(), "holdfast-demo-"));
   cleanup.add(() => rm(dir, { recursive: true, force: true }));
@@ -94,10 +101,10 @@ async function play(
   if (named === undefined) await writeSample(file);
 
   narrator.chapter("A chain, three providers, somebody who watches");
-  const world = await buildWorld(signal);
+  const world = await buildWorld(signal, profile);
   cleanup.add(async () => world.provider.destroy());
   cleanup.add(() => world.anvil.stop());
-  narrator.tell(`chain at ${world.anvil.url}, market ${world.deployment.market}`);
+  narrator.tell(`${chainText(profile)} at ${world.anvil.url}, market ${world.deployment.market}`);
   const before = await holdings(world);
   const { story, access, open } = await raiseCurtain(world, dir, narrator, cleanup);
   const [newcomer, ...founders] = [...world.providers].reverse() as [ProviderActor, ...ProviderActor[]];
@@ -136,6 +143,10 @@ async function play(
   const { size } = await stat(file);
   const kept = { file, bytes: size, pieceCid, ...outcome, periodBlocks };
   return { ...kept, ...accounts, fetchedSha256, originalSha256, provenance };
+}
+
+function chainText({ name, blockSeconds, randomnessKind }: ChainProfile): string {
+  return name === "local" ? "chain" : `chain like ${name} (${blockSeconds} s a block, seeds from ${randomnessKind})`;
 }
 
 /** Keeps what becomes of something until it is asked for: what fails is told after the money is accounted for. */

@@ -43,6 +43,11 @@ export class Cast implements Names {
     return this.replicas.some(({ node }) => node.child.name === name);
   }
 
+  /** Whether anybody is there who has no replica yet: nobody gets two. */
+  canFill(): boolean {
+    return this.nodes.some(({ child }) => child.alive && !this.holds(child.name));
+  }
+
   nameAt(url: string): string {
     return this.nodes.find((each) => url.startsWith(each.url))?.child.name ?? "the client";
   }

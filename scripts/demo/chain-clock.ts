@@ -1,18 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { JsonRpcProvider } from "ethers";
+import { type JsonRpcProvider, toQuantity } from "ethers";
 
 /** How often a condition is looked at, in milliseconds. */
 const POLL_MS = 40;
 
 /**
- * The demo's time. Its chain makes a block when it is told to, so that hours pass in a second and a slow machine misses
+ * The demo's time. Its chain makes blocks when it is told to, so that hours pass in a second and a slow machine misses
  * nothing: the clock stands while somebody still has something to do.
  */
 export class ChainClock {
   readonly #provider: JsonRpcProvider;
+  /** Blocks by which it goes on at a time. */
+  readonly stride: number;
 
-  constructor(provider: JsonRpcProvider) {
+  constructor(provider: JsonRpcProvider, stride: number) {
     this.#provider = provider;
+    this.stride = stride;
   }
 
   /** The latest block. */
@@ -20,9 +23,9 @@ export class ChainClock {
     return Number(await this.#provider.send("eth_blockNumber", []));
   }
 
-  /** One block more. */
-  async tick(): Promise<number> {
-    await this.#provider.send("evm_mine", []);
+  /** So many blocks more, one stride by default. */
+  async tick(blocks = this.stride): Promise<number> {
+    await this.#provider.send("anvil_mine", [toQuantity(blocks)]);
     return this.now();
   }
 

@@ -13,7 +13,7 @@ import {
   refundRequest,
   requestStatus,
 } from "../../src/client/index.js";
-import { collateralFor, pricePerPeriodUp, Status } from "../../src/protocol/index.js";
+import { collateralFor, pricePerPeriodUp, Status, windowOf } from "../../src/protocol/index.js";
 import { Cast, type Node, type Watched } from "./cast.js";
 import { ChainClock } from "./chain-clock.js";
 import type { ChildMessage } from "./child.js";
@@ -28,7 +28,7 @@ const PATIENCE_MS = 20_000;
 const FETCH_MS = 120_000;
 export const REPLICAS = 3;
 const PERIODS = 30;
-/** Blocks over which the price of a replica rises. */
+/** Blocks over which the price of a replica rises, at the plain profile's pace. */
 const RAMP = 8;
 /** Blocks until a posting can be filled (a seed that nobody knew then), and for its price to rise, with some to spare. */
 const BLOCKS_TO_FILL = 96;
@@ -60,7 +60,8 @@ export class Story {
 
   constructor(options: StoryOptions) {
     this.#o = options;
-    this.#clock = new ChainClock(options.world.provider);
+    const { provider, profile } = options.world;
+    this.#clock = new ChainClock(provider, profile.scale);
   }
 
   /** A provider opens for business. */
@@ -91,14 +92,17 @@ export class Story {
       replicas: REPLICAS,
       startPrice,
       maxPrice,
-      rampEpochs: RAMP,
+      rampEpochs: RAMP * this.#clock.stride,
       collateral: collateralFor(startPrice, COLLATERAL_PERIODS, maxMisses),
       dataUri: source,
       repair: true,
     });
     narrator.tell(`commitment ${this.#posted.pieceCid}`);
     narrator.tell(`${REPLICAS} replicas wanted, for ${dollars(startPrice)} a period, rising to ${dollars(maxPrice)}`);
-    await this.advance(async () => (await this.#status()).replicasFilled === REPLICAS, BLOCKS_TO_FILL);
+    await this.advance(
+      async () => (await this.#status()).replicasFilled === REPLICAS,
+      BLOCKS_TO_FILL * this.#clock.stride,
+    );
     return this.#posted;
   }
 
@@ -123,14 +127,13 @@ export class Story {
     await rm(lost.node.dataDir, { recursive: true, force: true });
     narrator.tell(`${lost.node.child.name} is gone, with everything on its disk; its stake and its promise stay`);
     this.#gone.add(lost.node.child.name);
-    const canRepair = () => this.#cast.nodes.some(({ child }) => child.alive && !this.#cast.holds(child.name));
     await this.advance(async () => {
       if (Number((await this.#view(lost.id)).standing.status) !== Status.Defaulted) return false;
       if (!(await this.#isReposted(lost.id))) return false;
       const newcomers = [...this.#cast.deals.values()].filter(({ slot, node }) => slot !== 0n && node.child.alive);
       const views = await Promise.all(newcomers.map(({ id }) => this.#view(id)));
       const proven = views.every(({ standing }) => standing.provenClosed > 0n);
-      return proven && (newcomers.some(({ slot }) => slot === lost.id) || !canRepair());
+      return proven && (newcomers.some(({ slot }) => slot === lost.id) || !this.#cast.canFill());
     });
   }
 
@@ -221,17 +224,38 @@ export class Story {
   }
 
   /**
-   * Block after block until `over`, or until so many have passed; the clock stands while a proof, a slash or a fill is
-   * due.
+   * Lets time pass until `over`, or until so many blocks have; the clock stands while a proof, a slash or a fill is due, and
+   * goes on by strides while somebody may fill, otherwise to whatever comes next.
    */
   async advance(over: () => Promise<boolean>, blocks = Infinity): Promise<void> {
-    for (let passed = 0; passed < blocks; passed++) {
+    for (let passed = 0, stride: number; passed < blocks; passed += stride) {
       await this.#discover();
       if (await over()) return;
-      await this.#clock.tick();
+      stride = (await this.#isFilling()) ? this.#clock.stride : await this.#untilNext();
+      await this.#clock.tick(stride);
       await this.#letFill();
       await this.letProve();
     }
+  }
+
+  /** Blocks until a window of a deal that lives opens, or closes. */
+  async #untilNext(): Promise<number> {
+    const { deployment } = this.#o.world;
+    const head = await this.#clock.now();
+    const views = await Promise.all([...this.#cast.deals.keys()].map((id) => this.#view(id)));
+    const turns = views.filter(isLive).flatMap(({ firstEpoch, tier, standing }) => {
+      const next = Number(standing.closed) + 1;
+      const { firstBlock, lastBlock } = windowOf(Number(firstEpoch), deployment.tiers[Number(tier)]!, next);
+      return [firstBlock, lastBlock + 1].filter((block) => block > head);
+    });
+    return turns.length === 0 ? this.#clock.stride : Math.min(...turns) - head;
+  }
+
+  /** Whether there is a replica that somebody may fill. */
+  async #isFilling(): Promise<boolean> {
+    if (!this.#cast.canFill()) return false;
+    const { unfilled, replicas } = await this.#status();
+    return unfilled > 0 || replicas.some(({ waiting }) => waiting);
   }
 
   /** Stands still until everybody has proven what is open, and what is missed is settled. */
@@ -253,8 +277,7 @@ export class Story {
 
   /** Stands still while somebody may be about to fill. */
   async #letFill(): Promise<void> {
-    const { unfilled, replicas } = await this.#status();
-    if (unfilled === 0 && !replicas.some(({ waiting }) => waiting)) return;
+    if (!(await this.#isFilling())) return;
     const head = await this.#clock.now();
     const atRest = () =>
       this.#cast.nodes.every(({ child }) => !child.alive || (this.#rested.get(child.name) ?? 0) >= head);
@@ -275,8 +298,7 @@ export class Story {
       this.#gone.add(node.child.name);
       narrator.tell(`${node.child.name}'s process has stopped`);
     }
-    const live = Number(standing.status) === Status.Open || Number(standing.status) === Status.Ending;
-    if (!live || standing.open === 0n || view.lastProven >= standing.open || !node.child.alive) return;
+    if (!isLive(view) || standing.open === 0n || view.lastProven >= standing.open || !node.child.alive) return;
     const proven = async () => !node.child.alive || (await this.#view(id)).lastProven >= standing.open;
     if (!(await this.#clock.waitFor(proven, PATIENCE_MS))) {
       narrator.tell(`${node.child.name} did not prove window ${standing.open}${this.#cast.ofFile(id)}`);
@@ -308,4 +330,8 @@ export class Story {
   #view(id: bigint) {
     return this.#o.world.contracts.lens.dealOf(id);
   }
+}
+
+function isLive({ standing: { status } }: { readonly standing: { readonly status: bigint } }): boolean {
+  return Number(status) === Status.Open || Number(status) === Status.Ending;
 }

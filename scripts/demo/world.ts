@@ -1,6 +1,6 @@
 import { type ContractTransactionResponse, HDNodeWallet, type JsonRpcProvider, Mnemonic } from "ethers";
 import { pino } from "pino";
-import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
+import type { Anvil } from "../../src/chain/anvil.js";
 import { type Contracts, connect } from "../../src/chain/contracts.js";
 import { deployHoldfast } from "../../src/chain/deploy.js";
 import type { Deployment } from "../../src/chain/deployment.js";
@@ -8,14 +8,15 @@ import { connectChain } from "../../src/chain/provider.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { enrol } from "../../src/provider/index.js";
 import { type TestToken, TestToken__factory } from "../../typechain-types/index.js";
+import { startLocalChain } from "../profiles/local-chain.js";
+import { type ChainProfile, profileNamed, tiersAt } from "../profiles/profiles.js";
 
 /** The mnemonic that every development chain knows: its keys are worth nothing anywhere else. */
 const MNEMONIC = Mnemonic.fromPhrase("test test test test test test test test test test test junk");
-const CHAIN_ID = 31_337;
 /** The chain answers at once, so look often. */
 const POLLING_MS = 25;
 
-/** One tier: a period of 16 blocks, half of it to prove in; three misses end a deal. */
+/** One tier: a period of 16 blocks at the plain profile's pace, half of it to prove in; three misses end a deal. */
 const TIERS: Deployment["tiers"] = [{ period: 16, window: 8, challenges: 5, maxMisses: 3 }];
 const FEE_BPS = 100;
 
@@ -45,6 +46,7 @@ const ACCOUNTS = 4 + 2 * PROVIDERS.length;
 
 /** The stage: a chain with Holdfast on it, and everybody who acts. */
 export interface World {
+  readonly profile: ChainProfile;
   readonly anvil: Anvil;
   readonly provider: JsonRpcProvider;
   readonly deployment: Deployment;
@@ -58,9 +60,9 @@ export interface World {
 }
 
 /** Starts a chain, deploys Holdfast and a token on it, and hands out money. */
-export async function buildWorld(signal: AbortSignal): Promise<World> {
-  const anvil = await startAnvil({ chainId: CHAIN_ID, accounts: ACCOUNTS, signal });
-  const provider = await connectChain(anvil.url, CHAIN_ID, { pollingMs: POLLING_MS });
+export async function buildWorld(signal: AbortSignal, profile = profileNamed("local")): Promise<World> {
+  const anvil = await startLocalChain(profile, { accounts: ACCOUNTS, signal });
+  const provider = await connectChain(anvil.url, profile.chainId, { pollingMs: POLLING_MS });
   const wallet = (i: number) => HDNodeWallet.fromMnemonic(MNEMONIC, `m/44'/60'/0'/0/${i}`).connect(provider);
   const [deployer, client, watcher, treasury] = [wallet(0), wallet(1), wallet(2), wallet(3)];
   const providers = PROVIDERS.map((one, i) => ({ ...one, owner: wallet(4 + 2 * i), hot: wallet(5 + 2 * i) }));
@@ -68,8 +70,9 @@ export async function buildWorld(signal: AbortSignal): Promise<World> {
   await token.waitForDeployment();
   const tokenAddress = await token.getAddress();
   const deployment = await deployHoldfast(deployer, {
-    randomnessKind: "blockhash",
-    tiers: TIERS,
+    randomnessKind: profile.randomnessKind,
+    challengeFinality: profile.challengeFinality,
+    tiers: tiersAt(profile, TIERS),
     feeBps: FEE_BPS,
     treasury: treasury.address,
     stakeToken: tokenAddress,
@@ -77,7 +80,7 @@ export async function buildWorld(signal: AbortSignal): Promise<World> {
   await done(token.mint(client, CLIENT_FUNDS));
   for (const { owner } of providers) await done(token.mint(owner, STAKE));
   const contracts = connect(provider, deployment);
-  return { anvil, provider, deployment, contracts, token, tokenAddress, client, providers, watcher, treasury };
+  return { profile, anvil, provider, deployment, contracts, token, tokenAddress, client, providers, watcher, treasury };
 }
 
 /** Has a provider registered under `url`, with its hot key as signer and all its money as stake. */

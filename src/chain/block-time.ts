@@ -1,5 +1,6 @@
 /** How fast a chain's blocks come. */
 import type { Provider } from "ethers";
+import { blockFrom } from "./blocks.js";
 
 /** Chains that mine when a developer says so: no head of theirs is ever late. */
 const DEVELOPMENT: ReadonlySet<number> = new Set([1_337, 31_337, 31_415_926]);
@@ -15,16 +16,14 @@ export const REORG_SECONDS = 900;
 const SAMPLE = 200;
 
 /**
- * Seconds between the last 200 blocks, as their timestamps have it; at least one second, which is as fine as those are.
+ * Seconds between the last 200 blocks, null rounds counted as blocks, as their timestamps have it; at least one second, which is as fine as those are.
  *
  * @throws What the provider throws.
  */
 export async function measureBlockSeconds(provider: Provider): Promise<number> {
   const head = await provider.getBlock("latest");
-  const first = head && (await provider.getBlock(Math.max(0, head.number - SAMPLE)));
-  if (!head || !first || first.number === head.number) return 1;
   // Block 0 often has a timestamp that nobody chose.
-  const from = first.number === 0 ? await provider.getBlock(Math.min(1, head.number)) : first;
-  const blocks = head.number - (from?.number ?? head.number);
-  return blocks === 0 ? 1 : Math.max(1, (head.timestamp - from!.timestamp) / blocks);
+  const first = head && (await blockFrom(provider, Math.max(1, head.number - SAMPLE), head.number - 1));
+  if (!head || !first) return 1;
+  return Math.max(1, (head.timestamp - first.timestamp) / (head.number - first.number));
 }

@@ -1,6 +1,7 @@
 /** Following a chain by polling: new heads, reorganisations, and logs in ranges that a node will answer. */
 import type { Block, Filter, JsonRpcApiProvider } from "ethers";
 import type { Logger } from "pino";
+import { blockAt } from "./blocks.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { HeadWatch } from "./head-watch.js";
 import { type LogRange, logsBetween } from "./logs.js";
@@ -124,7 +125,7 @@ export class BlockFollower {
     if (last === undefined || block.parentHash === last.hash) return undefined;
     for (let i = seen.length - 1; i >= 0; i--) {
       const { number, hash } = seen[i]!;
-      if (number < block.number && (await this.#provider.getBlock(number))?.hash === hash) {
+      if (number < block.number && (await blockAt(this.#provider, number))?.hash === hash) {
         return i === seen.length - 1 ? undefined : number;
       }
     }

@@ -44,7 +44,7 @@ export function blockAskedFor({ method, params }: RpcQuestion): number | undefin
 
 const RATE_LIMITED = /rate.?limit|too many requests|requests? per second|throughput|compute units|capacity/i;
 const LACKS_STATE =
-  /header not found|unknown block|block .*not (found|available)|block height is|missing trie node|state .*not available|pruned/i;
+  /header not found|unknown block|block .*not (found|available)|block height is|missing trie node|state .*not available|pruned|requested a future epoch/i;
 const METHOD_NOT_FOUND = -32_601;
 
 /**

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
@@ -18,6 +19,7 @@ import { type ChainAccess, HoldfastClient } from "../client/index.js";
 import { HoldfastError } from "../errors.js";
 import { type KeySigner, type KeySource, keySourceFrom } from "../keys/index.js";
 import { keepSecretsOfUrl, withoutSecrets } from "../secrets.js";
+import { accountText } from "./account-text.js";
 import { secretFreeLogger } from "./logging.js";
 import { printableLines } from "./printable.js";
 import { ROOT } from "./root.js";
@@ -116,7 +118,7 @@ export async function withClient<T>(flags: ChainFlags, act: (session: Session) =
     warnOfPlainKey(source, deployment.chainId);
     const signer = (await source.open()).connect(provider);
     if ((await provider.getBalance(signer.address)) === 0n) {
-      const message = `${signer.address} has no coin on chain ${deployment.chainId} to pay gas with`;
+      const message = `${accountText(signer.address, deployment.chainId)} has no coin on chain ${deployment.chainId} to pay gas with`;
       throw new HoldfastError("EMPTY_BALANCE", message, "send it some, or act with another key");
     }
     const sender = new TransactionSender({ provider, signer, logger: commandLogger() });

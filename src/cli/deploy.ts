@@ -8,6 +8,7 @@ import { type Network, networkNamed } from "../chain/networks.js";
 import { connectChain } from "../chain/provider.js";
 import { HoldfastError } from "../errors.js";
 import { keySourceFrom } from "../keys/index.js";
+import { accountText } from "./account-text.js";
 import { networkOption, printResult, rpcOption, rpcUrls, tell, warnOfPlainKey } from "./context.js";
 import { openAsker } from "./questions.js";
 import { ROOT } from "./root.js";
@@ -115,7 +116,7 @@ function planText({ network, from, balance, estimate, deterministic, resumed }: 
     `${network.title}, chain ${network.chainId}`,
     ...table(columns, [...counted, ["all", gas.toLocaleString("en"), ""]]),
     `its nodes ask for ${Number(scale) / 1_000} times as much gas, at ${pricePerGas} base units each`,
-    `that is about ${formatEther(cost)} ${network.coin}; ${from} has ${formatEther(balance)}`,
+    `that is about ${formatEther(cost)} ${network.coin}; ${accountText(from, network.chainId)} has ${formatEther(balance)}`,
     network.gas,
     deterministic
       ? "addresses follow from account, code and salt (CREATE2): the same on every chain"
@@ -134,6 +135,6 @@ function reportOf({ deployment, plan }: DeployOutcome) {
 function linesOf({ outcome, deployment }: DeployOutcome, file: string): string[] {
   if (deployment === undefined) return ["nothing was sent"];
   const said = outcome === "there" ? `it is there already, as ${file} says` : `deployed, as ${file} says`;
-  const rows = partsOf(deployment).map((part) => [part, deployment[part]]);
+  const rows = partsOf(deployment).map((part) => [part, accountText(deployment[part], deployment.chainId)]);
   return [said, ...table([{ title: "contract" }, { title: "address" }], rows)];
 }

@@ -1,4 +1,5 @@
 /** `holdfast keeper status`. */
+
 import type { Command } from "commander";
 import { ZeroAddress } from "ethers";
 import type { Chain } from "../chain/chain.js";
@@ -8,6 +9,7 @@ import { amountText, readToken } from "../client/tokens.js";
 import { HoldfastError } from "../errors.js";
 import { keySourceFrom } from "../keys/index.js";
 import { type DealStanding, providerStanding } from "../provider/index.js";
+import { accountText } from "./account-text.js";
 import { type ChainFlags, printResult, withChain } from "./context.js";
 import { shortId } from "./deals.js";
 import { type FolderFlags, folderCommand, type NodeFolder, readNodeFolder } from "./node-folder.js";
@@ -64,7 +66,7 @@ async function status(chain: Chain, { settings }: NodeFolder, flags: Pick<ChainF
   const coin = await readToken(chain.provider, ZeroAddress);
   printResult(flags, report, ({ keeper, account, accountProblem, next, head }) => [
     `keeper    ${keeper === null ? "does not run here" : keeper.healthy ? "healthy" : `not healthy: ${keeper.wrong.join("; ")}`}`,
-    `account   ${account === null ? accountProblem!.message : `${account.address}, ${amountText(account.balance, coin)}`}`,
+    `account   ${account === null ? accountProblem!.message : `${accountText(account.address, chain.deployment.chainId)}, ${amountText(account.balance, coin)}`}`,
     `due       ${due.length} windows are open and not proven`,
     ...due.map((duty) => `          ${dutyText(duty)}, ${duty.lastBlock - head} blocks left`),
     `next      ${next === null ? "nothing" : `${dutyText(next)}, in ${next.epoch - head} blocks`}`,

@@ -1,6 +1,7 @@
 /** The commands that make, list and take in keys. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { hexlify, randomBytes, Wallet } from "ethers";
+import { networkNamed } from "../chain/networks.js";
 import { HoldfastError } from "../errors.js";
 import {
   type KeyEntry,
@@ -15,12 +16,14 @@ import {
 } from "../keys/index.js";
 import { readKeyFile } from "../keys/key-file-node.js";
 import { keepSecret } from "../secrets.js";
+import { accountText } from "./account-text.js";
 import { printResult, tell } from "./context.js";
 import { table } from "./table.js";
 
 interface KeysFlags {
   readonly dir?: string;
   readonly passwordFile?: string;
+  readonly network?: string;
   readonly json?: boolean;
 }
 
@@ -39,6 +42,12 @@ export interface KeyReport {
 function keysCommand(name: string): Command {
   return new Command(name)
     .option("--dir <folder>", "where keys lie; HOLDFAST_KEYS, or ~/.holdfast/keys, by default")
+    .addOption(
+      new Option("--network <name>", "where accounts are to live: Filecoin has a name of its own for each")
+        .env("HOLDFAST_NETWORK")
+        // A name that is wrong is known before a key is made.
+        .argParser((name) => (name === "" ? "" : networkNamed(name).name)),
+    )
     .option("--json", "print one JSON object last on standard output");
 }
 
@@ -78,7 +87,7 @@ export function keysListCommand(): Command {
     .action(async (flags: KeysFlags) => {
       const folder = flags.dir ?? keysFolder();
       const keys = await listKeystores(folder);
-      printResult(flags, { folder, keys }, () => (keys.length === 0 ? [`no keys in ${folder}`] : lines(keys)));
+      printResult(flags, { folder, keys }, () => (keys.length === 0 ? [`no keys in ${folder}`] : lines(keys, flags)));
     });
 }
 
@@ -113,14 +122,24 @@ async function keyText(keyFile: string | undefined, fromEnv: boolean): Promise<s
 }
 
 function report(flags: KeysFlags, name: string, { address, path }: Omit<KeyReport, "name">): void {
-  printResult<KeyReport>(flags, { name, address, path }, () => [`${name}  ${address}  ${path}`]);
+  printResult<KeyReport>(flags, { name, address, path }, () => [`${name}  ${shown(address, flags)}  ${path}`]);
   tell("keep a copy of the file, and of its password, somewhere else: nobody can replace either");
 }
 
-function lines(keys: readonly KeyEntry[]): string[] {
+/** A key has the same account on every chain; a setting that is left empty is none. */
+function shown(address: string, { network }: KeysFlags): string {
+  return network ? accountText(address, networkNamed(network).chainId) : address;
+}
+
+function lines(keys: readonly KeyEntry[], flags: KeysFlags): string[] {
   const columns = ["name", "account", "state", "file"].map((title) => ({ title }));
   return table(
     columns,
-    keys.map(({ name, address, problem, path }) => [name, address ?? "-", problem ?? "ok", path]),
+    keys.map(({ name, address, problem, path }) => [
+      name,
+      address ? shown(address, flags) : "-",
+      problem ?? "ok",
+      path,
+    ]),
   );
 }

@@ -1,4 +1,5 @@
 /** `holdfast provider status`. */
+
 import { type Command, Option } from "commander";
 import type { Chain } from "../chain/chain.js";
 import { tierName } from "../chain/tiers.js";
@@ -6,6 +7,7 @@ import { dealIdText, statusName } from "../client/index.js";
 import { amountText, readTokens, type Token } from "../client/tokens.js";
 import { type DealStanding, type NextWindow, type ProviderStanding, providerStanding } from "../provider/index.js";
 import { nodePolicy } from "../provider/policy/index.js";
+import { accountText } from "./account-text.js";
 import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
 import { shortId } from "./deals.js";
 import { dirOption, type NodeFolder, providerOf, readNodeFolder } from "./node-folder.js";
@@ -76,7 +78,9 @@ async function status(chain: Chain, folder: NodeFolder | undefined, flags: Statu
     ...standing.tokens.map(({ token }) => token),
     ...report.deals.map(({ token }) => token),
   ]);
-  printResult<ProviderStatus>(flags, report, () => statusLines(report, tokens, flags.all === true));
+  printResult<ProviderStatus>(flags, report, () =>
+    statusLines(report, tokens, flags.all === true, chain.deployment.chainId),
+  );
 }
 
 function dealStatus({ deployment }: Chain, { deal, next, missesLeft, missCosts }: DealStanding): DealStatus {
@@ -92,14 +96,19 @@ function dealStatus({ deployment }: Chain, { deal, next, missesLeft, missCosts }
 }
 
 /** A status for a person. */
-export function statusLines(report: ProviderStatus, tokens: ReadonlyMap<string, Token>, all: boolean): string[] {
+export function statusLines(
+  report: ProviderStatus,
+  tokens: ReadonlyMap<string, Token>,
+  all: boolean,
+  chainId: number,
+): string[] {
   const { provider, head, registered, signer, payee, deals, ended, node } = report;
   const shown = all ? deals : deals.slice(0, SHOWN);
   const more = deals.length > shown.length ? [`and ${deals.length - shown.length} more: --all`] : [];
   return [
-    `provider  ${provider}${registered ? "" : "  (not registered)"}`,
-    `signer    ${/^0x0+$/.test(signer) ? "its own key" : signer}`,
-    `paid to   ${payee}`,
+    `provider  ${accountText(provider, chainId)}${registered ? "" : "  (not registered)"}`,
+    `signer    ${/^0x0+$/.test(signer) ? "its own key" : accountText(signer, chainId)}`,
+    `paid to   ${accountText(payee, chainId)}`,
     ...moneyLines(report, tokens),
     `node      ${node === null ? "not reached here" : node.healthy ? "healthy" : `not healthy: ${node.wrong.join("; ")}`}`,
     `deals     ${deals.length} live, ${ended} over; block ${head}`,

@@ -5,7 +5,8 @@
  */
 import { InvalidArgumentError } from "commander";
 import { getAddress, isAddress } from "ethers";
-import { sizeOf } from "../protocol/index.js";
+import { HoldfastError } from "../errors.js";
+import { fromFilecoinAddress, requireNoAlias, sizeOf } from "../protocol/index.js";
 
 const MAX_COUNT = 2 ** 32 - 1;
 
@@ -34,8 +35,21 @@ export function parseBaseUnits(text: string): bigint {
   throw new InvalidArgumentError("It has to be a whole number of base units.");
 }
 
-/** An address; where it has capitals, its checksum has to be right. Gives the checksummed form. */
+/**
+ * An address; where it has capitals, its checksum has to be right. Gives the checksummed form, of Filecoin's `f410f…` as well.
+ */
 export function parseAddress(text: string): string {
-  if (/^0x/.test(text) && isAddress(text)) return getAddress(text);
-  throw new InvalidArgumentError("It has to be an address, 0x and 40 hexadecimal digits, its checksum right.");
+  try {
+    const account = /^0x/.test(text) && isAddress(text) ? getAddress(text) : fromFilecoinAddress(text);
+    if (account === undefined) throw noAddress();
+    requireNoAlias(account);
+    return account;
+  } catch (error) {
+    if (error instanceof HoldfastError) throw new InvalidArgumentError(`${error.message}. ${error.hint}`);
+    throw error;
+  }
+}
+
+function noAddress(): InvalidArgumentError {
+  return new InvalidArgumentError("It has to be an address, 0x and 40 hexadecimal digits, its checksum right.");
 }

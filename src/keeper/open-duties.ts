@@ -1,5 +1,6 @@
 /** The duties whose window is open, by the epoch of their challenge, and the block that each epoch is drawn from. */
 import type { Logger } from "pino";
+import { blockAt, epochKey } from "../chain/blocks.js";
 import type { Chain } from "../chain/chain.js";
 import type { Head } from "../chain/follower.js";
 import type { Duties } from "../store/duties.js";
@@ -12,7 +13,7 @@ const KEPT_BLOCKS = 64;
 export class OpenEpoch {
   readonly epoch: number;
   readonly duties = new Map<bigint, Duty>();
-  /** Hash of the epoch's block; undefined before it was asked for. */
+  /** What tells the epoch's block from others, see `epochKey`; undefined before it was asked for. */
   key: string | undefined;
   /** Whether that has to be asked again: the block may be another. */
   isUnsure = true;
@@ -80,7 +81,7 @@ export class OpenDuties {
   }
 
   /**
-   * The hash of an epoch's block, which the duties are told of; undefined where the chain has no such block at this head. Where it is
+   * The key of an epoch's block, which the duties are told of; undefined where the node does not know it at this head. Where it is
    * another than before, what was built for the old one is of no use any more.
    *
    * @throws what the node or the duties throw
@@ -88,14 +89,14 @@ export class OpenDuties {
   async keyOf(open: OpenEpoch, head: Head): Promise<string | undefined> {
     const { epoch, key, isUnsure } = open;
     if (!isUnsure) return key;
-    const hash = epoch === head.number ? head.hash : (await this.#chain.provider.getBlock(epoch))?.hash;
-    if (hash == null) return undefined;
-    if (key !== undefined && key !== hash)
-      this.#logger.warn({ epoch, was: key, is: hash }, "challenges are drawn anew");
-    await this.#duties.draw(epoch, hash);
-    open.key = hash;
+    const present = epoch === head.number ? head.hash : await epochKey(this.#chain.provider, epoch);
+    if (present === undefined) return undefined;
+    if (key !== undefined && key !== present)
+      this.#logger.warn({ epoch, was: key, is: present }, "challenges are drawn anew");
+    await this.#duties.draw(epoch, present);
+    open.key = present;
     open.isUnsure = false;
-    return hash;
+    return present;
   }
 
   /** Notes that a proof of ours is in a block. */
@@ -116,7 +117,7 @@ export class OpenDuties {
     const seen: string[] = [];
     for (const [hash, { number, duties }] of this.#landed) {
       if (number > head) continue;
-      const block = await this.#chain.provider.getBlock(number);
+      const block = await blockAt(this.#chain.provider, number);
       if (block?.hash !== hash) gone.push(...duties);
       seen.push(hash);
     }

@@ -1,5 +1,6 @@
 /** Seeds of challenge epochs, checkpointed first where the chain's randomness needs that. */
 import type { Logger } from "pino";
+import { epochKey } from "../chain/blocks.js";
 import type { Chain } from "../chain/chain.js";
 import { ChainError } from "../chain/errors.js";
 import { obtainSeed } from "../chain/seeds.js";
@@ -19,7 +20,7 @@ export interface SeedReaderOptions {
 /** Reads seeds, each once: many deals share an epoch. */
 export class SeedReader {
   readonly #options: SeedReaderOptions;
-  /** By the hash of the epoch's block: where that is another, so may be the seed. */
+  /** By the key of the epoch's block: where that is another, so may be the seed. */
   readonly #known = new Map<string, { readonly epoch: number; readonly seed: bigint }>();
   readonly #reading = new Map<string, Promise<bigint>>();
 
@@ -30,7 +31,7 @@ export class SeedReader {
   /**
    * The seed of an epoch that is past. One that can't be had keeps no other waiting.
    *
-   * @param key - hash of the epoch's block, where the caller knows it
+   * @param key - of the epoch's block (see `epochKey`), where the caller knows it
    * @throws {HoldfastError} `SEED_LOST` where nobody checkpointed it in time; a `ChainError` where it can't be read yet,
    *   `REORGANISED` where the epoch's block is another by now.
    */
@@ -52,9 +53,9 @@ export class SeedReader {
   }
 
   async #keyOf(epoch: number): Promise<string> {
-    const hash = (await this.#options.chain.provider.getBlock(epoch))?.hash;
-    if (hash == null) throw reorganised(epoch);
-    return hash;
+    const key = await epochKey(this.#options.chain.provider, epoch);
+    if (key === undefined) throw reorganised(epoch);
+    return key;
   }
 
   async #obtain(epoch: number, key: string, signal: AbortSignal): Promise<bigint> {

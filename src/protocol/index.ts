@@ -25,6 +25,7 @@ export {
 export { AnchorTree, anchorDepth, anchorLeaf, anchorNode, includesRecord } from "./anchor-tree.js";
 export { packedSize, packProofs } from "./batch.js";
 export { type ChallengeInput, challengeIndices } from "./challenge.js";
+export { filecoinAddress, fromFilecoinAddress, isFilecoin, requireNoAlias } from "./filecoin-address.js";
 export {
   BOUNTY_BPS,
   BPS,

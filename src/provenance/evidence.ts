@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import type { Provider } from "ethers";
+import { blockUpTo } from "../chain/blocks.js";
 import { chainError } from "../chain/errors.js";
 import { logsBetween } from "../chain/logs.js";
 import { providerUrl } from "../chain/profile.js";
@@ -19,7 +20,7 @@ export interface Holding {
   readonly url: string;
   /** The block whose challenge was proven last. */
   readonly lastProvenEpoch: number;
-  /** Unix seconds of that block; 0 where the chain has none at that height, as at Filecoin's null rounds. */
+  /** Unix seconds of that block, or of the one before where nobody made it, as at Filecoin's null rounds; 0 where the node has neither. */
   readonly lastProvenAt: number;
   /** Whether the record's registrant names it: linked itself, or what a linked one was moved to. */
   readonly linked: boolean;
@@ -163,6 +164,6 @@ async function holding(
   if (!(await market.isProven(dealId, pieceId))) return undefined;
   const { provider, lastProven } = await lens.dealOf(dealId);
   const [{ epoch }, url] = await Promise.all([lens.windowOf(dealId, lastProven), providerUrl(contracts, provider)]);
-  const block = await market.runner?.provider?.getBlock(Number(epoch));
+  const block = await blockUpTo(market.runner?.provider as Provider, Number(epoch));
   return { dealId, provider, url, lastProvenEpoch: Number(epoch), lastProvenAt: block?.timestamp ?? 0, linked };
 }

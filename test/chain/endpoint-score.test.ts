@@ -72,6 +72,10 @@ describe("RPC methods", () => {
     expect(isEndpointsOwn(call, { code: -32_000, message: "nonce too low" })).to.equal(undefined);
     expect(isEndpointsOwn(call, { code: -32_005, message: "daily request count exceeded" })).to.equal("limited");
     expect(isEndpointsOwn(call, { code: -32_000, message: "header not found" })).to.equal("lacking");
+    const future = { code: 1, message: "requested a future epoch (beyond 'latest')" };
+    expect(isEndpointsOwn(call, future), "of Lotus").to.equal("lacking");
+    const none = { code: 12, message: "requested epoch was a null round (5)", data: 5 };
+    expect(isEndpointsOwn(call, none), "what the chain is like").to.equal(undefined);
     expect(isEndpointsOwn(call, { code: -32_601, message: "the method does not exist" })).to.equal("lacking");
     expect(isEndpointsOwn(logs, { code: -32_005, message: "query returned more than 10000 results" })).to.equal(
       undefined,

@@ -3,6 +3,7 @@ import { toQuantity, ZeroAddress } from "ethers";
 import { BlockFollower, type FollowerOptions, type HeadUpdate } from "../../src/chain/follower.js";
 import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
+import { nullRoundAt } from "../support/null-rounds.js";
 
 describe("BlockFollower", () => {
   let chain: DevChain;
@@ -58,6 +59,18 @@ describe("BlockFollower", () => {
       expect((await calm).ancestor).to.equal(undefined);
     });
   }
+
+  it("goes on after a reorganisation that left an epoch without a block", async () => {
+    const first = await chain.mine();
+    const provider = nullRoundAt(chain.provider, first + 1);
+    const heads = follow({ provider }).heads(stop.signal);
+    expect((await next(heads)).head.number).to.equal(first);
+    await chain.mine();
+    expect((await next(heads)).head.number).to.equal(first + 1);
+    await chain.provider.send("anvil_reorg", [1, []]);
+    await chain.mine();
+    expect((await next(heads)).ancestor).to.equal(first);
+  });
 
   it("takes nothing for granted after a reorganisation deeper than it remembers", async () => {
     const heads = follow({ depth: 2 }).heads(stop.signal);

@@ -44,6 +44,22 @@ describe("cli: values", () => {
     }
   });
 
+  it("reads addresses of Filecoin's form, and says what those that nobody can act as are", () => {
+    const [address, text] = [
+      "0xd388aB098ed3E84c0D808776440B48F685198498",
+      "410f2oekwcmo2pueydmaq53eic2i62crtbeyuzx2gmy",
+    ];
+    for (const network of ["f", "t"]) expect(parseAddress(`${network}${text}`)).to.equal(address);
+    for (const [wrong, said] of [
+      [`f${text.replace("2oek", "2oel")}`, "its checksum differs"],
+      ["f01234", "id of an actor"],
+      ["0xff000000000000000000000000000000000004d2", "alias of the Filecoin actor f01234"],
+      ["t1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za", "no Ethereum form"],
+    ] as const) {
+      expect(() => parseAddress(wrong), wrong).to.throw(InvalidArgumentError, said);
+    }
+  });
+
   it("knows tiers by index, and by name where they are the named ones", async () => {
     const named = { tiers: devTiers() };
     expect(["hot", "Warm", "archive", "1"].map((text) => tierIndex(text, named))).to.deep.equal([0, 1, 2, 1]);

@@ -19,7 +19,7 @@ import {
   termsFor,
 } from "../support/market.js";
 import { deployProvenance, freshHash, type ProvenanceWorld, pieceIdOf, register } from "../support/provenance.js";
-import { overheard, readerOf } from "../support/provenance-reader.js";
+import { emptyAt, overheard, readerOf } from "../support/provenance-reader.js";
 
 const URL = "https://provider.example";
 
@@ -53,6 +53,14 @@ describe("provenance: who holds a piece", () => {
             ...{ lastProvenEpoch, lastProvenAt: timestamp },
           },
         ]);
+      });
+
+      it("and when, where the challenge's epoch is a null round: at the block before", async () => {
+        const { world, deal, id } = await held(linked);
+        const { timestamp } = (await ethers.provider.getBlock(epoch(deal, 1) - 1))!;
+        const reader = await readerOf(world, emptyAt(epoch(deal, 1)));
+        const [holding] = await holdingsOf(reader, id, pieceIdOf(deal));
+        expect(holding?.lastProvenAt).to.equal(timestamp);
       });
 
       it("not before the first window was proven, nor once one was missed", async () => {

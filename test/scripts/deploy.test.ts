@@ -6,18 +6,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { type JsonRpcProvider, keccak256, Wallet } from "ethers";
-import { artifacts } from "hardhat";
 import { CREATE_X, runDeployment } from "../../scripts/deploy/run.js";
 import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
 import { devTiers } from "../../src/chain/deploy.js";
 import { PARTS } from "../../src/chain/deployment.js";
 import { readDeployment } from "../../src/chain/deployment-node.js";
 import { connectChain } from "../../src/chain/provider.js";
-import { StorageMarket__factory } from "../../typechain-types/index.js";
 import { holdfast } from "../support/cli.js";
 import { jsonOf } from "../support/cli-net.js";
 import { runs } from "../support/effort.js";
-import { placeActors, type SetCode } from "../support/filecoin.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
 
@@ -25,7 +22,6 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TSX = fileURLToPath(import.meta.resolve("tsx/esm"));
 /** anvil's first account. */
 const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-const DRAND = "0xfe00000000000000000000000000000000000006";
 const SETTINGS = [
   ...[
     "HOLDFAST_NETWORK",
@@ -241,29 +237,6 @@ describe("holdfast deploy", function () {
     await writeFile(file, "{");
     const invalid = await deploy();
     expect([invalid.status, invalid.stderr.includes("it is not JSON")]).to.deep.equal([1, true]);
-  });
-
-  it("deploys on Filecoin what asks its actors as well, within 25 million gas", async () => {
-    await end();
-    anvil = await startAnvil({ chainId: 314_159 });
-    provider = await connectChain(anvil.url, 314_159);
-    const setCode: SetCode = (address, code) => provider.send("anvil_setCode", [address, code]);
-    await placeActors(setCode, new Wallet(KEY, provider));
-    await setCode(DRAND, (await artifacts.readArtifact("DrandPrecompile")).deployedBytecode);
-    process.env.CALIBRATION_RPC_URL = anvil.url;
-    try {
-      const deploying = ["deploy", "--network", "calibration", "--out", file];
-      const deployed = jsonOf(await holdfast([...deploying, "--confirmations", "1", "--json"]));
-      expect(BigInt(deployed.estimate.gas)).to.be.within(20_000_000n, 25_000_000n);
-      const { chainProofs, chainTiers, market } = await readDeployment(file);
-      expect(chainTiers).to.equal(4);
-      expect(await StorageMarket__factory.connect(market, provider).chainProofs()).to.equal(chainProofs);
-      const args = ["verify-deployment", "--network", "calibration", "--deployment", file, "--json"];
-      const { contracts } = jsonOf(await holdfast(args));
-      expect(contracts.map(({ name }: { name: string }) => name)).to.include("SectorProofs");
-    } finally {
-      delete process.env.CALIBRATION_RPC_URL;
-    }
   });
 
   it("asks before it spends on a main net, and can't where nobody sits at a terminal", async () => {

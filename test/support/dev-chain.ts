@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { type JsonRpcProvider, parseEther, toQuantity, Wallet, ZeroAddress } from "ethers";
 import { type Logger, pino } from "pino";
+import { startLocalChain } from "../../scripts/profiles/local-chain.js";
+import { type ChainProfile, tiersAt } from "../../scripts/profiles/profiles.js";
 import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
 import { type Contracts, connect } from "../../src/chain/contracts.js";
 import { type DeployOptions, deployHoldfast, devTiers } from "../../src/chain/deploy.js";
@@ -29,19 +31,26 @@ export function testLogger(): Logger {
   return pino({ level: process.env.HOLDFAST_LOG ?? "silent" });
 }
 
+export interface DevChainOptions {
+  readonly anvilArgs?: readonly string[];
+  readonly chainId?: number;
+  /** What the chain is like; a plain anvil by default. */
+  readonly profile?: ChainProfile | undefined;
+  /** What has to be there before the contracts are. */
+  readonly prepare?: (provider: JsonRpcProvider, account: Wallet) => Promise<unknown>;
+}
+
 /** Starts a chain, deploys with automine on, and leaves it on. */
 export async function startDevChain({
   anvilArgs = [],
-  chainId = CHAIN_ID,
+  profile,
+  chainId = profile?.chainId ?? CHAIN_ID,
   prepare,
   ...options
-}: Partial<DeployOptions> & {
-  anvilArgs?: readonly string[];
-  chainId?: number;
-  /** What has to be there before the contracts are. */
-  prepare?: (provider: JsonRpcProvider, account: Wallet) => Promise<unknown>;
-} = {}): Promise<DevChain> {
-  const anvil = await startAnvil({ chainId, args: anvilArgs });
+}: Partial<DeployOptions> & DevChainOptions = {}): Promise<DevChain> {
+  const anvil = await (profile === undefined
+    ? startAnvil({ chainId, args: anvilArgs })
+    : startLocalChain(profile, { args: anvilArgs }));
   // On a busy machine, thousands of blocks take anvil a while.
   const provider = await connectChain(anvil.url, chainId, { pollingMs: 20, timeoutMs: 60_000 });
   const account = async () => {
@@ -52,8 +61,9 @@ export async function startDevChain({
   const deployer = await account();
   await prepare?.(provider, deployer);
   const deployment = await deployHoldfast(deployer, {
-    randomnessKind: "blockhash",
-    tiers: devTiers(),
+    randomnessKind: profile?.randomnessKind ?? "blockhash",
+    ...(profile === undefined ? {} : { challengeFinality: profile.challengeFinality }),
+    tiers: profile === undefined ? devTiers() : tiersAt(profile, devTiers()),
     feeBps: 100,
     treasury: deployer.address,
     stakeToken: ZeroAddress,

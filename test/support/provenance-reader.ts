@@ -5,6 +5,7 @@ import type { Deployment } from "../../src/chain/deployment.js";
 import { type ChainAccess, walletSender } from "../../src/client/index.js";
 import type { ProvenanceReader } from "../../src/provenance/index.js";
 import { ethers } from "./market.js";
+import { nullRoundAt } from "./null-rounds.js";
 import { type Account, CHAIN_ID, type ProvenanceWorld } from "./provenance.js";
 
 type Runner = Parameters<typeof connect>[0];
@@ -23,6 +24,14 @@ export async function readerOf(world: ProvenanceWorld, runner: Runner = ethers.p
 /** As an account of the tests, through its wallet. */
 export async function accessOf(world: ProvenanceWorld, account: Account): Promise<ChainAccess> {
   return { ...(await readerOf(world)), address: account.address, sender: walletSender(account) };
+}
+
+/** A provider whose node has no block at an epoch, as at a null round of Filecoin. */
+export function emptyAt(at: number): Runner {
+  const provider: object = new Proxy(nullRoundAt(ethers.provider, at), {
+    get: (target, name) => (name === "provider" ? provider : Reflect.get(target, name, target)),
+  });
+  return provider as Runner;
 }
 
 /** A provider that tells of each call of a method before it is passed on, and waits for what it is told with. */

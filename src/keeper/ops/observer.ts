@@ -1,6 +1,7 @@
 /** Turns what keepers tell into metrics and a judgement of their health. */
 import type { TransactionReceipt } from "ethers";
 import type { Logger } from "pino";
+import { blockUpTo } from "../../chain/blocks.js";
 import type { Chain } from "../../chain/chain.js";
 import type { HeadUpdate } from "../../chain/follower.js";
 import type { DutyRef } from "../../store/duties.js";
@@ -181,7 +182,7 @@ export class KeeperObserver {
   async #observeSeconds(from: number, to: number): Promise<void> {
     const { chain, logger } = this.#options;
     try {
-      const [first, last] = await Promise.all([chain.provider.getBlock(from), chain.provider.getBlock(to)]);
+      const [first, last] = await Promise.all([blockUpTo(chain.provider, from), blockUpTo(chain.provider, to)]);
       if (first && last) this.#metrics.delaySeconds.observe(last.timestamp - first.timestamp);
     } catch (err) {
       logger.debug({ err, from, to }, "how long a proof took is not known");

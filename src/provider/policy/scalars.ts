@@ -6,15 +6,21 @@
  */
 import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
-import { regionBytes, sizeOf } from "../../protocol/index.js";
+import { fromFilecoinAddress, regionBytes, sizeOf } from "../../protocol/index.js";
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** An address; gives its checksummed form. */
-export const address = z
-  .string()
-  .refine((text) => /^0x/.test(text) && isAddress(text), "has to be an address, 0x and 40 digits, its checksum right")
-  .transform((text) => getAddress(text));
+/** An address, of Filecoin's form too; gives its checksummed `0x…`. */
+export const address = z.string().transform((text, context) => {
+  try {
+    const account = /^0x/.test(text) && isAddress(text) ? getAddress(text) : fromFilecoinAddress(text);
+    if (account !== undefined) return account;
+    context.addIssue("has to be an address, 0x and 40 digits, its checksum right");
+  } catch (error) {
+    context.addIssue((error as Error).message);
+  }
+  return z.NEVER;
+});
 
 /** A whole number. */
 export const count = z

@@ -1,22 +1,23 @@
+/** Several nodes and keepers of one provider, in processes of their own, on a chain of each kind. */
 import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Wallet } from "ethers";
-import { holdfast } from "../support/cli.js";
-import { actAs, commandsOn, jsonOf } from "../support/cli-net.js";
-import { removeFolders, tempFolder, testPiece } from "../support/pieces.js";
-import { postgresBin, startPostgres, type TestPostgres } from "../support/postgres.js";
-import { type RunningCommand, startCommand, until, useFreePorts } from "../support/running.js";
-import { startS3, type TestS3 } from "../support/s3.js";
-import { STAKE, type StorageNet, startStorageNet } from "../support/storage-net.js";
+import type { ChainProfile } from "../../scripts/profiles/profiles.js";
+import { holdfast } from "./cli.js";
+import { actAs, commandsOn, jsonOf } from "./cli-net.js";
+import { removeFolders, tempFolder, testPiece } from "./pieces.js";
+import { postgresBin, startPostgres, type TestPostgres } from "./postgres.js";
+import { type RunningCommand, startCommand, until, useFreePorts } from "./running.js";
+import { startS3, type TestS3 } from "./s3.js";
+import { STAKE, type StorageNet, startStorageNet } from "./storage-net.js";
 
 const DEALS = 6;
-/** Windows that are longer than a dead keeper's claims last, at a block a second. */
-const TIERS = [{ period: 240, window: 120, challenges: 3, maxMisses: 3 }];
+/** Windows that are longer than a dead keeper's claims last, at a block a second; and periods that are longer than any finality. */
+const TIERS = [{ period: 320, window: 160, challenges: 3, maxMisses: 3 }];
 
-describe("a provider that has outgrown one machine", function () {
-  this.timeout(300_000);
-
+/** Declares the tests of a provider that has outgrown one machine: several nodes and keepers, one database, one bucket. */
+export function testOutgrownOn(profile: ChainProfile): void {
   let net: StorageNet;
   let postgres: TestPostgres;
   let s3: TestS3;
@@ -27,7 +28,7 @@ describe("a provider that has outgrown one machine", function () {
 
   before(async function () {
     if (postgresBin() === undefined && !process.env.CI) this.skip();
-    [net, postgres, s3] = await Promise.all([startStorageNet({ tiers: TIERS }), startPostgres(), startS3()]);
+    [net, postgres, s3] = await Promise.all([startStorageNet({ profile, tiers: TIERS }), startPostgres(), startS3()]);
     const [terms, proving] = [await net.account(), await net.account()];
     owner = await net.rich();
     restore = await commandsOn(net);
@@ -123,4 +124,4 @@ describe("a provider that has outgrown one machine", function () {
     const stopping = [nodes[0], nodes[1], keepers[1]].map(({ command }) => command.stop("SIGTERM"));
     expect(await Promise.all(stopping)).to.deep.equal([0, 0, 0]);
   });
-});
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { expect } from "chai";
+import { Wallet } from "ethers";
+import { startLocalChain } from "../../scripts/profiles/local-chain.js";
+import { isNullRound } from "../../scripts/profiles/null-rounds.js";
+import { profileNamed } from "../../scripts/profiles/profiles.js";
+import { partsOf } from "../../src/chain/deployment.js";
+import { readDeployment } from "../../src/chain/deployment-node.js";
+import { connectChain } from "../../src/chain/provider.js";
+import { filecoinAddress } from "../../src/protocol/index.js";
+import { StorageMarket__factory } from "../../typechain-types/index.js";
+import { holdfast } from "../support/cli.js";
+import { jsonOf } from "../support/cli-net.js";
+import { removeFolders, tempFolder } from "../support/pieces.js";
+
+const CHAIN_ID = 314_159;
+
+describe("holdfast deploy to Filecoin", function () {
+  this.timeout(300_000);
+  const before = { ...process.env };
+  after(async () => {
+    for (const name of ["CALIBRATION_RPC_URL", "HOLDFAST_PRIVATE_KEY"]) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+    await removeFolders();
+  });
+
+  it("waits for confirmations across null rounds, and names every address as Filecoin does, too", async () => {
+    const chain = await startLocalChain({ ...profileNamed("filecoin"), chainId: CHAIN_ID });
+    const provider = await connectChain(chain.url, CHAIN_ID);
+    try {
+      const wallet = Wallet.createRandom();
+      await provider.send("anvil_setBalance", [wallet.address, `0x${(10n ** 22n).toString(16)}`]);
+      await provider.send("evm_setIntervalMining", [0.3]);
+      Object.assign(process.env, { CALIBRATION_RPC_URL: chain.url, HOLDFAST_PRIVATE_KEY: wallet.privateKey });
+      const file = join(await tempFolder(), "deployment.json");
+      const out = ["--out", file, "--confirmations", "3"];
+      const dry = await holdfast(["deploy", "--network", "calibration", ...out, "--dry-run", "--json"]);
+      expect(BigInt(jsonOf(dry).estimate.gas)).to.be.within(20_000_000n, 25_000_000n);
+      const { status, stdout, stderr } = await holdfast(["deploy", "--network", "calibration", ...out]);
+      expect(status, stderr).to.equal(0);
+      expect(stderr).to.include(filecoinAddress(wallet.address, CHAIN_ID));
+      const deployment = await readDeployment(file);
+      for (const part of partsOf(deployment)) {
+        expect(stdout).to.include(`${deployment[part]}  ${filecoinAddress(deployment[part], CHAIN_ID)}`);
+        expect(isNullRound(deployment.build!.blocks[part]!)).to.equal(false);
+      }
+      expect(deployment.randomnessKind).to.equal("drand");
+      // The archive tier, by what asks the chain's actors.
+      expect(deployment.chainTiers).to.equal(4);
+      const market = StorageMarket__factory.connect(deployment.market, provider);
+      expect(await market.chainProofs()).to.equal(deployment.chainProofs);
+      const verified = await holdfast(["verify-deployment", "--network", "calibration", "--deployment", file]);
+      expect(verified.status, verified.stderr).to.equal(0);
+    } finally {
+      provider.destroy();
+      await chain.stop();
+    }
+  });
+});
