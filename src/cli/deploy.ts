@@ -1,16 +1,15 @@
-import { join } from "node:path";
 import { Command } from "commander";
 import { formatEther } from "ethers";
 import manifest from "../../package.json" with { type: "json" };
 import { type DeployOutcome, type DeployPlan, deployTo } from "../../scripts/deploy.js";
 import { PARTS } from "../chain/deployment.js";
+import { deploymentPath } from "../chain/find-deployment-node.js";
 import { type Network, networkNamed } from "../chain/networks.js";
 import { connectChain } from "../chain/provider.js";
 import { HoldfastError } from "../errors.js";
 import { keySourceFrom } from "../keys/index.js";
 import { networkOption, printResult, rpcOption, rpcUrls, tell, warnOfPlainKey } from "./context.js";
 import { openAsker } from "./questions.js";
-import { ROOT } from "./root.js";
 import { table } from "./table.js";
 import { parseAddress, parseBaseUnits, parseCount, parseFeeBps } from "./values.js";
 
@@ -44,7 +43,10 @@ export function deployCommand(): Command {
     .option("--treasury <address>", "where the fee goes; needed where there is one", parseAddress)
     .option("--stake-token <address>", "token of what providers have to provision; the coin by default", parseAddress)
     .option("--min-stake <amount>", "how much of it to take a deal, in base units", parseBaseUnits, 0n)
-    .option("--out <file>", "the deployment's file; deployments/CHAINID.json by default")
+    .option(
+      "--out <file>",
+      "the deployment's file; CHAINID.json in HOLDFAST_DEPLOYMENTS, or in the repository's deployments/, by default",
+    )
     .option("--salt <text>", "of addresses, where the chain has a CREATE2 factory", SALT)
     .option("--confirmations <n>", "blocks to wait for after each contract; the network's by default", parseCount)
     .option("--dry-run", "say what it costs, and send nothing")
@@ -63,7 +65,7 @@ async function deployWith(flags: Flags): Promise<void> {
   try {
     warnOfPlainKey(source, network.chainId);
     const signer = (await source.open()).connect(provider);
-    const file = flags.out ?? join(ROOT, "deployments", `${network.chainId}.json`);
+    const file = flags.out ?? deploymentPath(network.chainId);
     const outcome = await deployTo({
       ...{ network, provider, signer, file, salt: flags.salt, options: optionsOf(flags, network) },
       ...(flags.confirmations !== undefined && { confirmations: flags.confirmations }),

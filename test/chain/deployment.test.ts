@@ -67,6 +67,24 @@ describe("deployment", () => {
     });
   }
 
+  it("is read from what a bundler made of its JSON, and names every member that is wrong, with its place", async () => {
+    const value = JSON.parse(formatDeployment(chain.deployment));
+    expect(parseDeployment(value)).to.deep.equal(chain.deployment);
+    const tiers = [value.tiers[0], { ...value.tiers[1], window: "8" }];
+    const { code, message } = (() => {
+      try {
+        parseDeployment({ ...value, tiers, lens: "0x12", block: undefined }, "deployments/314.json");
+      } catch (error) {
+        return error as HoldfastError;
+      }
+      throw new Error("it was taken");
+    })();
+    expect(code).to.equal("DEPLOYMENT_INVALID");
+    expect(message).to.match(/^deployments\/314\.json can't be used: /);
+    for (const member of ["tiers[1].window: ", "lens: not an address", "block: "]) expect(message).to.include(member);
+    for (const value of [null, 5, [], "null"]) expect(() => parseDeployment(value)).to.throw(/can't be used/);
+  });
+
   it("refuses what is not JSON", async () => {
     const path = join(folder, "half.json");
     await writeFile(path, formatDeployment(chain.deployment).slice(0, 100));
