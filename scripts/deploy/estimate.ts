@@ -1,9 +1,10 @@
 /** What a deployment takes, found out by doing it on a chain of this process. */
 import type { JsonRpcApiProvider, TransactionRequest } from "ethers";
 import { network as hardhat } from "hardhat";
+import { CONTRACTS, contractOf } from "../../src/chain/contract-names.js";
 import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
+import type { Part } from "../../src/chain/deployment.js";
 import { artifacts } from "./artifacts.js";
-import { CONTRACTS, contractOf } from "./module.js";
 
 /** drand's precompile on Filecoin, which the randomness contract asks when it is built. */
 const DRAND_PRECOMPILE = "0xfe00000000000000000000000000000000000006";
@@ -50,7 +51,7 @@ async function rehearse(options: DeployOptions) {
   const standIn = await artifacts.loadArtifact("DrandPrecompile");
   await networkHelpers.setCode(DRAND_PRECOMPILE, standIn.deployedBytecode);
   const contracts: ContractEstimate[] = [];
-  const deploy = async (part: keyof typeof CONTRACTS | "randomness", args: unknown[] = []) => {
+  const deploy = async (part: Part, args: unknown[] = []) => {
     const name = contractOf(part, options.randomnessKind);
     const contract = await ethers.deployContract(name, args);
     const { gasUsed } = (await contract.deploymentTransaction()!.wait())!;

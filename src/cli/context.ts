@@ -135,10 +135,9 @@ export function printResult<R extends object>(flags: ChainFlags, result: R, line
   console.log(flags.json ? JSON.stringify(result, plain) : lines(result).join("\n"));
 }
 
-/** Warnings only, or everything with HOLDFAST_DEBUG=1; on standard error. */
-export function commandLogger(): Logger {
-  const level = process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn";
-  return secretFreeLogger(level);
+/** Warnings only, or nothing, or everything with HOLDFAST_DEBUG=1; on standard error. */
+export function commandLogger(quietest: "warn" | "silent" = "warn"): Logger {
+  return secretFreeLogger(process.env.HOLDFAST_DEBUG === "1" ? "debug" : quietest);
 }
 
 async function deploymentOf({ deployment, network }: ChainFlags, urls: readonly string[]): Promise<Deployment> {
@@ -166,8 +165,12 @@ export function rpcUrls({ rpc, network }: ChainFlags): string[] {
   throw new HoldfastError("INVALID_SETTING", "a JSON-RPC endpoint is no http: or https: URL", "mend --rpc");
 }
 
-/** The chain that the first endpoint which answers serves; opening looks whether the others serve the same. */
-async function chainIdAtFirst(urls: readonly string[]): Promise<number> {
+/**
+ * The chain that the first endpoint which answers serves; opening looks whether the others serve the same.
+ *
+ * @throws HoldfastError `CHAIN_UNREACHABLE`
+ */
+export async function chainIdAtFirst(urls: readonly string[]): Promise<number> {
   let failed: unknown;
   for (const url of urls) {
     try {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { verifyCode } from "../../scripts/deploy/verify.js";
+import { compareCode } from "../chain/compare-code.js";
 import { HoldfastError } from "../errors.js";
+import { localBuild } from "./artifacts.js";
 import { type ChainFlags, chainCommand, printResult, withChain } from "./context.js";
 import { table } from "./table.js";
 
@@ -11,7 +12,7 @@ export function verifyDeploymentCommand(): Command {
     .action((flags: ChainFlags) =>
       withChain(flags, async ({ provider, deployment }) => {
         // Opening the chain has compared chain id, parameters and who calls whom.
-        const contracts = await verifyCode(provider, deployment);
+        const contracts = await compareCode(provider, deployment, localBuild);
         const columns = [{ title: "contract" }, { title: "address" }, { title: "code" }];
         printResult(flags, { chainId: deployment.chainId, contracts }, () =>
           table(
