@@ -13,18 +13,20 @@ export type Differences = readonly string[];
  * @throws What the provider throws where it can't be asked.
  */
 export async function codeDifferences(provider: Provider, deployment: Deployment): Promise<Differences> {
-  const found = await Promise.all(
-    PARTS.map(async (part) => codeDifference(part, await provider.getCode(deployment[part]), deployment)),
-  );
-  return found.filter((difference) => difference !== undefined);
+  const found: string[] = [];
+  // One after the other: an endpoint that is looked at has not said yet how much it bears.
+  for (const part of PARTS) {
+    found.push(...codeDifference(part, await provider.getCode(deployment[part]), deployment));
+  }
+  return found;
 }
 
-function codeDifference(part: Part, code: string, deployment: Deployment): string | undefined {
-  if (code === "0x") return differs(part, "no code", deployment[part]);
+function codeDifference(part: Part, code: string, deployment: Deployment): Differences {
+  if (code === "0x") return [differs(part, "no code", deployment[part])];
   const expected = deployment.build?.codeHashes[part];
   const actual = keccak256(code);
-  if (expected === undefined || actual === expected) return undefined;
-  return `${part} is of another build, its code hash ${actual} there, ${expected} in the file`;
+  if (expected === undefined || actual === expected) return [];
+  return [`${part} is of another build, its code hash ${actual} there, ${expected} in the file`];
 }
 
 /**
@@ -35,48 +37,43 @@ function codeDifference(part: Part, code: string, deployment: Deployment): strin
  */
 export async function parameterDifferences(contracts: Contracts, deployment: Deployment): Promise<Differences> {
   const { market, lens, requests, provenance } = contracts;
-  const found = await Promise.all([
-    compare("market of the lens", lens.market(), deployment.market),
-    compare("market of the requests", requests.market(), deployment.market),
-    compare("lens of the requests", requests.lens(), deployment.lens),
-    compare("lens of the provenance registry", provenance.lens(), deployment.lens),
-    ...(["vault", "registry", "randomness", "treasury", "stakeToken"] as const).map((part) =>
-      compare(part, market[part](), deployment[part]),
-    ),
-    ...(["feeBps", "challengeFinality", "demandWindow", "minStake"] as const).map((part) =>
-      compare(part, market[part](), BigInt(deployment[part])),
-    ),
-    compare("number of tiers", market.tierCount(), BigInt(deployment.tiers.length)),
-  ]);
-  const wrong = found.filter((difference) => difference !== undefined);
-  return wrong.length > 0 ? wrong : tierDifferences(market, deployment);
+  const found = [
+    ...(await compare("market of the lens", lens.market(), deployment.market)),
+    ...(await compare("market of the requests", requests.market(), deployment.market)),
+    ...(await compare("lens of the requests", requests.lens(), deployment.lens)),
+    ...(await compare("lens of the provenance registry", provenance.lens(), deployment.lens)),
+  ];
+  for (const part of ["vault", "registry", "randomness", "treasury", "stakeToken"] as const) {
+    found.push(...(await compare(part, market[part](), deployment[part])));
+  }
+  for (const part of ["feeBps", "challengeFinality", "demandWindow", "minStake"] as const) {
+    found.push(...(await compare(part, market[part](), BigInt(deployment[part]))));
+  }
+  found.push(...(await compare("number of tiers", market.tierCount(), BigInt(deployment.tiers.length))));
+  // A table of another length, or none, has no rows to compare.
+  return found.length > 0 ? found : tierDifferences(market, deployment);
 }
 
 async function tierDifferences(market: Contracts["market"], { tiers }: Deployment): Promise<Differences> {
-  const found = await Promise.all(
-    tiers.map(async (tier, index) => {
-      const actual = await market.tierAt(index);
-      const parts = (["period", "window", "challenges", "maxMisses"] as const).filter(
-        (part) => actual[part] !== BigInt(tier[part]),
-      );
-      return parts.map((part) => differs(`${part} of tier ${index}`, actual[part], BigInt(tier[part])));
-    }),
-  );
-  return found.flat();
+  const found: string[] = [];
+  for (const [index, tier] of tiers.entries()) {
+    const actual = await market.tierAt(index);
+    for (const part of ["period", "window", "challenges", "maxMisses"] as const) {
+      const expected = BigInt(tier[part]);
+      if (actual[part] !== expected) found.push(differs(`${part} of tier ${index}`, actual[part], expected));
+    }
+  }
+  return found;
 }
 
-async function compare<T extends string | bigint>(
-  what: string,
-  asking: Promise<T>,
-  expected: T,
-): Promise<string | undefined> {
+async function compare<T extends string | bigint>(what: string, asking: Promise<T>, expected: T): Promise<Differences> {
   try {
     const actual = await asking;
-    return actual === expected ? undefined : differs(what, actual, expected);
+    return actual === expected ? [] : [differs(what, actual, expected)];
   } catch (error) {
     // Reverted, or answered with something else: what is there is another contract.
     if (!isError(error, "CALL_EXCEPTION") && !isError(error, "BAD_DATA")) throw error;
-    return differs(what, "not answered", expected);
+    return [differs(what, "not answered", expected)];
   }
 }
 
