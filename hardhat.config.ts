@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
-import { defineConfig } from "hardhat/config";
+import { configVariable, defineConfig } from "hardhat/config";
+import { NETWORKS } from "./src/chain/networks.js";
 
 const require = createRequire(import.meta.url);
 
@@ -24,6 +25,13 @@ export default defineConfig({
     // Fuzz tests compile apart from contracts/, so that changing one does not compile the other again.
     splitTestsCompilation: true,
   },
+  // For Hardhat's own tasks (`npx hardhat console --network sepolia`): endpoints from the environment or Hardhat's keystore.
+  networks: Object.fromEntries(
+    NETWORKS.map(({ name, chainId, rpc, rpcVariable }) => [
+      name,
+      { type: "http" as const, chainId, url: configVariable(rpcVariable, { default: rpc }) },
+    ]),
+  ),
   typechain: { outDir: "typechain-types" },
   paths: { tests: { mocha: "test", solidity: "test/solidity" } },
   test: {

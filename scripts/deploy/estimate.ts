@@ -1,9 +1,10 @@
 /** What a deployment takes, found out by doing it on a chain of this process. */
 import { type JsonRpcApiProvider, type TransactionRequest, ZeroAddress } from "ethers";
 import { network as hardhat } from "hardhat";
+import { CONTRACTS, contractOf } from "../../src/chain/contract-names.js";
 import { type DeployOptions, marketConfig } from "../../src/chain/deploy.js";
+import type { Part } from "../../src/chain/deployment.js";
 import { artifacts } from "./artifacts.js";
-import { CONTRACTS, contractOf } from "./module.js";
 
 /** What contracts ask on Filecoin when they are built: drand's precompile, and the power actor by another. */
 const STAND_INS = {
@@ -55,7 +56,7 @@ async function rehearse(options: DeployOptions) {
     await networkHelpers.setCode(address, (await artifacts.loadArtifact(name)).deployedBytecode);
   }
   const contracts: ContractEstimate[] = [];
-  const deploy = async (part: keyof typeof CONTRACTS | "randomness", args: unknown[] = []) => {
+  const deploy = async (part: Part, args: unknown[] = []) => {
     const name = contractOf(part, options.randomnessKind);
     const contract = await ethers.deployContract(name, args);
     const { gasUsed } = (await contract.deploymentTransaction()!.wait())!;

@@ -11,6 +11,7 @@ import {
   TransactionStatus,
 } from "@nomicfoundation/ignition-core";
 import { concat, dataSlice, id, type JsonRpcApiProvider } from "ethers";
+import { contractOf } from "../../src/chain/contract-names.js";
 import type { DeployOptions } from "../../src/chain/deploy.js";
 import type { Part } from "../../src/chain/deployment.js";
 import { HoldfastError } from "../../src/errors.js";
@@ -18,7 +19,7 @@ import type { KeySigner } from "../../src/keys/index.js";
 import { lockFolder } from "../../src/store/folder-lock.js";
 import { artifacts } from "./artifacts.js";
 import { mendJournal } from "./journal.js";
-import { contractOf, holdfastModule } from "./module.js";
+import { holdfastModule } from "./module.js";
 import { SigningProvider } from "./signing-provider.js";
 import { WriteAhead } from "./write-ahead.js";
 

@@ -21,7 +21,8 @@ import {
   Vault__factory,
 } from "../../typechain-types/index.js";
 import { HoldfastError } from "../errors.js";
-import { type Deployment, partsOf } from "./deployment.js";
+import type { Deployment } from "./deployment.js";
+import { codeDifferences, type Differences, parameterDifferences } from "./differences.js";
 
 export interface Contracts {
   readonly vault: Vault;
@@ -63,46 +64,28 @@ export function connect(runner: ContractRunner, deployment: Deployment): Contrac
 }
 
 /**
- * Checks that the chain has what the deployment says: chain id, the market's contracts, and every parameter that a
- * duty depends on. Ask this before acting with money.
+ * Checks that the chain has what the deployment says: chain id, the market's contracts, their code where the file says which build
+ * they are of, and every parameter that a duty depends on. Ask this before acting with money.
  *
  * @throws {HoldfastError} `DEPLOYMENT_MISMATCH` naming what differs.
  * @throws What the provider throws where it can't be asked.
  */
 export async function verifyDeployment(provider: Provider, deployment: Deployment): Promise<void> {
   const { chainId } = await provider.getNetwork();
-  requireSame("chainId", chainId, BigInt(deployment.chainId));
-  for (const part of partsOf(deployment)) {
-    if ((await provider.getCode(deployment[part])) === "0x") throw mismatch(part, "no code", deployment[part]);
+  if (chainId !== BigInt(deployment.chainId)) {
+    throw mismatch([`chainId is ${chainId} there, ${deployment.chainId} in the file`]);
   }
-  const { market, lens, requests, provenance } = connect(provider, deployment);
-  requireSame("market of the lens", await lens.market(), deployment.market);
-  requireSame("market of the requests", await requests.market(), deployment.market);
-  requireSame("lens of the requests", await requests.lens(), deployment.lens);
-  requireSame("lens of the provenance registry", await provenance.lens(), deployment.lens);
-  for (const part of ["vault", "registry", "randomness", "treasury", "stakeToken", "chainProofs"] as const) {
-    requireSame(part, await market[part](), deployment[part]);
-  }
-  for (const part of ["feeBps", "challengeFinality", "demandWindow", "minStake", "chainTiers"] as const) {
-    requireSame(part, await market[part](), BigInt(deployment[part]));
-  }
-  requireSame("number of tiers", await market.tierCount(), BigInt(deployment.tiers.length));
-  for (const [index, tier] of deployment.tiers.entries()) {
-    const actual = await market.tierAt(index);
-    for (const part of ["period", "window", "challenges", "maxMisses"] as const) {
-      requireSame(`${part} of tier ${index}`, actual[part], BigInt(tier[part]));
-    }
-  }
+  const code = await codeDifferences(provider, deployment);
+  if (code.length > 0) throw mismatch(code);
+  const parameters = await parameterDifferences(connect(provider, deployment), deployment);
+  if (parameters.length > 0) throw mismatch(parameters);
 }
 
-function requireSame(what: string, actual: string | bigint, expected: string | bigint): void {
-  if (actual !== expected) throw mismatch(what, actual, expected);
-}
-
-function mismatch(what: string, actual: string | bigint, expected: string | bigint): HoldfastError {
+function mismatch([first, ...others]: Differences): HoldfastError {
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
   return new HoldfastError(
     "DEPLOYMENT_MISMATCH",
-    `The chain differs from the deployment file: ${what} is ${actual} there, ${expected} in the file`,
+    `The chain differs from the deployment file: ${first}${more}`,
     "Use the deployment file of this chain; nothing was sent.",
   );
 }

@@ -15,6 +15,8 @@ import {
 import { HoldfastError } from "../errors.js";
 import type { Deployment, RandomnessKind } from "./deployment.js";
 
+export { devTiers } from "./dev-tiers.js";
+
 /** What a deployment chooses, for ever. The market's constructor checks it. */
 export interface DeployOptions {
   readonly randomnessKind: RandomnessKind;
@@ -36,18 +38,6 @@ export interface DeployOptions {
   readonly sealedTiers?: readonly number[];
   /** A vault and registry that are there already, to be shared with other markets. Both or none. */
   readonly shared?: { readonly vault: string; readonly registry: string };
-}
-
-/**
- * Tiers for a chain whose blocks are made within a second or on demand: the shapes of hot, warm and archive (how many
- * challenges, how many misses), with the shortest periods in which a keeper still has time.
- */
-export function devTiers(): Deployment["tiers"] {
-  return [
-    { period: 16, window: 8, challenges: 3, maxMisses: 6 },
-    { period: 32, window: 16, challenges: 5, maxMisses: 4 },
-    { period: 64, window: 32, challenges: 10, maxMisses: 3 },
-  ];
 }
 
 /** What a market is built with beside its contracts, as the deployment file has it too. */

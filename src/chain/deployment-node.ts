@@ -22,7 +22,7 @@ export async function readDeployment(path: string): Promise<Deployment> {
       { cause },
     );
   }
-  return parseDeployment(json);
+  return parseDeployment(json, `The deployment file ${path}`);
 }
 
 /**

@@ -86,8 +86,10 @@ export type Deployment = Readonly<Omit<z.output<typeof schema>, "tiers">> & {
 };
 
 /**
- * Reads a deployment from JSON.
+ * Reads a deployment from JSON. Works in a browser.
  *
+ * @param json - text, or what `JSON.parse` or a bundler has made of it
+ * @param name - what errors call it
  * @throws {HoldfastError} `DEPLOYMENT_INVALID` naming every member that is missing, unknown or wrong.
  *
  * @example
@@ -95,16 +97,22 @@ export type Deployment = Readonly<Omit<z.output<typeof schema>, "tiers">> & {
  * const deployment = parseDeployment(await (await fetch("/deployments/314.json")).text());
  * ```
  */
-export function parseDeployment(json: string): Deployment {
-  let value: unknown;
+export function parseDeployment(json: unknown, name = "The deployment"): Deployment {
+  const parsed = schema.safeParse(typeof json === "string" ? jsonValue(json, name) : json);
+  if (parsed.success) return parsed.data;
+  const reasons = parsed.error.issues.map(({ path, message }) => {
+    const member = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+    return member === "" ? message : `${member.replace(/^\./, "")}: ${message}`;
+  });
+  throw invalid(name, reasons.join("; "), parsed.error);
+}
+
+function jsonValue(json: string, name: string): unknown {
   try {
-    value = JSON.parse(json);
+    return JSON.parse(json);
   } catch (cause) {
-    throw invalid("it is not JSON", cause);
+    throw invalid(name, "it is not JSON", cause);
   }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(z.prettifyError(parsed.error).replaceAll("\n", " "), parsed.error);
-  return parsed.data;
 }
 
 /** The JSON that {@link parseDeployment} reads, indented, with a newline at the end. */
@@ -113,10 +121,10 @@ export function formatDeployment(deployment: Deployment): string {
   return `${JSON.stringify(deployment, plain, 2)}\n`;
 }
 
-function invalid(reason: string, cause: unknown): HoldfastError {
+function invalid(name: string, reason: string, cause: unknown): HoldfastError {
   return new HoldfastError(
     "DEPLOYMENT_INVALID",
-    `The deployment can't be used: ${reason}`,
+    `${name} can't be used: ${reason}`,
     "Take the file from deployments/ as it was written by the deployment, or deploy again.",
     { cause },
   );

@@ -4,8 +4,8 @@
  * @packageDocumentation
  */
 import { HoldfastError } from "../errors.js";
-import { devTiers } from "./deploy.js";
 import type { Deployment, RandomnessKind } from "./deployment.js";
+import { devTiers } from "./dev-tiers.js";
 
 /** A token that deals are paid in. */
 export interface PaymentToken {

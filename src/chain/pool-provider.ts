@@ -56,15 +56,26 @@ export class PoolProvider extends RpcProvider {
  * provider.destroy();
  * ```
  */
-export async function openPool(
-  urls: readonly string[],
-  deployment: Deployment,
-  { pollingMs = DEFAULT_POLLING_MS, ...options }: PoolOptions,
-): Promise<PoolProvider> {
+export function openPool(urls: readonly string[], deployment: Deployment, options: PoolOptions): Promise<PoolProvider> {
   const { chainId } = deployment;
-  const verify = (endpoint: Endpoint) => verifyAt(endpoint, deployment);
-  const endpoints = new Endpoints(urls, { ...options, chainId, verify });
-  const provider = new PoolProvider(endpoints, chainId, pollingMs);
+  return opened(urls, { ...options, chainId, verify: (endpoint) => verifyAt(endpoint, deployment) });
+}
+
+/**
+ * Opens endpoints of a chain that has no deployment yet: each is asked for its chain id only.
+ *
+ * @throws {HoldfastError} `INVALID_ENDPOINT`; where no endpoint may be used, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`.
+ */
+export function openBarePool(urls: readonly string[], chainId: number, options: PoolOptions): Promise<PoolProvider> {
+  return opened(urls, { ...options, chainId });
+}
+
+async function opened(
+  urls: readonly string[],
+  { pollingMs = DEFAULT_POLLING_MS, ...options }: EndpointsOptions & Pick<PoolOptions, "pollingMs">,
+): Promise<PoolProvider> {
+  const endpoints = new Endpoints(urls, options);
+  const provider = new PoolProvider(endpoints, options.chainId, pollingMs);
   try {
     await endpoints.open();
     return provider;

@@ -3,15 +3,13 @@
  *
  * @packageDocumentation
  */
-
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
 import { isDevelopmentChain } from "../chain/block-time.js";
 import { type Chain, openChain } from "../chain/chain.js";
 import type { Deployment } from "../chain/deployment.js";
 import { readDeployment } from "../chain/deployment-node.js";
+import { findDeployment } from "../chain/find-deployment-node.js";
 import { NETWORKS, networkNamed } from "../chain/networks.js";
 import { chainIdAt } from "../chain/provider.js";
 import { TransactionSender } from "../chain/sender.js";
@@ -22,7 +20,6 @@ import { keepSecretsOfUrl, withoutSecrets } from "../secrets.js";
 import { accountText } from "./account-text.js";
 import { secretFreeLogger } from "./logging.js";
 import { printableLines } from "./printable.js";
-import { ROOT } from "./root.js";
 
 /** The options that {@link chainCommand} gives a command. */
 export interface ChainFlags {
@@ -60,9 +57,10 @@ export function chainCommand(name: string): Command {
     .addOption(rpcOption())
     .addOption(networkOption())
     .addOption(
-      new Option("--deployment <file>", "the market's deployment; deployments/CHAINID.json by default").env(
-        "HOLDFAST_DEPLOYMENT",
-      ),
+      new Option(
+        "--deployment <file>",
+        "file of the market's deployment; found by chain by default, see docs/networks.md",
+      ).env("HOLDFAST_DEPLOYMENT"),
     )
     .option("--json", "print one JSON object last on standard output");
 }
@@ -85,8 +83,8 @@ export function networkOption(): Option {
 /**
  * Does something with the chain, for which no key is needed, and closes the connection.
  *
- * @param known - the deployment; the one that an option names, or comes with the repository, by default
- * @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING`, `NO_DEPLOYMENT`, `DEPLOYMENT_UNREADABLE`,
+ * @param known - the deployment; the one that `findDeployment` finds by default
+ * @throws HoldfastError `MISSING_SETTING`, `INVALID_SETTING`, `NO_DEPLOYMENT`, `AMBIGUOUS_DEPLOYMENT`, `DEPLOYMENT_UNREADABLE`,
  *   `DEPLOYMENT_INVALID`, `DEPLOYMENT_MISMATCH`, `CHAIN_UNREACHABLE`, `WRONG_CHAIN`
  * @throws what `act` throws
  */
@@ -138,34 +136,16 @@ export function printResult<R extends object>(flags: ChainFlags, result: R, line
   console.log(flags.json ? JSON.stringify(result, plain) : lines(result).join("\n"));
 }
 
-/**
- * The deployment that comes with the repository.
- *
- * @throws HoldfastError `NO_DEPLOYMENT` where there is none for the chain, and what reading it throws
- */
-export async function knownDeployment(chainId: number, folder = join(ROOT, "deployments")): Promise<Deployment> {
-  const file = join(folder, `${chainId}.json`);
-  if (existsSync(file)) return readDeployment(file);
-  const message = `no deployment on chain ${chainId} is known here`;
-  throw new HoldfastError("NO_DEPLOYMENT", message, "name its file with --deployment or HOLDFAST_DEPLOYMENT");
-}
-
-/** Warnings only, or everything with HOLDFAST_DEBUG=1; on standard error. */
-export function commandLogger(): Logger {
-  const level = process.env.HOLDFAST_DEBUG === "1" ? "debug" : "warn";
-  return secretFreeLogger(level);
+/** Warnings only, or nothing, or everything with HOLDFAST_DEBUG=1; on standard error. */
+export function commandLogger(quietest: "warn" | "silent" = "warn"): Logger {
+  return secretFreeLogger(process.env.HOLDFAST_DEBUG === "1" ? "debug" : quietest);
 }
 
 async function deploymentOf({ deployment, network }: ChainFlags, urls: readonly string[]): Promise<Deployment> {
   // A setting that is left empty is none.
-  if (!network) {
-    return deployment ? readDeployment(deployment) : knownDeployment(await chainIdAtFirst(urls));
-  }
-  const { chainId, name } = networkNamed(network);
-  const found = deployment ? await readDeployment(deployment) : await knownDeployment(chainId);
-  if (found.chainId === chainId) return found;
-  const message = `the deployment is on chain ${found.chainId}, and ${name} is chain ${chainId}`;
-  throw new HoldfastError("WRONG_CHAIN", message, "mend --network or --deployment");
+  if (!network && deployment) return readDeployment(deployment);
+  const chain = network || (await chainIdAtFirst(urls));
+  return (await findDeployment(chain, { file: deployment })).deployment;
 }
 
 /**
@@ -186,8 +166,12 @@ export function rpcUrls({ rpc, network }: ChainFlags): string[] {
   throw new HoldfastError("INVALID_SETTING", "a JSON-RPC endpoint is no http: or https: URL", "mend --rpc");
 }
 
-/** The chain that the first endpoint which answers serves; opening looks whether the others serve the same. */
-async function chainIdAtFirst(urls: readonly string[]): Promise<number> {
+/**
+ * The chain that the first endpoint which answers serves; opening looks whether the others serve the same.
+ *
+ * @throws HoldfastError `CHAIN_UNREACHABLE`
+ */
+export async function chainIdAtFirst(urls: readonly string[]): Promise<number> {
   let failed: unknown;
   for (const url of urls) {
     try {

@@ -1,17 +1,18 @@
-import { join } from "node:path";
 import { Command } from "commander";
 import { formatEther } from "ethers";
 import manifest from "../../package.json" with { type: "json" };
+import { settingOf } from "../../scripts/deploy/settings.js";
 import { type DeployOutcome, type DeployPlan, deployTo } from "../../scripts/deploy.js";
+import { isDevelopmentChain } from "../chain/block-time.js";
 import { partsOf } from "../chain/deployment.js";
+import { deploymentPath } from "../chain/find-deployment-node.js";
 import { type Network, networkNamed } from "../chain/networks.js";
-import { connectChain } from "../chain/provider.js";
+import { openBarePool } from "../chain/pool-provider.js";
 import { HoldfastError } from "../errors.js";
-import { keySourceFrom } from "../keys/index.js";
+import { isKeyNamed, type KeySource, keySourceFrom } from "../keys/index.js";
 import { accountText } from "./account-text.js";
-import { networkOption, printResult, rpcOption, rpcUrls, tell, warnOfPlainKey } from "./context.js";
+import { commandLogger, networkOption, printResult, rpcOption, rpcUrls, tell, warnOfPlainKey } from "./context.js";
 import { openAsker } from "./questions.js";
-import { ROOT } from "./root.js";
 import { table } from "./table.js";
 import { parseAddress, parseBaseUnits, parseCount, parseFeeBps } from "./values.js";
 
@@ -45,7 +46,10 @@ export function deployCommand(): Command {
     .option("--treasury <address>", "where the fee goes; needed where there is one", parseAddress)
     .option("--stake-token <address>", "token of what providers have to provision; the coin by default", parseAddress)
     .option("--min-stake <amount>", "how much of it to take a deal, in base units", parseBaseUnits, 0n)
-    .option("--out <file>", "the deployment's file; deployments/CHAINID.json by default")
+    .option(
+      "--out <file>",
+      "the deployment's file; CHAINID.json in HOLDFAST_DEPLOYMENTS, or in the repository's deployments/, by default",
+    )
     .option("--salt <text>", "of addresses, where the chain has a CREATE2 factory", SALT)
     .option("--confirmations <n>", "blocks to wait for after each contract; the network's by default", parseCount)
     .option("--dry-run", "say what it costs, and send nothing")
@@ -59,12 +63,16 @@ async function deployWith(flags: Flags): Promise<void> {
     throw new HoldfastError("MISSING_SETTING", "no network is named", "pass --network NAME, see docs/networks.md");
   }
   const network = networkNamed(flags.network);
-  const source = keySourceFrom(process.env);
-  const provider = await connectChain(rpcUrls(flags)[0]!, network.chainId);
+  const source = await deployerKey();
+  // Known to what lists the endpoints as if it had been an option.
+  const rpc = flags.rpc || (await settingOf(network.rpcVariable));
+  const urls = rpcUrls(rpc === undefined ? flags : { ...flags, rpc });
+  const forget = isDevelopmentChain(network.chainId) ? { forgetHeadMs: 0 } : {};
+  const provider = await openBarePool(urls, network.chainId, { logger: commandLogger(), ...forget });
   try {
     warnOfPlainKey(source, network.chainId);
     const signer = (await source.open()).connect(provider);
-    const file = flags.out ?? join(ROOT, "deployments", `${network.chainId}.json`);
+    const file = flags.out ?? deploymentPath(network.chainId);
     const outcome = await deployTo({
       ...{ network, provider, signer, file, salt: flags.salt, options: optionsOf(flags, network) },
       ...(flags.confirmations !== undefined && { confirmations: flags.confirmations }),
@@ -74,6 +82,15 @@ async function deployWith(flags: Flags): Promise<void> {
   } finally {
     provider.destroy();
   }
+}
+
+/** The key that is named as everywhere; where none is, the one that Hardhat's keystore may have. */
+async function deployerKey(): Promise<KeySource> {
+  const HOLDFAST_PRIVATE_KEY = isKeyNamed(process.env) ? undefined : await settingOf("HOLDFAST_PRIVATE_KEY");
+  if (HOLDFAST_PRIVATE_KEY === undefined) return keySourceFrom(process.env);
+  const label = "HOLDFAST_PRIVATE_KEY of Hardhat's keystore";
+  // It is encrypted where it lies.
+  return { ...keySourceFrom({ HOLDFAST_PRIVATE_KEY }), label, development: false };
 }
 
 function optionsOf({ feeBps, treasury, stakeToken, minStake }: Flags, network: Network) {

@@ -32,6 +32,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./verify-deployment.js")).verifyDeploymentCommand(),
   },
   {
+    path: ["doctor"],
+    summary: "look at everything that has to be right on a network",
+    load: async () => (await import("./doctor.js")).doctorCommand(),
+  },
+  {
     path: ["piece"],
     summary: "print the piece commitment of a file",
     load: async () => (await import("./piece.js")).pieceCommand(),

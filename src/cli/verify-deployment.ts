@@ -2,11 +2,12 @@ import { type Command, Option } from "commander";
 import { PACE } from "../../scripts/deploy/explorers/http.js";
 import { isShown, type SourceReport, submitSources } from "../../scripts/deploy/explorers/submit.js";
 import { sourcesOf } from "../../scripts/deploy/sources.js";
-import { type CodeReport, verifyCode } from "../../scripts/deploy/verify.js";
 import type { Chain } from "../chain/chain.js";
+import { type CodeReport, compareCode } from "../chain/compare-code.js";
 import type { Deployment } from "../chain/deployment.js";
 import type { Explorer } from "../chain/explorers.js";
 import { HoldfastError } from "../errors.js";
+import { localBuild } from "./artifacts.js";
 import { type ChainFlags, chainCommand, printResult, tell, withChain } from "./context.js";
 import { type ChosenExplorers, chooseExplorers, parseExplorers } from "./explorer-settings.js";
 import { table } from "./table.js";
@@ -39,7 +40,7 @@ async function verifyDeployment({ provider, deployment }: Chain, flags: Flags): 
   const explorers =
     flags.submit && chooseExplorers(chainId, flags.submit === true ? undefined : flags.submit, process.env);
   // Opening the chain has compared chain id, parameters and who calls whom.
-  const contracts = await verifyCode(provider, deployment);
+  const contracts = await compareCode(provider, deployment, localBuild);
   const wrong = contracts.filter(({ differs }) => differs !== undefined).map(({ name }) => name);
   if (wrong.length > 0 || explorers === undefined) {
     printResult(flags, { chainId, contracts }, () => codeLines(contracts));

@@ -1,4 +1,6 @@
-/** What is for Node: files and folders as payloads, as the place of downloads, and as what records are about. */
+/** What is for Node: files and folders as payloads, as the place of downloads, and as what records are about; deployment files. */
+export { readDeployment, writeDeployment } from "../chain/deployment-node.js";
+export { type DeploymentPlaces, type FoundDeployment, findDeployment } from "../chain/find-deployment-node.js";
 export { fileBlob, fileSink } from "./blob-node.js";
 export { fileSpool, type ReadFolderOptions, readFolder } from "./folder-node.js";
 export * from "./provenance-node.js";

@@ -3,9 +3,10 @@
  *
  * @packageDocumentation
  */
-export { type Contracts, connect } from "../chain/contracts.js";
-export { type Deployment, parseDeployment } from "../chain/deployment.js";
+export { type Contracts, connect, verifyDeployment } from "../chain/contracts.js";
+export { type Deployment, formatDeployment, parseDeployment } from "../chain/deployment.js";
 export { ChainError } from "../chain/errors.js";
+export { NETWORKS, type Network, networkNamed, networkOf } from "../chain/networks.js";
 export { connectChain } from "../chain/provider.js";
 export { HoldfastError } from "../errors.js";
 export type { Payload } from "../piece/index.js";

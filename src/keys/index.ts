@@ -9,5 +9,5 @@ export { PayloadSigner, type SignPayload } from "./payload-signer.js";
 export { publicKeyOf } from "./public-key.js";
 export { type RemoteSignerOptions, remoteSignerSource } from "./remote.js";
 export { requireSeparate } from "./roles.js";
-export { keySourceFrom, keysFolder, passwordFrom } from "./settings-node.js";
+export { isKeyNamed, keySourceFrom, keysFolder, passwordFrom } from "./settings-node.js";
 export { KEY_ROLES, type KeyRole, type KeySigner, type KeySource } from "./types.js";

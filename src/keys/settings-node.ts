@@ -19,6 +19,11 @@ export function keysFolder(environment: Environment = process.env): string {
   return environment.HOLDFAST_KEYS || join(homedir(), ".holdfast", "keys");
 }
 
+/** Whether the environment names a key for no duty in particular, be it right or wrong. */
+export function isKeyNamed(environment: Environment): boolean {
+  return KINDS.some((kind) => (environment[`HOLDFAST_${kind}`] ?? "") !== "");
+}
+
 /**
  * The key that the environment names: `HOLDFAST_KEYSTORE` (a file, or a name in {@link keysFolder}), or `HOLDFAST_REMOTE_SIGNER`
  * (a URL) and `HOLDFAST_ACCOUNT`, or, for development, `HOLDFAST_PRIVATE_KEY`. Nothing is opened yet.
@@ -50,7 +55,8 @@ function sourceOf(kind: (typeof KINDS)[number], prefix: string, environment: Env
   if (kind === "KEYSTORE") {
     const isPath = /[/\\.]/.test(value);
     const path = isPath ? value : keystorePath(keysFolder(environment), value);
-    return keystoreSource(path, passwordFrom(environment, prefix));
+    const asks = givenPassword(environment, prefix) === undefined;
+    return { ...keystoreSource(path, passwordFrom(environment, prefix)), asks };
   }
   const address = environment[`${prefix}ACCOUNT`] ?? "";
   if (isAddress(address)) return remoteSignerSource({ url: value, address });
@@ -61,13 +67,17 @@ function sourceOf(kind: (typeof KINDS)[number], prefix: string, environment: Env
 
 /** `…PASSWORD_FILE`, or `…KEY_PASSWORD`, of the prefix or without a role; otherwise somebody is asked. */
 export function passwordFrom(environment: Environment, prefix = "HOLDFAST_"): PasswordSource {
+  return givenPassword(environment, prefix) ?? passwordPrompt();
+}
+
+function givenPassword(environment: Environment, prefix: string): PasswordSource | undefined {
   for (const one of new Set([prefix, "HOLDFAST_"])) {
     const file = environment[`${one}PASSWORD_FILE`] ?? "";
     if (file !== "") return passwordFile(file);
     const value = environment[`${one}KEY_PASSWORD`] ?? "";
     if (value !== "") return passwordValue(value);
   }
-  return passwordPrompt();
+  return undefined;
 }
 
 /** A key in the clear, for development. */

@@ -23,6 +23,8 @@ export interface KeySource {
   readonly label: string;
   /** Whether it is for a developer's own chain only. */
   readonly development: boolean;
+  /** Whether opening it asks a person for a password. */
+  readonly asks?: boolean;
   /**
    * Which account it is of, as file or settings say: nothing is decrypted, nobody is asked.
    *

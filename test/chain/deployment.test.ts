@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { Wallet, ZeroAddress } from "ethers";
+import { keccak256, Wallet, ZeroAddress } from "ethers";
 import { connect, verifyDeployment } from "../../src/chain/contracts.js";
 import { deployHoldfast, devTiers } from "../../src/chain/deploy.js";
-import { type Deployment, formatDeployment, parseDeployment } from "../../src/chain/deployment.js";
+import { type Deployment, formatDeployment, PARTS, type Part, parseDeployment } from "../../src/chain/deployment.js";
 import { readDeployment, writeDeployment } from "../../src/chain/deployment-node.js";
 import { connectChain } from "../../src/chain/provider.js";
 import type { HoldfastError } from "../../src/errors.js";
@@ -67,6 +67,24 @@ describe("deployment", () => {
     });
   }
 
+  it("is read from what a bundler made of its JSON, and names every member that is wrong, with its place", async () => {
+    const value = JSON.parse(formatDeployment(chain.deployment));
+    expect(parseDeployment(value)).to.deep.equal(chain.deployment);
+    const tiers = [value.tiers[0], { ...value.tiers[1], window: "8" }];
+    const { code, message } = (() => {
+      try {
+        parseDeployment({ ...value, tiers, lens: "0x12", block: undefined }, "deployments/314.json");
+      } catch (error) {
+        return error as HoldfastError;
+      }
+      throw new Error("it was taken");
+    })();
+    expect(code).to.equal("DEPLOYMENT_INVALID");
+    expect(message).to.match(/^deployments\/314\.json can't be used: /);
+    for (const member of ["tiers[1].window: ", "lens: not an address", "block: "]) expect(message).to.include(member);
+    for (const value of [null, 5, [], "null"]) expect(() => parseDeployment(value)).to.throw(/can't be used/);
+  });
+
   it("refuses what is not JSON", async () => {
     const path = join(folder, "half.json");
     await writeFile(path, formatDeployment(chain.deployment).slice(0, 100));
@@ -94,6 +112,27 @@ describe("deployment", () => {
       expect(error.message).to.contain(`${what} is `);
     });
   }
+
+  it("differs from the chain where the code is of another build than the file says, and where it is another contract", async () => {
+    const { deployment, provider } = chain;
+    const hashes = await Promise.all(
+      PARTS.map(async (part) => [part, keccak256(await provider.getCode(deployment[part]))]),
+    );
+    const codeHashes = Object.fromEntries(hashes) as Record<Part, string>;
+    const blocks = Object.fromEntries(PARTS.map((part) => [part, deployment.block])) as Record<Part, number>;
+    const build = { compiler: "solc 0.8.30", settings: "cancun", blocks, codeHashes };
+    await verifyDeployment(provider, { ...deployment, build });
+    const other = { ...build, codeHashes: { ...codeHashes, requests: codeHashes.vault, lens: codeHashes.vault } };
+    const { code, message } = await failure<HoldfastError>(verifyDeployment(provider, { ...deployment, build: other }));
+    expect(code).to.equal("DEPLOYMENT_MISMATCH");
+    expect(message).to.match(
+      /lens is of another build, its code hash 0x\w{64} there, 0x\w{64} in the file, and 1 more$/,
+    );
+    const swapped = { ...deployment, requests: deployment.vault };
+    const stranger = await failure<HoldfastError>(verifyDeployment(provider, swapped));
+    expect(stranger.code).to.equal("DEPLOYMENT_MISMATCH");
+    expect(stranger.message).to.contain("market of the requests is not answered there");
+  });
 
   it("notices the lens or the requests of another market", async () => {
     const account = await chain.account();

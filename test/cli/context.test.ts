@@ -3,14 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { Wallet } from "ethers";
 import { formatDeployment } from "../../src/chain/deployment.js";
-import {
-  type ChainFlags,
-  chainCommand,
-  knownDeployment,
-  printResult,
-  withChain,
-  withClient,
-} from "../../src/cli/context.js";
+import { type ChainFlags, chainCommand, printResult, withChain, withClient } from "../../src/cli/context.js";
 import { writeKeystore } from "../../src/keys/index.js";
 import { expectError } from "../piece/helpers.js";
 import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
@@ -24,6 +17,7 @@ const SETTINGS = [
     "SEPOLIA_RPC_URL",
     "HOLDFAST_RPC",
     "HOLDFAST_DEPLOYMENT",
+    "HOLDFAST_DEPLOYMENTS",
     "HOLDFAST_PRIVATE_KEY",
     "HOLDFAST_KEYSTORE",
     "HOLDFAST_KEY_PASSWORD",
@@ -100,7 +94,7 @@ describe("cli: what commands share", () => {
     const act = (more: ChainFlags) => withChain(more, async () => undefined);
     await expectError("UNKNOWN_NETWORK", () => act({ network: "nowhere", deployment }));
     const other = await expectError("WRONG_CHAIN", () => act({ network: "sepolia", rpc, deployment }));
-    expect(other.message).to.match(/chain 31337.*sepolia is chain 11155111/);
+    expect(other.message).to.match(/on chain 31337, not on chain 11155111/);
     expect((await expectError("NO_DEPLOYMENT", () => act({ network: "sepolia", rpc }))).message).to.include("11155111");
     const sepolia = join(folder, "11155111.json");
     await writeFile(sepolia, formatDeployment({ ...chain.deployment, chainId: 11_155_111 }));
@@ -210,8 +204,15 @@ describe("cli: what commands share", () => {
   });
 
   it("finds the deployment of the node's chain, and says so where there is none", async () => {
-    expect(await knownDeployment(CHAIN_ID, folder)).to.deep.equal(chain.deployment);
     const { rpc } = flags as { rpc: string };
+    process.env.HOLDFAST_DEPLOYMENTS = folder;
+    for (const more of [{}, { network: "local" }]) {
+      const found = await withChain({ rpc, ...more }, async ({ deployment }) => deployment);
+      expect(found).to.deep.equal(chain.deployment);
+    }
+    process.env.HOLDFAST_DEPLOYMENTS = join(folder, "nowhere");
+    await expectError("INVALID_SETTING", () => withChain({ rpc }, async () => undefined));
+    delete process.env.HOLDFAST_DEPLOYMENTS;
     const error = await expectError("NO_DEPLOYMENT", () => withChain({ rpc, deployment: "" }, async () => undefined));
     expect(error.message).to.include(String(CHAIN_ID));
   });

@@ -1,9 +1,19 @@
-/** Whether the code on a chain is what these sources give. */
-import type { Artifact } from "@nomicfoundation/ignition-core";
+/** Whether the code on a chain is what a build gives. */
 import { dataLength, dataSlice, getBytes, getCreateAddress, hexlify, type Provider } from "ethers";
-import { type Deployment, partsOf } from "../../src/chain/deployment.js";
-import { artifacts } from "./artifacts.js";
-import { contractOf } from "./module.js";
+import { contractOf } from "./contract-names.js";
+import { type Deployment, partsOf } from "./deployment.js";
+
+/** A compiled contract, as Hardhat writes it. */
+export interface BuiltContract {
+  readonly deployedBytecode: string;
+  /** Where immutables lie, by their ids. */
+  readonly immutableReferences?: Readonly<
+    Record<string, readonly { readonly start: number; readonly length: number }[]>
+  >;
+}
+
+/** Gives a contract of a build by its name. */
+export type Build = (name: string) => Promise<BuiltContract>;
 
 export interface CodeReport {
   readonly name: string;
@@ -21,13 +31,13 @@ export function ofMarket(market: string): { name: (typeof OF_MARKET)[number]; ad
 }
 
 /**
- * Compares each contract of a deployment, those that the market has made too, with a fresh build: byte for byte but for the
+ * Compares each contract of a deployment, those that the market has made too, with a build: byte for byte but for the
  * immutables, whose places hold the same value each, among them the addresses of the market's own parts. What the values should be is
  * `verifyDeployment`'s to say.
  *
- * @throws what the node throws
+ * @throws What the node and `build` throw.
  */
-export async function verifyCode(provider: Provider, deployment: Deployment): Promise<CodeReport[]> {
+export async function compareCode(provider: Provider, deployment: Deployment, build: Build): Promise<CodeReport[]> {
   const own = ofMarket(deployment.market);
   const parts = partsOf(deployment).map((part) => {
     return { name: contractOf(part, deployment.randomnessKind), address: deployment[part] };
@@ -37,14 +47,14 @@ export async function verifyCode(provider: Provider, deployment: Deployment): Pr
     [...parts, ...own].map(async ({ name, address }) => {
       const code = await provider.getCode(address);
       const holds = address === deployment.market ? made : [];
-      const differs = differenceOf(code, await artifacts.loadArtifact(name), holds);
+      const differs = differenceOf(code, await build(name), holds);
       return { name, address, ...(differs === undefined ? {} : { differs }) };
     }),
   );
 }
 
-function differenceOf(code: string, artifact: Artifact, holds: readonly string[]): string | undefined {
-  const { deployedBytecode: built, immutableReferences = {} } = artifact;
+function differenceOf(code: string, contract: BuiltContract, holds: readonly string[]): string | undefined {
+  const { deployedBytecode: built, immutableReferences = {} } = contract;
   if (code === "0x") return "there is no code";
   if (dataLength(code) !== dataLength(built)) return `it has ${dataLength(code)} bytes, not ${dataLength(built)}`;
   const [there, fresh] = [getBytes(code), getBytes(built)];
