@@ -95,7 +95,7 @@ interface Staging {
 
 async function play(named: string | undefined, { profile, narrator, cleanup, signal }: Staging): Promise<DemoReport> {
   if (named !== undefined) await fileBlob(named); // A file that can't be stored is known before anything is started.
-  const dir = await mkdtemp(join(tmpdir(), "holdfast-demo-"));
+  const dir = await mkdtemp(join(tmpdir(), `holdfast-demo-${process.pid}-`));
   cleanup.add(() => rm(dir, { recursive: true, force: true }));
   const file = named === undefined ? join(dir, "sample.bmp") : resolve(named);
   if (named === undefined) await writeSample(file);

@@ -20,6 +20,8 @@ export interface Suite {
   summary: string;
   include: string;
   exclude: string[];
+  /** Few files that take minutes each: none of them waits for another. */
+  apart?: boolean;
 }
 
 /** Quick first: a mistake shows before the long suites start. */
@@ -44,6 +46,7 @@ export const SUITES: readonly Suite[] = [
     summary: "real nodes, servers and databases",
     include: "test/e2e/**/*.test.ts",
     exclude: [],
+    apart: true,
   },
 ];
 

@@ -16,6 +16,7 @@ interface Job {
   name: string;
   runner: Runner;
   files: string[];
+  apart?: boolean;
 }
 
 interface Flags {
@@ -35,7 +36,10 @@ function selectJobs(operands: readonly string[]): Job[] {
   const names = operands.length === 0 ? SUITES.map((suite) => suite.name) : operands;
   return names.map((operand) => {
     const suite = SUITES.find(({ name }) => name === operand);
-    if (suite !== undefined) return { name: suite.name, runner: suite.runner, files: filesOf(suite) };
+    if (suite !== undefined) {
+      const { name, runner, apart = false } = suite;
+      return { name, runner, apart, files: filesOf(suite) };
+    }
     const file = resolve(operand);
     const runner = file.endsWith(".t.sol") ? "solidity" : file.endsWith(".test.ts") ? "mocha" : undefined;
     if (runner === undefined || !existsSync(file)) {
@@ -51,8 +55,9 @@ function selectJobs(operands: readonly string[]): Job[] {
 
 /** Large suites in parts, neighbours in different ones, so that they take about equally long. */
 function split(job: Job, jobs: number): Job[] {
-  const count = jobs * PARTS;
-  if (jobs === 1 || job.runner !== "mocha" || job.files.length < LEAST_FILES) return [job];
+  const count = job.apart ? job.files.length : jobs * PARTS;
+  const isSmall = !job.apart && job.files.length < LEAST_FILES;
+  if (jobs === 1 || job.runner !== "mocha" || isSmall) return [job];
   return Array.from({ length: count }, (_, part) => ({
     ...job,
     name: `${job.name} ${part + 1}/${count}`,

@@ -49,7 +49,7 @@ settle: { whose: paying, margin: -2%, depth: finalized }
         "proxies: [10.0.0.300]",
         "settle: { whose: some, margin: 20 }",
         "gas: { maxFee: -1 }",
-        "clients: [0x01]",
+        "clients: [0x01, f01234]",
         "proving: { calldata: 4095, gasShare: 101% }",
         `token: ${TOKEN.toLowerCase().replace("fbd", "FBd")}`,
       ].join("\n"),
@@ -64,6 +64,7 @@ settle: { whose: paying, margin: -2%, depth: finalized }
       "line 7: settle.margin has to be whole per cent",
       "line 8: gas.maxFee has to be base units",
       "line 9: clients.0 has to be an address",
+      "line 9: clients.1 f01234 is the id of an actor",
       "line 10: proving.calldata has to be 4096 B or more",
       "line 10: proving.gasShare has to be from 1% to 100%",
       "line 11: token has to be an address",
@@ -107,6 +108,8 @@ clients: ["${TOKEN}"]
 space: { unpaid: 1GiB, unpaidOfPeer: 1GiB, unpaidFor: 1s }
 `);
     expect(file.pieces).to.deep.equal({ least: 1 << 20, most: 1 << 20 });
+    const known = parsePolicy("clients: [f410f2oekwcmo2pueydmaq53eic2i62crtbeyuzx2gmy]").clients;
+    expect(known).to.deep.equal(["0xd388aB098ed3E84c0D808776440B48F685198498"]);
     expect(parsePolicy("pieces: { most: 64GiB }\nspace: { unpaidOfPeer: 5TB }").pieces?.most).to.equal(2 ** 36);
   });
 

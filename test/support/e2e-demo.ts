@@ -10,13 +10,12 @@ import { commit, encodePieceCid } from "../../src/piece/index.js";
 import { holdfast } from "./cli.js";
 import { removeFolders, tempFolder } from "./pieces.js";
 
-const LEFTOVERS = /^holdfast-demo-/;
-
 /** The process of a provider, as the story names it. */
 const pidOf = (name: string, story: string) => new RegExp(`${name} serves at .*, process (\\d+)`).exec(story)?.[1];
 
-async function leftovers(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter((name) => LEFTOVERS.test(name));
+/** What a demo has left behind; others run meanwhile. */
+async function leftoversOf(pid: number): Promise<string[]> {
+  return (await readdir(tmpdir())).filter((name) => name.startsWith(`holdfast-demo-${pid}-`));
 }
 
 /** Declares the tests of the demo that need a chain. */
@@ -25,11 +24,13 @@ export function testDemoOn({ name, challengeFinality }: ChainProfile): void {
   after(removeFolders);
 
   it("keeps a file of any size in three places, replaces a lost provider, and settles to the last base unit", async () => {
-    const before = await leftovers();
     const bytes = randomBytes(randomInt(1, 400_000));
     const file = join(await tempFolder(), "any");
     await writeFile(file, bytes);
-    const { status, stdout, stderr } = await holdfast([...command, file]);
+    let demo = 0;
+    const { status, stdout, stderr } = await holdfast([...command, file], (_, child) => {
+      demo = child.pid!;
+    });
     expect(status, stderr).to.equal(0);
     const report = JSON.parse(stdout.trim().split("\n").at(-1) as string) as DemoReport;
     const sha256 = createHash("sha256").update(bytes).digest("hex");
@@ -40,7 +41,7 @@ export function testDemoOn({ name, challengeFinality }: ChainProfile): void {
     expect(stderr).to.match(/Dunedin fetches the bytes from (Amsterdam|Bogotá|Cape Town)/);
     expectBooks(report, challengeFinality);
     expectOrigin(report, stderr);
-    expect(await leftovers()).to.deep.equal(before);
+    expect(await leftoversOf(demo)).to.deep.equal([]);
   });
 
   it("says so when one provider too many stops: what can't be repaired is paid back, no money is lost", async () => {
@@ -61,9 +62,12 @@ export function testDemoOn({ name, challengeFinality }: ChainProfile): void {
   });
 
   it("stops everything it started when it is interrupted", async () => {
-    const before = await leftovers();
     let pid: string | undefined;
+    let demo = 0;
+    let had: Promise<string[]> | undefined;
     const { status, stderr } = await holdfast(command, (story, child) => {
+      demo = child.pid!;
+      had ??= leftoversOf(demo);
       if (pid) return;
       pid = pidOf("Cape Town", story);
       if (pid) child.kill("SIGINT");
@@ -71,7 +75,8 @@ export function testDemoOn({ name, challengeFinality }: ChainProfile): void {
     expect(stderr).to.include("error: the demo was interrupted");
     expect(status).to.equal(1);
     expect(() => process.kill(Number(pid), 0)).to.throw("ESRCH");
-    expect(await leftovers()).to.deep.equal(before);
+    expect(await had).to.have.length(1);
+    expect(await leftoversOf(demo)).to.deep.equal([]);
   });
 }
 
