@@ -146,6 +146,22 @@ abstract contract DealHandler is MarketActions {
         _act("prove wrongly", keeper, address(market), abi.encodeCall(market.prove, (id, wrong)), false);
     }
 
+    /// @dev By what the chain knows, which is what is drawn. Settles the deal before it counts the window.
+    function proveByChain(uint256 x) external action(x) {
+        uint256 id = _anyDeal();
+        if (!_provable(id)) return;
+        if (_wanted(id) == 0 && _draw(4) != 0) _advance(_edge(id));
+        uint256 window = _wanted(id);
+        bool stored = _draw(4) != 0;
+        oracle.set(stored);
+        bool allowed = (CHAIN_TIERS >> ghosts[id].terms.tier) & 1 == 1;
+        bytes memory data = abi.encodeCall(market.proveByChain, (id, ""));
+        if (!_act("prove by chain", keeper, address(market), data, window != 0 && stored && allowed)) return;
+        assertEq(_pieceOf(windows[id][window - 1]), pinned[id][window], "14: proven with what was fixed before");
+        _book(id, address(0));
+        proven[id][window] = true;
+    }
+
     /// @dev Settling is anybody's, with any list and any receiver of bounties, and never reverts.
     function settle(uint256 x) external action(x) {
         address[7] memory receivers = [address(0), ALIAS, address(market), address(vault), keeper, sponsor, treasury];
