@@ -14,7 +14,8 @@ library FilecoinActors {
     /// @dev An answer's four words before its bytes: exit code, codec, offset, length.
     uint256 private constant ANSWER_HEAD = 128;
 
-    /// @notice What actor `id` answers, and whether it did: false where the exit code is not zero, where there is no such
+    /// @notice What actor `id` answers, and whether it did: false where the exit code is not zero, where there is no
+    /// such
     /// actor, where the gas ran out, and on a chain without the precompile.
     /// @param method Number of an exported method (FRC-0042).
     /// @param params In CBOR; empty for none.

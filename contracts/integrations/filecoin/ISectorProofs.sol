@@ -54,7 +54,8 @@ interface ISectorProofs is IChainProofs {
     /// @notice Takes that back; what it had sealed counts again if it is bound again.
     function unbind(uint64 miner) external;
 
-    /// @notice FIP-0109's entry: the FVM calls it where an actor sends this contract a method. Only `SectorContentChanged`,
+    /// @notice FIP-0109's entry: the FVM calls it where an actor sends this contract a method. Only
+    /// `SectorContentChanged`,
     /// only from miners.
     /// @dev A piece's payload is `abi.encode(address provider, bytes opening)`: whom it was sealed for, and, where it
     /// opens a deal, `abi.encode(Opening)`. Accepted is a piece whose provider has bound the miner, and whose deal, if
@@ -89,9 +90,11 @@ interface ISectorProofs is IChainProofs {
     /// @notice Reads what a miner answers to that question: `[status, location]` in CBOR.
     function readLocation(bytes calldata answer) external pure returns (uint64 status, bytes memory location);
 
-    /// @notice Proves what can be proven and then settles all, whatever the actors do: each proof has at most an even share
+    /// @notice Proves what can be proven and then settles all, whatever the actors do: each proof has at most an even
+    /// share
     /// of the gas that is left, and so has the settlement.
-    /// @param evidence One for each id: `abi.encode(uint64 miner, uint64 sector, bytes location)`; empty to settle only.
+    /// @param evidence One for each id: `abi.encode(uint64 miner, uint64 sector, bytes location)`; empty to settle
+    /// only.
     /// @return proven How many proofs were accepted.
     function proveAndSettle(
         IStorageMarket market,

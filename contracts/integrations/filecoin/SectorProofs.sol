@@ -19,7 +19,8 @@ contract SectorProofs is ISectorProofs {
 
     /// @inheritdoc ISectorProofs
     mapping(address provider => mapping(uint64 miner => bool)) public isBound;
-    /// @dev By the hash of (provider, miner, sector, root, size). For ever: a miner never uses a sector number twice, and
+    /// @dev By the hash of (provider, miner, sector, root, size). For ever: a miner never uses a sector number twice,
+    /// and
     /// never puts other data into a sector that holds some.
     mapping(bytes32 fact => bool) private _sealed;
 
@@ -73,11 +74,12 @@ contract SectorProofs is ISectorProofs {
         bytes memory row = new bytes(count);
         for (uint256 i; i < count; ++i) {
             (, , , next) = SectorNotice.readPiece(params, start);
-            row[i] = Cbor.FALSE;
             // A call of its own, so that a payload that can't be read sinks its piece alone.
             try this.take(miner, sector, until, params[start:next]) returns (bool taken) {
-                if (taken) row[i] = Cbor.TRUE;
-            } catch {}
+                row[i] = taken ? Cbor.TRUE : Cbor.FALSE;
+            } catch {
+                row[i] = Cbor.FALSE;
+            }
             start = next;
         }
         return (bytes.concat(Cbor.arrayOf(count), row), start);
@@ -110,7 +112,8 @@ contract SectorProofs is ISectorProofs {
         (provider, opening) = abi.decode(payload, (address, bytes));
     }
 
-    /// @dev The market checks the rest, signatures first. That the fact stays where the deal does not open is right: the
+    /// @dev The market checks the rest, signatures first. That the fact stays where the deal does not open is right:
+    /// the
     /// piece lies in the sector all the same.
     function _open(Opening memory o, address provider, bytes32 root, uint256 size) private returns (bool) {
         bool same = o.terms.provider == provider && o.terms.root == root && _sizeOf(o.terms.leafCount) == size;

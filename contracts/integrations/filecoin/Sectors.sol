@@ -16,7 +16,8 @@ library Sectors {
     uint64 private constant VALIDATE_SECTOR_STATUS = 3092458564;
     uint64 private constant GENERATE_SECTOR_LOCATION = 1321604665;
 
-    /// @dev A sector that is neither faulty nor terminated, as FIP-0112 numbers it; and as an enum without numbers would
+    /// @dev A sector that is neither faulty nor terminated, as FIP-0112 numbers it; and as an enum without numbers
+    /// would
     /// be written, which one version of builtin-actors reads.
     bytes private constant ACTIVE = hex"01";
     bytes private constant ACTIVE_BY_NAME = hex"66416374697665";

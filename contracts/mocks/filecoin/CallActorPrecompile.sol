@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {Actor} from "./Actor.sol";
+import {IActor} from "./IActor.sol";
 
 /// @title Stand-in for Filecoin's precompile that calls an actor by its id
-/// @notice Its runtime code goes to 0xfe…05 (`hardhat_setCode`, `anvil_setCode`). As FIP-0054 has it: DELEGATECALL alone;
-/// input `(method, value, flags, codec, params, actor)`, output `(exit code, codec, answer)` in the Solidity ABI; what is
+/// @notice Its runtime code goes to 0xfe…05 (`hardhat_setCode`, `anvil_setCode`). As FIP-0054 has it: DELEGATECALL
+/// alone;
+/// input `(method, value, flags, codec, params, actor)`, output `(exit code, codec, answer)` in the Solidity ABI;
+/// what is
 /// wrong with the call itself burns all gas; what goes wrong in the actor is an exit code, that of the FVM negative.
 /// @dev The actors' stand-ins lie at their id aliases.
 contract CallActorPrecompile {
@@ -27,11 +29,11 @@ contract CallActorPrecompile {
         );
         bool known = codec == CBOR || (codec == 0 && params.length == 0);
         if (!known || method <= RESERVED || flags > READ_ONLY || value != 0) _burn();
-        Actor actor = Actor(address(ALIASES | id));
+        IActor actor = IActor(address(ALIASES | id));
         if (address(actor).code.length == 0) return abi.encode(NOT_FOUND, 0, "");
         (bool ok, bytes memory output) = flags == READ_ONLY
-            ? address(actor).staticcall(abi.encodeCall(Actor.receiveMessage, (method, codec, params)))
-            : address(actor).call(abi.encodeCall(Actor.receiveMessage, (method, codec, params)));
+            ? address(actor).staticcall(abi.encodeCall(IActor.receiveMessage, (method, codec, params)))
+            : address(actor).call(abi.encodeCall(IActor.receiveMessage, (method, codec, params)));
         if (!ok) return abi.encode(OUT_OF_GAS, 0, "");
         (uint32 exitCode, bytes memory answer) = abi.decode(output, (uint32, bytes));
         return abi.encode(int256(uint256(exitCode)), uint256(answer.length == 0 ? 0 : CBOR), answer);

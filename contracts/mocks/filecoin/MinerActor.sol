@@ -3,12 +3,12 @@ pragma solidity 0.8.30;
 
 import {Cbor} from "../../integrations/filecoin/Cbor.sol";
 import {ISectorProofs} from "../../integrations/filecoin/ISectorProofs.sol";
-import {Actor} from "./Actor.sol";
+import {IActor} from "./IActor.sol";
 
 /// @title Stand-in for a Filecoin miner actor
 /// @notice Answers FIP-0112's `ValidateSectorStatus` and `GenerateSectorLocation`, and sends FIP-0109's notification as
 /// `notify_data_consumers` does. Tests say what became of a sector, in place of proofs and cron.
-contract MinerActor is Actor {
+contract MinerActor is IActor {
     enum Status {
         Dead,
         Active,
@@ -70,7 +70,7 @@ contract MinerActor is Actor {
         emit Notified(exitCode, codec, answer);
     }
 
-    /// @inheritdoc Actor
+    /// @inheritdoc IActor
     function receiveMessage(
         uint64 method,
         uint64 codec,

@@ -2,10 +2,10 @@
 pragma solidity 0.8.30;
 
 import {Cbor} from "../../integrations/filecoin/Cbor.sol";
-import {Actor} from "./Actor.sol";
+import {IActor} from "./IActor.sol";
 
 /// @title Stand-in for Filecoin's storage power actor, f04
-contract PowerActor is Actor {
+contract PowerActor is IActor {
     uint64 private constant MINER_COUNT = 1987646258;
     uint64 private constant MINER_RAW_POWER = 3753401894;
 
@@ -17,7 +17,7 @@ contract PowerActor is Actor {
         ++count;
     }
 
-    /// @inheritdoc Actor
+    /// @inheritdoc IActor
     function receiveMessage(
         uint64 method,
         uint64 codec,

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @notice A stand-in for an actor of Filecoin's own. Its runtime code goes to the actor's id alias.
-interface Actor {
+interface IActor {
     /// @return exitCode 0, or fvm_shared's: 16 illegal argument, 17 not found, 21 serialization, 22 unhandled message.
     /// @return answer In CBOR.
     function receiveMessage(
