@@ -54,7 +54,7 @@ function sameTier(from: Deployment, to: Deployment, index: number): number {
   if (found !== undefined) return found;
   const message = `no tier of the other market is like tier ${index} of this one`;
   const list = to.tiers.map((row, at) => tierText(row, at, to)).join("; ");
-  throw new HoldfastError("TIER_UNCLEAR", message, `name one of its tiers: ${list}`);
+  throw new HoldfastError("TIER_UNCLEAR", message, `name one of its tiers (--tier): ${list}`);
 }
 
 function isSame(own: Row, other: Row | undefined): boolean {

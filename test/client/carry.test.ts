@@ -162,7 +162,9 @@ describe("client: a deal goes to another market", () => {
   it("asks for the tier where none is alike, and keeps time and price for each block in another one", async () => {
     const id = await store();
     const unclear = await expectError("TIER_UNCLEAR", () => carry(id, {}, apart));
-    expect(unclear.hint).to.match(/0: 5 challenges every 32 blocks, proven within 16; 1: 3 challenges every 32 blocks/);
+    expect(unclear.hint).to.match(
+      /--tier.: 0: 5 challenges every 32 blocks, proven within 16; 1: 3 challenges every 32 blocks/,
+    );
     const { deal } = await carry(id, { tier: 1 }, apart);
     const { periods } = await readDeal(net, id);
     expect(deal.pricePerPeriod).to.equal(BigInt(2 * SIZE));
