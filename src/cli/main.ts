@@ -83,7 +83,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     path: ["deal", "migrate"],
-    summary: "move a deal to another provider",
+    summary: "move a deal to another provider, or to another market",
     load: async () => (await import("./deal-changes.js")).dealMigrateCommand(),
   },
   {

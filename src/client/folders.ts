@@ -20,14 +20,10 @@ import { type Amended, type AmendOptions, amendDeal, readAmendableDeal } from ".
 import { type DealInfo, dealIdText } from "./deals.js";
 import type { ChainAccess } from "./funds.js";
 import { holders } from "./history.js";
-import { askPieceCid } from "./providers.js";
-import { type Retrieval, retrieve, type Sink } from "./retrieve.js";
+import { type Retrieval, retrieveTree, type Sink } from "./retrieve.js";
 import type { StoredPiece, StoreOptions } from "./stored.js";
 
 export interface StoreFolderOptions extends StoreOptions, PackOptions {}
-
-/** What another holder of the piece may do better. */
-const FETCH_FAULTS: ReadonlySet<string> = new Set(["PROVIDER_UNREACHABLE", "PROVIDER_REFUSED", "PIECE_UNAVAILABLE"]);
 
 /** A folder that was stored as one piece. */
 export interface StoredFolder extends StoredPiece {
@@ -148,18 +144,8 @@ async function fetchOf(
   makeSpool: () => CarSpool | Promise<CarSpool>,
 ): Promise<Retrieval<FetchedFolder>> {
   const piece = { root: getBytes(root), leafCount };
-  const failures: string[] = [];
-  for (const url of await holders(access, piece)) {
-    try {
-      const pieceCid = await askPieceCid(url, piece.root, leafCount);
-      return await retrieve(pieceCid, [url], async () => folderSink(await makeSpool()));
-    } catch (error) {
-      if (!(error instanceof HoldfastError) || !FETCH_FAULTS.has(error.code)) throw error;
-      failures.push(error.message);
-    }
-  }
-  const message = `no provider served the piece of the deal: ${failures.join("; ") || "none is known"}`;
-  throw new HoldfastError("PIECE_UNAVAILABLE", message, "try again when they answer");
+  const urls = await holders(access, piece);
+  return retrieveTree(piece, urls, async () => folderSink(await makeSpool()));
 }
 
 function nothingNew(id: bigint): HoldfastError {

@@ -17,6 +17,13 @@ export { type VerifyOptions, type VerifyReport, verifyContent } from "../provena
 export { FileKey } from "../replica/index.js";
 export { type Amended, type AmendOptions, type AmendStep, amendDeal } from "./amend.js";
 export type { Offered, QuoteWishes } from "./candidates.js";
+export {
+  type CarriedDeal,
+  type CarryOptions,
+  type CarryStep,
+  carryDeal,
+  checkMarkets,
+} from "./carry.js";
 export { type ClientOptions, HoldfastClient } from "./client.js";
 export {
   type DealFilter,

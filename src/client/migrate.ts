@@ -3,14 +3,13 @@
  *
  * @packageDocumentation
  */
-import { getBytes, hexlify, type Provider, toBeHex } from "ethers";
-import type { Deployment } from "../chain/deployment.js";
+import { getBytes, type Provider, toBeHex } from "ethers";
 import { ChainError } from "../chain/errors.js";
 import { Mutex } from "../chain/mutex.js";
 import { obtainSeed } from "../chain/seeds.js";
 import { chainTime } from "../chain/time.js";
 import { HoldfastError } from "../errors.js";
-import { type Commitment, commit, commitmentOf, encodePieceCid, type Payload, verifyProof } from "../piece/index.js";
+import { type Commitment, commitmentOf, encodePieceCid, type Payload, verifyProof } from "../piece/index.js";
 import {
   challengeIndices,
   checkTerms,
@@ -21,12 +20,12 @@ import {
   type MigrationAnswer,
   migrationQuestionId,
   possessionEpoch,
-  startedAt,
 } from "../protocol/index.js";
-import { type DealInfo, dealIdText, readOwnOpenDeal } from "./deals.js";
+import { type DealInfo, dealIdText } from "./deals.js";
 import { isProvidersFault } from "./faults.js";
 import { ask, type ChainAccess, fund } from "./funds.js";
 import { refused } from "./http.js";
+import { commitToPieceOf, periodsLeft, readMovableDeal } from "./moving.js";
 import { termsFor } from "./offered-terms.js";
 import { askMigration, askPull, upload } from "./providers.js";
 import { type Candidate, quote } from "./quote.js";
@@ -96,11 +95,7 @@ export async function migrateDeal(
   options: MigrateOptions,
   paying: Mutex = new Mutex(),
 ): Promise<MigratedDeal> {
-  const deal = await readOwnOpenDeal(access, id);
-  if (deal.pending) {
-    const message = `an amendment of deal ${dealIdText(id)} waits for window ${deal.pending.from}, and would be lost`;
-    throw new HoldfastError("AMENDMENT_PENDING", message, "move the deal when the window before it has closed");
-  }
+  const deal = await readMovableDeal(access, id);
   const wishes = await wishesFor(access, deal, options);
   checkWishes(access.deployment, wishes);
   const commitment = await commitmentFor(deal, options.payload);
@@ -133,21 +128,10 @@ async function wishesFor(access: ChainAccess, deal: DealInfo, options: MigrateOp
   return { tier: deal.tier, token: deal.token, ...wishes, periods, maxPeriods, exclude: [...exclude, deal.provider] };
 }
 
-/** The periods that a deal gives back where it is ended in the next block: all that have not begun, but one. */
-async function periodsLeft({ contracts, deployment }: ChainAccess, deal: DealInfo): Promise<number> {
-  const chain = contracts.market.runner?.provider as Provider;
-  const head = await ask("read the head", chain.getBlockNumber());
-  const { period } = deployment.tiers[deal.tier] as Deployment["tiers"][number];
-  return Math.max(0, deal.periods - 1 - startedAt(deal.firstEpoch, period, head + 1));
-}
-
-async function commitmentFor({ id, root, leafCount }: DealInfo, payload: Payload | undefined): Promise<Commitment> {
+async function commitmentFor(deal: DealInfo, payload: Payload | undefined): Promise<Commitment> {
   // The chain knows the piece's leaves but not its bytes: of the sizes that it can have, the largest costs most.
-  if (payload === undefined) return commitmentOf(getBytes(root), (leafCount * 127n) / 4n);
-  const commitment = await commit(payload.stream());
-  if (hexlify(commitment.root) === root && commitment.leafCount === leafCount) return commitment;
-  const message = `the payload is ${encodePieceCid(commitment)}, not the piece of deal ${dealIdText(id)}`;
-  throw new HoldfastError("PIECE_MISMATCH", message, "give the file that the deal is for, or none");
+  if (payload === undefined) return commitmentOf(getBytes(deal.root), (deal.leafCount * 127n) / 4n);
+  return commitToPieceOf(deal, payload);
 }
 
 async function moveTo(candidate: Candidate, move: Move): Promise<MigratedDeal> {

@@ -2,6 +2,7 @@ import { hexlify, randomBytes } from "ethers";
 import type { Commitment } from "../piece/index.js";
 import type { DealTerms } from "../protocol/index.js";
 import type { Candidate } from "./quote.js";
+import type { StoreOptions } from "./stored.js";
 import type { DealWishes } from "./wishes.js";
 
 /** Terms from a client's own hand are open for this long: the upload comes before they are written. */
@@ -12,7 +13,7 @@ export function termsFor(
   { offer, price, collateral }: Candidate,
   client: string,
   { root, leafCount }: Commitment,
-  { tier, periods, maxPeriods = periods }: DealWishes,
+  { tier, periods, maxPeriods = periods, salt = hexlify(randomBytes(32)) }: DealWishes & Pick<StoreOptions, "salt">,
   now: bigint,
 ): DealTerms {
   return {
@@ -28,6 +29,6 @@ export function termsFor(
     collateral,
     egressPricePerGiB: offer.egressPricePerGiB,
     validUntil: now + VALIDITY_SECONDS,
-    salt: hexlify(randomBytes(32)),
+    salt,
   };
 }

@@ -7,7 +7,7 @@ import { HoldfastError } from "../errors.js";
 import { type Commitment, decodePieceCid, encodePieceCid, PieceHasher } from "../piece/index.js";
 import { unreachable } from "./http.js";
 import { Patience } from "./patience.js";
-import { download } from "./providers.js";
+import { askPieceCid, download } from "./providers.js";
 
 /** Where the bytes of a download go. Nothing that was written may be used before `done`. */
 export interface Sink<T> {
@@ -41,6 +41,8 @@ const STALL_MS = 30_000;
 
 /** What the next provider may do better. Anything else (a full disk here) would fail again. */
 const FAULTS: ReadonlySet<string> = new Set(["PROVIDER_UNREACHABLE", "PROVIDER_REFUSED", "PIECE_CORRUPT"]);
+/** The same, where the provider is asked for the piece's length first. */
+const TREE_FAULTS: ReadonlySet<string> = new Set(["PROVIDER_UNREACHABLE", "PROVIDER_REFUSED", "PIECE_UNAVAILABLE"]);
 
 /**
  * Fetches a piece from the first of `urls` that serves it whole and right.
@@ -72,6 +74,35 @@ export async function retrieve<T>(
   }
   const reasons = failures.map(({ error }) => error.message).join("; ") || "no provider was named";
   throw new HoldfastError("PIECE_UNAVAILABLE", `no provider served ${pieceCid}: ${reasons}`, "name other providers");
+}
+
+/**
+ * Fetches a piece of which only the tree is known, as a deal knows it, from the first of `urls` that serves it: each says
+ * how long the piece is, and every byte is hashed.
+ *
+ * @param makeSink - called for each attempt
+ * @param hint - what to do where nobody does
+ * @throws HoldfastError `PIECE_UNAVAILABLE` where no provider served it
+ * @throws what the sink throws
+ */
+export async function retrieveTree<T>(
+  { root, leafCount }: Pick<Commitment, "root" | "leafCount">,
+  urls: readonly string[],
+  makeSink: () => Sink<T> | Promise<Sink<T>>,
+  hint = "try again when they answer",
+): Promise<Retrieval<T>> {
+  const failures: Failure[] = [];
+  for (const url of urls) {
+    try {
+      const pieceCid = await askPieceCid(url, root, leafCount);
+      return { ...(await retrieve(pieceCid, [url], makeSink)), failures };
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || !TREE_FAULTS.has(error.code)) throw error;
+      failures.push({ url, error });
+    }
+  }
+  const reasons = failures.map(({ error }) => error.message).join("; ") || "none is known";
+  throw new HoldfastError("PIECE_UNAVAILABLE", `no provider served the piece of the deal: ${reasons}`, hint);
 }
 
 async function receive(expected: Commitment, url: string, sink: Sink<unknown>, stallMs: number): Promise<void> {

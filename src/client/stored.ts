@@ -11,6 +11,8 @@ import type { DealWishes } from "./wishes.js";
 export interface StoreOptions extends DealWishes {
   /** How many providers keep the piece; 1 by default. */
   readonly copies?: number;
+  /** 32 bytes in hex that the terms carry, to know the deals again by; random by default. */
+  readonly salt?: string;
   /**
    * Told of a deal that its provider has signed, just before it is paid for. With what it is told, `HoldfastClient.open`
    * can finish what a crash cut off, without paying twice. Nothing is paid where it fails.

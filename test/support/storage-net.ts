@@ -1,11 +1,13 @@
 /** Providers and clients on a {@link DevChain}: real servers, real transactions, a token of their own. */
 import { type ContractTransactionResponse, isError, Wallet } from "ethers";
 import { type Chain, openChain } from "../../src/chain/chain.js";
+import { connect } from "../../src/chain/contracts.js";
+import { type DeployOptions, deployHoldfast, devTiers } from "../../src/chain/deploy.js";
 import { TransactionSender } from "../../src/chain/sender.js";
 import { type ChainSender, HoldfastClient } from "../../src/client/index.js";
 import { type Policy, type ProviderOptions, type RunningProvider, startProvider } from "../../src/provider/index.js";
 import type { Database } from "../../src/store/database/index.js";
-import { TestToken__factory } from "../../typechain-types/index.js";
+import { type TestToken, TestToken__factory } from "../../typechain-types/index.js";
 import { newDatabase } from "./databases.js";
 import { type DevChain, startDevChain, testLogger } from "./dev-chain.js";
 import { tempFolder } from "./pieces.js";
@@ -73,6 +75,20 @@ export async function startStorageNet(options: Parameters<typeof startDevChain>[
   const chain = await startDevChain(options);
   const deployer = await chain.account();
   const testToken = await new TestToken__factory(deployer).deploy("Test Dollar", "TUSD", 6);
+  return storageNetOn(chain, testToken);
+}
+
+/** Another market on the chain of a net, with the same token, its own providers; to be stopped before the net is. */
+export async function startMarketBeside(net: StorageNet, options: Partial<DeployOptions> = {}): Promise<StorageNet> {
+  const deployer = await net.account();
+  const { randomnessKind } = net.deployment;
+  const deployment = await deployHoldfast(deployer, { randomnessKind, tiers: devTiers(), ...options });
+  const contracts = connect(net.provider, deployment);
+  const chain: DevChain = { ...net, deployment, contracts, stop: async () => undefined };
+  return storageNetOn(chain, TestToken__factory.connect(net.token, deployer));
+}
+
+async function storageNetOn(chain: DevChain, testToken: TestToken): Promise<StorageNet> {
   const token = await testToken.getAddress();
   const { vault: vaultAddress, registry: registryAddress, market } = chain.deployment;
   const nodes: RunningProvider[] = [];
