@@ -230,12 +230,8 @@ export class DatabaseJournal implements Journal {
     };
     await trx.insertInto("transactions").values(row).execute();
     for (const attempt of attempts) {
-      // The very bytes that were dropped before, since nonce and fees are the same again, are this one's now.
-      await trx
-        .insertInto("transaction_attempts")
-        .values(attemptRow(id, attempt))
-        .onConflict((conflict) => conflict.column("hash").doUpdateSet({ transaction_id: id }))
-        .execute();
+      await forgetDropped(trx, attempt);
+      await trx.insertInto("transaction_attempts").values(attemptRow(id, attempt)).execute();
     }
     if (guards.length === 0) return;
     const guarded = guards.map((guard) => ({ chain_id: this.#chainId, guard, transaction_id: id, live: true }));
@@ -248,6 +244,19 @@ export class DatabaseJournal implements Journal {
       await setLive(trx, id, false);
     });
   }
+}
+
+/**
+ * The very bytes that were dropped before, since nonce and fees are the same again, are another entry's from now on. Those of an entry that was
+ * mined stay its own, though its block is gone: it is that one which is sent again.
+ */
+async function forgetDropped(trx: Transaction<Schema>, { hash }: SignedAttempt): Promise<void> {
+  const dropped = trx.selectFrom("transactions").select("id").where("state", "=", "dropped");
+  await trx
+    .deleteFrom("transaction_attempts")
+    .where("hash", "=", hash)
+    .where("transaction_id", "in", dropped)
+    .execute();
 }
 
 async function setLive(trx: Transaction<Schema>, id: string, live: boolean): Promise<void> {

@@ -78,6 +78,24 @@ describeDatabases("DatabaseJournal", (databases) => {
     expect(await journal.live(FROM)).to.have.length(1);
   });
 
+  it("leaves the bytes of what was mined with it: where a reorganisation took it back, it is that one which is sent again", async () => {
+    const journal = new DatabaseJournal(await databases.empty(), 1);
+    const signed = attempt();
+    const take = () =>
+      journal.record(
+        intent(),
+        () => 7,
+        async () => signed,
+      );
+    const first = await take();
+    if (!("entry" in first)) throw new Error("it is guarded");
+    await journal.mined(first.entry.id, 100);
+    expect(await take().catch(({ code }: { code: string }) => code)).to.equal("23505");
+    expect((await journal.find(first.entry.id))?.attempts).to.deep.equal([signed]);
+    const [back] = await journal.reopen(FROM, 99);
+    expect(back?.attempts).to.deep.equal([signed]);
+  });
+
   it("holds the nonces of processes apart that share it", async function () {
     if (!databases.isShared) this.skip();
     const where = await databases.create();
