@@ -30,9 +30,9 @@ library ConfigCheck {
         for (uint256 i; i < count; ++i) _checkTier(i, config.tiers[i], config.challengeFinality);
         if (config.chainTiers >> count != 0) revert IMarketConfig.InvalidConfig("chainTiers");
         // A tier that nobody can answer for, or an answer that no tier wants, is a mistake.
-        bool asks = address(config.chainProofs).code.length > 0;
-        bool mute = address(config.chainProofs) == address(0);
-        if (config.chainTiers == 0 ? !mute : !asks) revert IMarketConfig.InvalidConfig("chainProofs");
+        address asked = address(config.chainProofs);
+        bool fits = config.chainTiers == 0 ? asked == address(0) : asked.code.length > 0;
+        if (!fits) revert IMarketConfig.InvalidConfig("chainProofs");
     }
 
     function _checkTier(uint256 i, Tier memory tier, uint256 finality) private pure {
