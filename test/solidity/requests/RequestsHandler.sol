@@ -216,6 +216,10 @@ abstract contract RequestsHandler is RequestsActions {
     function extend(uint256 x) external action(x) {
         if (replicas.length == 0) return;
         uint256 at = _draw(replicas.length);
+        // In a long history most are over: the first from there on that is not.
+        for (uint256 i; i < replicas.length && market.statusOf(replicas[at].id) != Status.Open; ++i) {
+            at = (at + 1) % replicas.length;
+        }
         uint32 n = uint32(1 + _draw(3));
         if (!_call(sponsor, address(market), abi.encodeCall(market.extend, (replicas[at].id, n, WEALTH)))) return;
         ++done["extend"];
