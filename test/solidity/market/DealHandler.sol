@@ -92,7 +92,8 @@ abstract contract DealHandler is MarketActions {
         uint256 id = _anyDeal();
         if (!_provable(id)) return;
         if (_wanted(id) == 0 && _draw(4) != 0) _advance(_edge(id));
-        _prove(id);
+        if (_draw(6) == 0) _proveByChain(id);
+        else _prove(id);
     }
 
     /// @dev All deals that want a proof, some that don't, an unknown id and one of them twice.
@@ -147,10 +148,7 @@ abstract contract DealHandler is MarketActions {
     }
 
     /// @dev By what the chain knows, which is what is drawn. Settles the deal before it counts the window.
-    function proveByChain(uint256 x) external action(x) {
-        uint256 id = _anyDeal();
-        if (!_provable(id)) return;
-        if (_wanted(id) == 0 && _draw(4) != 0) _advance(_edge(id));
+    function _proveByChain(uint256 id) private {
         uint256 window = _wanted(id);
         bool stored = _draw(4) != 0;
         oracle.set(stored);

@@ -83,14 +83,13 @@ abstract contract MarketHandler is ChangeHandler, MarketChecks {
 
     /// @notice Every action, by selector.
     function actions() external pure returns (bytes4[] memory list) {
-        bytes4[20] memory all = [
+        bytes4[19] memory all = [
             this.open.selector,
             this.cancel.selector,
             this.pass.selector,
             this.prove.selector,
             this.proveBatch.selector,
             this.proveWrongly.selector,
-            this.proveByChain.selector,
             this.settle.selector,
             this.extend.selector,
             this.restore.selector,
