@@ -196,11 +196,13 @@ export class Endpoints {
 
   /** @param rounds - How often all are asked; 0: only the best, once. */
   async #read(question: RpcQuestion, rounds: number): Promise<RpcAnswer> {
-    const floor = rounds === 0 ? 0 : this.#shown;
     const until = this.#clock.now() + PATIENCE * this.#timeoutMs;
     let failed: { readonly endpoint: Endpoint; readonly outcome: Outcome } | undefined;
     for (let round = 0; round < Math.max(1, rounds); round++) {
       if (round > 0) await this.#clock.sleep(PAUSE_MS * 2 ** (round - 1), this.#closing.signal);
+      // Others may have come in since, and know that what was shown is made up.
+      this.#forgetUnlikely();
+      const floor = rounds === 0 ? 0 : this.#shown;
       for (const [rank, endpoint] of this.#ranked().entries()) {
         if (failed !== undefined && this.#clock.now() >= until) return this.#gaveUp(question, failed);
         if ((rounds === 0 && rank > 0) || !(await this.#rested(endpoint, rank > 0))) continue;

@@ -231,6 +231,27 @@ describe("PoolProvider", () => {
     }
   });
 
+  it("finds out what one of three has made up while a question is under way", async () => {
+    let [others, held] = [false, async () => {}];
+    const says = async ({ method }: { method: string }, result: unknown) => {
+      if (method !== "eth_blockNumber") return result;
+      await held();
+      return toQuantity(50_000_000);
+    };
+    const proxies = [await endpoint(() => ({ says }))];
+    for (let i = 0; i < 2; i++) proxies.push(await endpoint(() => (others ? undefined : "cut")));
+    let now = Date.now();
+    const provider = await open(proxies, { clock: { ...systemClock, now: () => now } });
+    expect(await provider.getBlockNumber()).to.equal(50_000_000);
+    // The liar is asked while it is the only one, and answers when the others are there.
+    others = true;
+    held = async () => {
+      while (provider.endpoints().some(({ out }) => out === "CHAIN_UNREACHABLE")) await sleep(5);
+    };
+    now += 6_000;
+    expect(await provider.getBlockNumber()).to.equal(await chain.provider.getBlockNumber());
+  });
+
   it("believes that the chain is shorter once no endpoint has had its head for a minute", async () => {
     const snapshot = await chain.provider.send("evm_snapshot", []);
     let now = Date.now();
