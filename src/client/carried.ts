@@ -5,12 +5,15 @@
  * @packageDocumentation
  */
 import { AbiCoder, keccak256, type Provider, zeroPadValue } from "ethers";
+import { steadyClock } from "../chain/clock.js";
 import type { Deployment } from "../chain/deployment.js";
 import { logsBetween } from "../chain/logs.js";
+import { HoldfastError } from "../errors.js";
 import { type DealTerms, Status } from "../protocol/index.js";
 import { type DealInfo, type DealReader, readDeals } from "./deals.js";
-import { ask } from "./funds.js";
+import { ask, type ChainAccess } from "./funds.js";
 
+const POLL_MS = 500;
 /** Keeps the salt apart from hashes of anything else. */
 const PURPOSE = "holdfast: carried from";
 
@@ -18,6 +21,34 @@ const PURPOSE = "holdfast: carried from";
 export function carriedSalt({ chainId, market }: Pick<Deployment, "chainId" | "market">, id: bigint): string {
   const types = ["string", "uint256", "address", "uint256"];
   return keccak256(AbiCoder.defaultAbiCoder().encode(types, [PURPOSE, chainId, market, id]));
+}
+
+/**
+ * Waits until what the account has on its way now is in blocks: a run that was cut off may have sent what opens the new deal,
+ * and {@link findCarried} sees only what is on chain. What is sent meanwhile is not waited for.
+ *
+ * @param patienceMs - milliseconds to wait at most
+ * @throws HoldfastError `TRANSACTION_PENDING` where some of it is in no block by then
+ * @throws ChainError where the chain can't be asked
+ */
+export async function landed({ address, contracts }: ChainAccess, patienceMs: number): Promise<void> {
+  const provider = contracts.market.runner?.provider as Provider;
+  const count = (tag: "latest" | "pending") => ask("count transactions", provider.getTransactionCount(address, tag));
+  const sent = await count("pending");
+  const until = steadyClock.now() + patienceMs;
+  for (let mined = await count("latest"); mined < sent; mined = await count("latest")) {
+    if (steadyClock.now() >= until) throw pending(address, sent - mined);
+    await steadyClock.sleep(POLL_MS);
+  }
+}
+
+function pending(address: string, open: number): HoldfastError {
+  const message = `${open} ${open === 1 ? "transaction" : "transactions"} of ${address} wait for a block: one may be an earlier run's`;
+  return new HoldfastError(
+    "TRANSACTION_PENDING",
+    message,
+    "wait until they are in blocks, or replace them, and try again",
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ import { HoldfastError } from "../errors.js";
 import { blobSpool, type CarSpool } from "../piece/car/index.js";
 import type { Payload } from "../piece/index.js";
 import { Status } from "../protocol/index.js";
-import { carriedSalt, findCarried } from "./carried.js";
+import { carriedSalt, findCarried, landed } from "./carried.js";
 import { wishesThere } from "./carry-wishes.js";
 import { HoldfastClient } from "./client.js";
 import { type DealInfo, type DealReader, dealIdText, readDeal, terminateDeal } from "./deals.js";
@@ -32,6 +32,11 @@ export interface CarryOptions extends Partial<DealWishes> {
   readonly payload?: Payload;
   /** Where a piece that is fetched lies meanwhile, made anew for each provider that is asked; in memory by default. */
   readonly makeSpool?: () => CarSpool | Promise<CarSpool>;
+  /**
+   * Milliseconds for which the account's transactions that are on their way are waited for, at first: an earlier run's may be
+   * among them. 180,000 by default.
+   */
+  readonly pendingMs?: number;
   /** Told of each step as it is done. */
   readonly onProgress?: (step: CarryStep) => void;
 }
@@ -54,6 +59,8 @@ export interface CarriedDeal {
   readonly resumed: boolean;
 }
 
+const DEFAULT_PENDING_MS = 180_000;
+
 interface Carrying {
   readonly from: ChainAccess;
   /** The same account in the other market. */
@@ -75,7 +82,7 @@ interface Carrying {
  *   one: they must not count on the same money
  * @throws HoldfastError before anything is sent: `OTHER_CHAIN`, `SAME_MARKET`, `UNKNOWN_DEAL`, `NOT_OWNER`, `DEAL_NOT_OPEN`,
  *   `AMENDMENT_PENDING`, `TIER_UNCLEAR`, `MISSING_PRICE`, `UNKNOWN_TIER`, `INVALID_PERIODS`, `INVALID_REGION`,
- *   `PIECE_MISMATCH` where `payload` is another piece, `PIECE_UNAVAILABLE` where nobody serves it
+ *   `PIECE_MISMATCH` where `payload` is another piece, `PIECE_UNAVAILABLE` where nobody serves it, `TRANSACTION_PENDING`
  * @throws HoldfastError `NOT_CARRIED` where the new deal is not what it should be: the old one is not ended then;
  *   `OLD_DEAL_OPEN` where the old one could not be ended: both are paid for until it is
  * @throws TooFewProvidersError where no provider there takes the piece
@@ -97,6 +104,7 @@ export async function carryDeal(
   const there: ChainAccess = { address: from.address, sender: from.sender, deployment, contracts };
   const carrying: Carrying = { from, there, old, options };
   const salt = carriedSalt(from.deployment, id);
+  await landed(there, options.pendingMs ?? DEFAULT_PENDING_MS);
   const earlier = await findCarried(there, old, salt);
   if (earlier) options.onProgress?.({ step: "resumed", id: earlier.id });
   const next = earlier?.id ?? (await openThere(carrying, salt, client ?? new HoldfastClient(there)));
@@ -124,7 +132,7 @@ export function checkMarkets(from: Deployment, to: Deployment): void {
 /** Opens the new deal. Gives its id. */
 async function openThere(carrying: Carrying, salt: string, client: Pick<HoldfastClient, "store">): Promise<bigint> {
   const { from, there, old, options } = carrying;
-  const { payload, makeSpool, onProgress, ...wished } = options;
+  const { payload, makeSpool, pendingMs, onProgress, ...wished } = options;
   const left = await periodsLeft(from, old);
   const wishes = wishesThere({ from: from.deployment, to: there.deployment, old, left }, wished);
   // Before a piece is fetched for nothing.

@@ -199,6 +199,34 @@ describe("client: a deal goes to another market", () => {
     expect(await dealsThere()).to.deep.equal([deal.id]);
   });
 
+  it("waits for what a run that was cut off has sent, and takes the deal that it opens", async () => {
+    const id = await store();
+    const own = net.senderOf(owner);
+    // It sends what opens the deal, and is gone before that is in a block.
+    const cutOff: ChainSender = {
+      address: () => own.address(),
+      send: async (call, doing, ...rest) => {
+        if (doing !== "open a deal") return own.send(call, doing, ...rest);
+        await net.provider.send("evm_setAutomine", [false]);
+        await owner.connect(net.provider).sendTransaction({ ...call, gasLimit: 2_000_000n });
+        throw new HoldfastError("CUT_OFF", "the connection is gone", "connect again");
+      },
+    };
+    try {
+      await expectError("CUT_OFF", () => carryDeal(access(owner, cutOff), shared, id));
+      await expectError("TRANSACTION_PENDING", () => carry(id, { pendingMs: 600 }));
+      expect(await dealsThere()).to.deep.equal([]);
+      const carrying = carry(id);
+      await net.provider.send("evm_mine", []);
+      await net.provider.send("evm_setAutomine", [true]);
+      const { deal, resumed } = await carrying;
+      expect(resumed).to.equal(true);
+      expect(await dealsThere()).to.deep.equal([deal.id]);
+    } finally {
+      await net.provider.send("evm_setAutomine", [true]);
+    }
+  });
+
   it("takes neither the copy of another deal nor a stranger's gift for its own", async () => {
     const id = await store();
     const copy = await storeAgain();
