@@ -18,6 +18,7 @@ const DONE: Readonly<Record<string, number>> = {
   "open as a gift": 20,
   "proveMany with a proof": 60,
   prove: 10,
+  proveByChain: 10,
   settle: 60,
   extend: 3,
   restore: 6,
@@ -47,6 +48,9 @@ const REFUSED = [
   ...["DealExists", "TermsCancelled", "TermsExpired", "InvalidAccount", "InvalidPeriods"].map((name) => `open ${name}`),
   ...["InvalidClientSignature", "InvalidProviderSignature", "InsufficientStake"].map((name) => `open ${name}`),
   ...["NoOpenWindow", "AlreadyProven", "InvalidProof", "WrongStatus", "SeedUnavailable"].map((name) => `prove ${name}`),
+  ...["NoOpenWindow", "AlreadyProven", "InvalidProof", "WrongStatus", "NotByChain"].map(
+    (name) => `proveByChain ${name}`,
+  ),
   ...["AlreadyProven", "InvalidProof", "UnknownDeal", "SeedUnavailable"].map((name) => `proveMany skips ${name}`),
   ...["WrongStatus", "BeyondMaxPeriods", "CostTooHigh", "ZeroAmount"].map((name) => `extend ${name}`),
   ...["WrongStatus", "BeyondMaxPeriods", "NotProvider", "NothingToRestore", "ZeroAmount"].map(
@@ -84,7 +88,7 @@ describe("the market beside its reference model", function () {
         checkColluders(world, history);
         history.countEnds();
       }),
-      { numRuns: runs(24), seed: SEED, interruptAfterTimeLimit: PATIENCE },
+      { numRuns: runs(30), seed: SEED, interruptAfterTimeLimit: PATIENCE },
     );
   });
 

@@ -8,6 +8,7 @@ import { findDeployment } from "../chain/find-deployment-node.js";
 import { networkNamed, networkOf } from "../chain/networks.js";
 import { HoldfastError } from "../errors.js";
 import { isKeyNamed, keySourceFrom } from "../keys/index.js";
+import { accountText } from "./account-text.js";
 import { hasLocalBuild, localBuild } from "./artifacts.js";
 import { type ChainFlags, chainCommand, chainIdAtFirst, commandLogger, printResult, rpcUrls } from "./context.js";
 import { table } from "./table.js";
@@ -76,7 +77,7 @@ async function keyOf(chainId: number): Promise<{ address?: string; findings: Fin
   try {
     const source = keySourceFrom(process.env);
     const address = source.asks === true ? await source.address() : (await source.open()).address;
-    const seen = `${address}, ${source.label}`;
+    const seen = `${accountText(address, chainId)}, ${source.label}`;
     if (source.development && !isDevelopmentChain(chainId)) {
       const todo = "use a keystore: `holdfast keys import`";
       return { address, findings: [notes.warning("key", `${seen}, is in the clear`, todo)] };

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { SectorProofs } from "../../typechain-types/index.js";
 import { HoldfastError } from "../errors.js";
 import { sealPayload } from "../protocol/index.js";
+import { accountText } from "./account-text.js";
 import { type ChainFlags, chainCommand, printResult, type Session, withClient } from "./context.js";
 
 const MAX_ACTOR_ID = 2n ** 63n;
@@ -37,7 +38,8 @@ async function change(text: string, flags: ChainFlags, method: "bind" | "unbind"
     }
     const notify = session.chain.deployment.chainProofs;
     const result = { provider: access.address, miner: `f0${miner}`, bound: wanted, notify };
-    printResult(flags, { ...result, payload: sealPayload(access.address) }, (told) => linesOf(told, isSo));
+    const { chainId } = session.chain.deployment;
+    printResult(flags, { ...result, payload: sealPayload(access.address) }, (told) => linesOf(told, chainId, isSo));
   });
 }
 
@@ -49,9 +51,11 @@ interface Told {
   readonly payload: string;
 }
 
-function linesOf({ provider, miner, bound, notify, payload }: Told, isSo: boolean): string[] {
-  const said = `miner ${miner} is ${isSo ? "already " : ""}${bound ? "bound to" : "not bound to"} ${provider}`;
-  return bound ? [said, `in the piece's notify: address ${notify}`, `payload ${payload}`] : [said];
+function linesOf({ provider, miner, bound, notify, payload }: Told, chainId: number, isSo: boolean): string[] {
+  const said = `miner ${miner} is ${isSo ? "already " : ""}${bound ? "bound to" : "not bound to"} ${accountText(provider, chainId)}`;
+  return bound
+    ? [said, `in the piece's notify: address ${accountText(notify, chainId)}`, `payload ${payload}`]
+    : [said];
 }
 
 /** @throws HoldfastError `NOT_FILECOIN` where no tier of the deployment can be proven so */

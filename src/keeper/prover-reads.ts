@@ -1,4 +1,5 @@
 /** Reads of pieces side by side, so that those that hang, or are slow, hold up no other. */
+import { Places } from "./places.js";
 
 export interface PieceReadsOptions {
   /** Reads at a time; as many more of pieces that were slow before. */
@@ -102,27 +103,5 @@ async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promi
     return await Promise.race([work, end]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Places that are taken in the order that they are asked for. */
-class Places {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async enter(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((go) => this.#waiting.push(go));
-  }
-
-  /** Hands the place on, or gives it back. */
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
   }
 }

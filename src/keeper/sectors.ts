@@ -8,10 +8,14 @@ import { NODE_SIZE, treeHeight } from "../piece/index.js";
 import { sectorEvidence } from "../protocol/index.js";
 import { idText, OVERLAP } from "./deals.js";
 import type { Duty } from "./duty.js";
+import { Places } from "./places.js";
 import type { Outcome, ProofSubmitter } from "./submit.js";
 
 /** FIP-0112's number of a sector that is neither faulty nor terminated. */
 const ACTIVE = 1n;
+
+/** Proofs at a time, each a transaction of its own: nodes keep few of one account that wait for a block. */
+const AT_ONCE = 16;
 
 /** A sector that a miner said it has sealed the piece into. */
 interface Sector {
@@ -33,6 +37,7 @@ export interface SectorProverOptions {
 export class SectorProver {
   readonly #o: SectorProverOptions;
   readonly #syncing = new Mutex();
+  readonly #places = new Places(AT_ONCE);
   /** By the piece's root and padded size, the last sealed first. */
   readonly #sealed = new Map<string, Sector[]>();
   /** Every event up to here is known. */
@@ -49,9 +54,19 @@ export class SectorProver {
    * @returns undefined where the tier can't be proven so, or nobody has sealed the piece
    * @throws HoldfastError `SECTOR_LOST` where none of its sectors is active; {@link ProofSubmitter.submitByChain}'s errors
    */
-  async prove({ deal, window }: Duty, signal: AbortSignal): Promise<Outcome | undefined> {
-    const { chain, submitter } = this.#o;
-    if (((chain.deployment.chainTiers >> deal.tier) & 1) === 0) return undefined;
+  async prove(duty: Duty, signal: AbortSignal): Promise<Outcome | undefined> {
+    if (((this.#o.chain.deployment.chainTiers >> duty.deal.tier) & 1) === 0) return undefined;
+    await this.#places.enter();
+    try {
+      signal.throwIfAborted();
+      return await this.#prove(duty, signal);
+    } finally {
+      this.#places.leave();
+    }
+  }
+
+  async #prove({ deal, window }: Duty, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { submitter } = this.#o;
     await this.#syncing.run(() => this.#sync(signal));
     const sectors = this.#sealed.get(keyOf(hexlify(deal.root), sizeOf(deal.leafCount))) ?? [];
     if (sectors.length === 0) return undefined;

@@ -49,6 +49,12 @@ export type Action = { readonly by: string } & (
     }
   | { readonly kind: "cancel"; readonly id: bigint; readonly terms: DealTerms }
   | ({ readonly kind: "prove" } & Attempt)
+  | {
+      readonly kind: "proveByChain";
+      readonly id: bigint;
+      /** What the chain vouches for: of whom, and which piece. */
+      readonly vouched: { readonly provider: string; readonly root: string; readonly leafCount: bigint };
+    }
   | { readonly kind: "proveMany"; readonly attempts: readonly Attempt[]; readonly malformed: boolean }
   | { readonly kind: "settle"; readonly ids: readonly bigint[]; readonly bountyTo: string }
   | { readonly kind: "extend"; readonly id: bigint; readonly periods: number; readonly maxCost: bigint }
@@ -142,6 +148,8 @@ function run(state: State, config: Config, action: Action, at: At): Result["skip
       refuse(...proofFaults(state, action));
       mark(state, config, action.id, true);
       return;
+    case "proveByChain":
+      return proveByChain(state, config, action);
     case "proveMany":
       refuse(action.malformed && "MalformedBatch");
       return action.attempts.map((attempt) => proveItem(state, config, attempt));
@@ -268,7 +276,7 @@ function cancel(state: State, { by, id, terms }: ActionOf<"cancel">): undefined 
 // Proving
 
 /** Why no proof would do. */
-function untimely(state: State, { id }: Attempt): (string | false)[] {
+function untimely(state: State, { id }: Pick<Attempt, "id">): (string | false)[] {
   const deal = state.deals.get(id);
   if (!deal) return ["UnknownDeal"];
   const window = openWindow(deal, state.block);
@@ -279,6 +287,19 @@ function untimely(state: State, { id }: Attempt): (string | false)[] {
 function proofFaults(state: State, attempt: Attempt): (string | false)[] {
   const { valid, seedKnown } = attempt;
   return [...untimely(state, attempt), !seedKnown && "SeedUnavailable", !valid && "InvalidProof"];
+}
+
+/** It settles first, and asks for no seed. */
+function proveByChain(state: State, config: Config, action: ActionOf<"proveByChain">): undefined {
+  const { id, vouched } = action;
+  refuse(...untimely(state, action));
+  const deal = state.deals.get(id) as Deal;
+  const window = openWindow(deal, state.block) as Window;
+  const { root, leafCount } = window.under;
+  const isAsked = vouched.root === root && vouched.leafCount === leafCount && vouched.provider === deal.terms.provider;
+  refuse(!config.chainTiers.includes(deal.terms.tier) && "NotByChain", !isAsked && "InvalidProof");
+  book(state, config, deal, deal.owner);
+  window.proven = true;
 }
 
 /** A timely proof books nothing, unless it is the first one under a new agreement: then all is booked before. */

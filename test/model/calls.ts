@@ -1,5 +1,5 @@
 /** How actions of the model are sent to the contracts, and the proofs that go with them. */
-import { concat, hexlify, keccak256, type Signer, toBeHex, ZeroAddress } from "ethers";
+import { AbiCoder, concat, hexlify, keccak256, type Signer, toBeHex, ZeroAddress } from "ethers";
 import {
   challengeIndices,
   type DealTerms,
@@ -128,6 +128,14 @@ export async function callOf(world: World, action: Action, proofs: readonly Proo
       return call(abi.encodeFunctionData("cancel", [action.terms]));
     case "prove":
       return call(abi.encodeFunctionData("prove", [action.id, proofs[0]!.bytes]));
+    case "proveByChain": {
+      const { provider, root, leafCount } = action.vouched;
+      const evidence = AbiCoder.defaultAbiCoder().encode(
+        ["address", "bytes32", "uint256"],
+        [provider, root, leafCount],
+      );
+      return call(abi.encodeFunctionData("proveByChain", [action.id, evidence]));
+    }
     case "proveMany": {
       const packed = packProofs(proofs.map(({ bytes }) => bytes));
       const bytes = action.malformed ? concat([packed, "0x00"]) : packed;

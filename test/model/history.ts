@@ -13,6 +13,7 @@ import {
   drawOpening,
   drawOther,
   drawTerms,
+  drawVouched,
   type Intent,
   liveDeals,
   openNow,
@@ -105,6 +106,7 @@ export class History {
       const action: Action = { kind: "prove", by: world.accounts.keeper.address, ...proof };
       return withholding(world, epoch, () => this.run(action, block, [proof]));
     }
+    if (intent.kind === "proveByChain") return this.run(drawVouched(world, state, block, dice), block);
     if (intent.kind === "proveMany") return this.#drawBatch(state, dice, block);
     if (intent.kind === "transferIf") return this.#drawTransferIf(state, dice, block);
     if (intent.kind === "amend" || intent.kind === "migrate") return this.#drawChange(state, intent.kind, dice, block);

@@ -16,6 +16,7 @@ export interface Intent {
 const WEIGHTS: Readonly<Record<Action["kind"], number>> = {
   open: 16,
   prove: 20,
+  proveByChain: 10,
   proveMany: 24,
   settle: 10,
   extend: 8,
@@ -90,7 +91,7 @@ export function pickDeal(state: State, dice: Dice): [bigint, Deal | undefined] {
 
 /** The block that an intent is for: the next one, some blocks on, or an edge of the window that a deal meets next. */
 export function blockFor(intent: Intent, deal: Deal | undefined, earliest: number, soonest: Deal | undefined): number {
-  const proof = intent.kind === "prove" || intent.kind === "proveMany";
+  const proof = ["prove", "proveByChain", "proveMany"].includes(intent.kind);
   const of = intent.kind === "proveMany" ? soonest : deal;
   const window = of?.windows.find((candidate) => candidate.last >= earliest && !(proof && candidate.proven));
   const way = intent.when % 10;
@@ -127,7 +128,7 @@ export function drawTerms(world: World, dice: Dice, salt: number): DealTerms {
     validUntil: 1n << 40n,
     salt: toBeHex(salt, 32),
   };
-  return dice.once(11) ? spoil(world, terms, dice.below(10)) : terms;
+  return dice.once(11) ? spoil(world, terms, dice.below(11)) : terms;
 }
 
 function spoil(world: World, terms: DealTerms, way: number): DealTerms {
@@ -141,6 +142,7 @@ function spoil(world: World, terms: DealTerms, way: number): DealTerms {
     { periods: terms.maxPeriods + 1 },
     { periods: 0 },
     { collateral: 1n, tier: 0 },
+    { collateral: 1n << 96n },
     { pricePerPeriod: 1n << 127n },
   ];
   return { ...terms, ...changes[way] };
@@ -247,6 +249,17 @@ export function drawMigration(
     phase: phaseFor(terms),
     ...drawConsent(world, deal.owner, terms.provider, dice),
   };
+}
+
+/** What the chain is said to vouch for: mostly the piece that is asked for, sometimes the first one, or another provider's. */
+export function drawVouched(world: World, state: State, block: number, dice: Dice): Action {
+  const [id, deal] = pickDeal(state, dice);
+  const asked = (deal && openWindow(deal, block)) ?? deal?.windows.at(-1);
+  const way = dice.below(6);
+  const { root, leafCount } = (way === 0 ? deal?.windows[0] : asked)?.under ?? { root: ZeroHash, leafCount: 1n };
+  const keeper = addressOf(world, "keeper");
+  const provider = way === 1 ? keeper : (deal?.terms.provider ?? keeper);
+  return { kind: "proveByChain", by: keeper, id, vouched: { provider, root, leafCount } };
 }
 
 /** Everything but opening and proving. */

@@ -7,6 +7,8 @@ import type { DealTerms, Tier } from "../../src/protocol/index.js";
 
 export interface Config {
   readonly tiers: readonly Tier[];
+  /** Those that the chain may prove. */
+  readonly chainTiers: readonly number[];
   readonly feeBps: bigint;
   readonly finality: number;
   readonly stakeToken: string;

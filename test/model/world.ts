@@ -37,6 +37,8 @@ const NAMES = [
   "payee",
 ] as const;
 export type Name = (typeof NAMES)[number];
+/** Tiers that the chain may prove: all but the one with windows of a single block. */
+export const CHAIN_TIERS: readonly number[] = [0, 2];
 export const PROVIDERS = ["honest", "shaky", "fraud"] as const;
 export const CLIENTS = ["ann", "ben", "cat"] as const;
 
@@ -74,8 +76,8 @@ export async function deployWorld() {
       challengeFinality: FINALITY,
       demandWindow: 16,
       tiers: [...TIERS],
-      chainProofs: core.ZeroAddress,
-      chainTiers: 0,
+      chainProofs: await ethers.deployContract("VouchingChain"),
+      chainTiers: CHAIN_TIERS.reduce((bits, tier) => bits | (1 << tier), 0),
     },
   ]);
   const lens = await ethers.deployContract("MarketLens", [market]);
@@ -92,7 +94,13 @@ export async function deployWorld() {
     chainId,
     marketAddress,
     domain: dealDomain(chainId, marketAddress),
-    config: { ...config, tiers: TIERS, finality: FINALITY, protocol: [...protocol, marketAddress] } satisfies Config,
+    config: {
+      ...config,
+      tiers: TIERS,
+      chainTiers: CHAIN_TIERS,
+      finality: FINALITY,
+      protocol: [...protocol, marketAddress],
+    } satisfies Config,
     state,
     pieces,
     /** Of every contract whose errors may come up. */

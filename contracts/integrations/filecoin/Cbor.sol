@@ -5,9 +5,8 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title As much CBOR as Filecoin's actors speak
 /// @notice Definite lengths only (RFC 8949, section 3; FIP-0054 carries it as codec 0x51). Each reader takes the
-/// position
-/// of an item and returns it with the position behind it, and reverts on an item of another type or one that is cut
-/// off.
+/// position of an item and returns it with the position behind it, and reverts on an item of another type or one that
+/// is cut off.
 library Cbor {
     /// @notice There is no such item at this position.
     error MalformedCbor(uint256 at);

@@ -15,8 +15,7 @@ library FilecoinActors {
     uint256 private constant ANSWER_HEAD = 128;
 
     /// @notice What actor `id` answers, and whether it did: false where the exit code is not zero, where there is no
-    /// such
-    /// actor, where the gas ran out, and on a chain without the precompile.
+    /// such actor, where the gas ran out, and on a chain without the precompile.
     /// @param method Number of an exported method (FRC-0042).
     /// @param params In CBOR; empty for none.
     function ask(uint64 id, uint64 method, bytes memory params) internal view returns (bool ok, bytes memory answer) {

@@ -55,8 +55,7 @@ interface ISectorProofs is IChainProofs {
     function unbind(uint64 miner) external;
 
     /// @notice FIP-0109's entry: the FVM calls it where an actor sends this contract a method. Only
-    /// `SectorContentChanged`,
-    /// only from miners.
+    /// `SectorContentChanged`, only from miners.
     /// @dev A piece's payload is `abi.encode(address provider, bytes opening)`: whom it was sealed for, and, where it
     /// opens a deal, `abi.encode(Opening)`. Accepted is a piece whose provider has bound the miner, and whose deal, if
     /// any, is about this very piece and has been opened; one bad piece never sinks the others.
@@ -91,8 +90,7 @@ interface ISectorProofs is IChainProofs {
     function readLocation(bytes calldata answer) external pure returns (uint64 status, bytes memory location);
 
     /// @notice Proves what can be proven and then settles all, whatever the actors do: each proof has at most an even
-    /// share
-    /// of the gas that is left, and so has the settlement.
+    /// share of the gas that is left, and so has the settlement.
     /// @param evidence One for each id: `abi.encode(uint64 miner, uint64 sector, bytes location)`; empty to settle
     /// only.
     /// @return proven How many proofs were accepted.

@@ -5,13 +5,12 @@ import {Cbor} from "./Cbor.sol";
 
 /// @title The notification that a sector's content has changed
 /// @notice `SectorContentChangedParams` of FIP-0076 and FIP-0109: an array of sectors, each `[number, minimum
-/// commitment
-/// epoch, pieces]`, each piece `[CID, size, payload]`. The answer is an array of arrays of booleans, in the same order.
+/// commitment epoch, pieces]`, each piece `[CID, size, payload]`. The answer is an array of arrays of booleans, in the
+/// same order.
 /// @dev Each reader takes a position and returns the one behind what it has read, or reverts with `MalformedCbor`.
 library SectorNotice {
     /// @dev Multibase 0x00, CIDv1, codec fil-commitment-unsealed (0xf101), multihash sha2-256-trunc254-padded
-    /// (0x1012), 32
-    /// bytes.
+    /// (0x1012), 32 bytes.
     bytes8 private constant PIECE_CID = 0x000181e203922020;
     uint256 private constant PIECE_CID_BYTES = 40;
 

@@ -20,8 +20,7 @@ contract SectorProofs is ISectorProofs {
     /// @inheritdoc ISectorProofs
     mapping(address provider => mapping(uint64 miner => bool)) public isBound;
     /// @dev By the hash of (provider, miner, sector, root, size). For ever: a miner never uses a sector number twice,
-    /// and
-    /// never puts other data into a sector that holds some.
+    /// and never puts other data into a sector that holds some.
     mapping(bytes32 fact => bool) private _sealed;
 
     /// @notice Reverts on any chain but Filecoin: nothing could be proven there.
@@ -113,8 +112,7 @@ contract SectorProofs is ISectorProofs {
     }
 
     /// @dev The market checks the rest, signatures first. That the fact stays where the deal does not open is right:
-    /// the
-    /// piece lies in the sector all the same.
+    /// the piece lies in the sector all the same.
     function _open(Opening memory o, address provider, bytes32 root, uint256 size) private returns (bool) {
         bool same = o.terms.provider == provider && o.terms.root == root && _sizeOf(o.terms.leafCount) == size;
         if (!same || address(o.market).code.length == 0) return false;

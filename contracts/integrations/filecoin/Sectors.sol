@@ -17,8 +17,7 @@ library Sectors {
     uint64 private constant GENERATE_SECTOR_LOCATION = 1321604665;
 
     /// @dev A sector that is neither faulty nor terminated, as FIP-0112 numbers it; and as an enum without numbers
-    /// would
-    /// be written, which one version of builtin-actors reads.
+    /// would be written, which one version of builtin-actors reads.
     bytes private constant ACTIVE = hex"01";
     bytes private constant ACTIVE_BY_NAME = hex"66416374697665";
 

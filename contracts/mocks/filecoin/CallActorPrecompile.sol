@@ -5,10 +5,9 @@ import {IActor} from "./IActor.sol";
 
 /// @title Stand-in for Filecoin's precompile that calls an actor by its id
 /// @notice Its runtime code goes to 0xfe…05 (`hardhat_setCode`, `anvil_setCode`). As FIP-0054 has it: DELEGATECALL
-/// alone;
-/// input `(method, value, flags, codec, params, actor)`, output `(exit code, codec, answer)` in the Solidity ABI;
-/// what is
-/// wrong with the call itself burns all gas; what goes wrong in the actor is an exit code, that of the FVM negative.
+/// alone; input `(method, value, flags, codec, params, actor)`, output `(exit code, codec, answer)` in the Solidity
+/// ABI; what is wrong with the call itself burns all gas; what goes wrong in the actor is an exit code, that of the FVM
+/// negative.
 /// @dev The actors' stand-ins lie at their id aliases.
 contract CallActorPrecompile {
     address private constant ADDRESS = 0xfe00000000000000000000000000000000000005;

@@ -22,12 +22,13 @@ contract MinerActor is IActor {
     }
 
     /// @dev How the actor of a test misbehaves: it burns all gas, it reads statuses by name as one version of
-    /// builtin-actors does, it answers what is no boolean.
+    /// builtin-actors does, it answers what is no boolean, it wants a question for a place wrapped in a tuple.
     enum Mode {
         Sound,
         Burning,
         ByName,
-        Babbling
+        Babbling,
+        Wrapping
     }
 
     uint64 private constant SECTOR_CONTENT_CHANGED = 2034386435;
@@ -118,7 +119,8 @@ contract MinerActor is IActor {
     }
 
     function _locate(bytes calldata params) private view returns (uint32, bytes memory) {
-        (uint64 number, uint256 end) = Cbor.readUint(params, 0);
+        uint256 at = mode == Mode.Wrapping ? Cbor.readTuple(params, 0, 1) : 0;
+        (uint64 number, uint256 end) = Cbor.readUint(params, at);
         if (end != params.length) return (SERIALIZATION, "");
         Sector storage sector = _sectors[number];
         bytes memory location = sector.location.length == 0 ? NOWHERE : sector.location;

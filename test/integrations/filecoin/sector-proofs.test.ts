@@ -22,7 +22,7 @@ const OTHER = 5_678n;
 const SECTOR = 77n;
 const HERE = locationOf(12, 3);
 const Sector = { Dead: 0, Active: 1, Faulty: 2 } as const;
-const Mode = { Sound: 0, Burning: 1, ByName: 2, Babbling: 3 } as const;
+const Mode = { Sound: 0, Burning: 1, ByName: 2, Babbling: 3, Wrapping: 4 } as const;
 const TRUE = "0x8181f5";
 const FALSE = "0x8181f4";
 
@@ -360,9 +360,12 @@ describe("SectorProofs", () => {
     });
 
     it("is found by what FIP-0112 answers to: where is this sector?", async () => {
-      const { sectors } = await fixture();
+      const { sectors, miner } = await fixture();
       expect([...(await sectors.locate(MINER, SECTOR))]).to.deep.equal([BigInt(Sector.Active), HERE]);
       expect([...(await sectors.locate(MINER, 5n))]).to.deep.equal([BigInt(Sector.Dead), locationOf(-1, -1)]);
+      // Where the miner reads a struct of one member as a tuple.
+      await miner.setMode(Mode.Wrapping);
+      expect([...(await sectors.locate(MINER, SECTOR))]).to.deep.equal([BigInt(Sector.Active), HERE]);
       await expect(sectors.locate(OTHER, SECTOR))
         .to.be.revertedWithCustomError(sectors, "UnknownSector")
         .withArgs(OTHER, SECTOR);

@@ -147,15 +147,19 @@ abstract contract DealHandler is MarketActions {
         _act("prove wrongly", keeper, address(market), abi.encodeCall(market.prove, (id, wrong)), false);
     }
 
-    /// @dev By what the chain knows, which is what is drawn. Settles the deal before it counts the window.
+    /// @dev By what the chain knows: of the piece that is asked for, of the first one, of another provider's. Settles
+    /// the deal before it counts the window.
     function _proveByChain(uint256 id) private {
         uint256 window = _wanted(id);
-        bool stored = _draw(4) != 0;
-        oracle.set(stored);
         bool allowed = (CHAIN_TIERS >> ghosts[id].terms.tier) & 1 == 1;
-        bytes memory data = abi.encodeCall(market.proveByChain, (id, ""));
-        if (!_act("prove by chain", keeper, address(market), data, window != 0 && stored && allowed)) return;
-        assertEq(_pieceOf(windows[id][window - 1]), pinned[id][window], "14: proven with what was fixed before");
+        uint256 how = _draw(4);
+        Window storage asked = windows[id][window == 0 || how == 0 ? 0 : window - 1];
+        bool same = window != 0 && _pieceOf(asked) == _pieceOf(windows[id][window - 1]);
+        address provider = how == 1 ? keeper : ghosts[id].terms.provider;
+        bytes memory evidence = abi.encode(provider, _rootOf(asked.data, asked.leafCount), asked.leafCount);
+        bytes memory data = abi.encodeCall(market.proveByChain, (id, evidence));
+        if (!_act("prove by chain", keeper, address(market), data, same && how != 1 && allowed)) return;
+        assertEq(_pieceOf(asked), pinned[id][window], "14: proven with what was fixed before");
         _book(id, address(0));
         proven[id][window] = true;
     }

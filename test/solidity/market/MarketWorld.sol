@@ -8,7 +8,6 @@ import {ProviderRegistry} from "../../../contracts/ProviderRegistry.sol";
 import {StorageMarket} from "../../../contracts/StorageMarket.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {Profile} from "../../../contracts/interfaces/IProviderRegistry.sol";
-import {IChainProofs} from "../../../contracts/interfaces/IChainProofs.sol";
 import {MarketConfig} from "../../../contracts/interfaces/IMarketConfig.sol";
 import {Amendment} from "../../../contracts/libraries/Amendments.sol";
 import {Challenge} from "../../../contracts/libraries/Challenge.sol";
@@ -17,21 +16,9 @@ import {Tier} from "../../../contracts/libraries/Schedule.sol";
 import {FeeToken} from "../../../contracts/mocks/FeeToken.sol";
 import {TestToken} from "../../../contracts/mocks/TestToken.sol";
 import {Wallet1271} from "../../../contracts/mocks/Wallet1271.sol";
+import {VouchingChain} from "../../../contracts/mocks/VouchingChain.sol";
 import {BlockhashRandomness} from "../../../contracts/randomness/BlockhashRandomness.sol";
 import {TreeBuilder} from "../utils/TreeBuilder.sol";
-
-/// @notice What a chain would say of storage, where a test says it.
-contract Oracle is IChainProofs {
-    bool public stored;
-
-    function set(bool stored_) external {
-        stored = stored_;
-    }
-
-    function isStored(address, bytes32, uint256, bytes calldata) external view returns (bool) {
-        return stored;
-    }
-}
 
 /// @title A whole deployment with accounts, money and data, for tests of the market
 /// @notice Small periods, so that a test passes through many windows; the block hash is the seed, which the test
@@ -45,14 +32,14 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
     uint256 internal constant MIN_STAKE = 1000;
     /// @dev What every account of the world has in each token: amounts beyond 96 bits come up, too.
     uint256 internal constant WEALTH = 2 ** 110;
-    /// @dev Tiers that the oracle may answer for: the first and the last.
+    /// @dev Tiers that the chain may answer for: the first and the last.
     uint8 internal constant CHAIN_TIERS = 5;
     address internal constant ALIAS = 0xFF00000000000000000000000000000000001234;
 
     Vault public vault;
     ProviderRegistry public registry;
     BlockhashRandomness public randomness;
-    Oracle public oracle;
+    VouchingChain public chain;
     StorageMarket public market;
     MarketLens public lens;
     TestToken internal plain;
@@ -77,7 +64,7 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
         tiers[1] = Tier({period: 20, window: 7, challenges: 3, maxMisses: 2});
         // The strictest and the widest that a table may have.
         tiers[2] = Tier({period: 33, window: 32, challenges: 5, maxMisses: 1});
-        oracle = new Oracle();
+        chain = new VouchingChain();
         market = _newMarket();
         lens = new MarketLens(market);
     }
@@ -98,7 +85,7 @@ abstract contract MarketWorld is CommonBase, StdAssertions {
                     stakeToken: address(plain),
                     minStake: uint128(MIN_STAKE),
                     tiers: table,
-                    chainProofs: oracle,
+                    chainProofs: chain,
                     chainTiers: CHAIN_TIERS
                 })
             );
