@@ -51,6 +51,9 @@ export type Outcome =
 const CONCURRENT = 16;
 /** Milliseconds for which one that refuses for its limits is left alone, where it does not say how long. */
 const REST_MS = 1_000;
+/** How often it is asked what {@link Endpoint.insist} is for, and the pause after the first time, in ms; it doubles. */
+const TRIES = 3;
+const PAUSE_MS = 100;
 /** Milliseconds after which it is verified again, all being well: what is behind an address can change. */
 const VERIFY_MS = 3_600_000;
 
@@ -119,6 +122,22 @@ export class Endpoint {
     return this.#exchange(question);
   }
 
+  /**
+   * Asks again where it fails at once, thrice in all: who looks an endpoint over asks it two dozen things, and one that drops
+   * a question now and then would hardly ever get through. Not where it is silent, or wants to be left alone for longer.
+   *
+   * @throws The reason of the signal.
+   */
+  async insist(question: RpcQuestion): Promise<Outcome> {
+    const { clock, signal } = this.#settings;
+    for (let tries = 1, pauseMs = PAUSE_MS; ; tries++, pauseMs *= 2) {
+      const outcome = await this.#exchange(question);
+      const passes = outcome.kind === "fault" && outcome.fault.kind !== "timeout";
+      if (!passes || tries === TRIES || this.score.restMs(clock.now()) > pauseMs) return outcome;
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+
   /** Asks for chain id and head, verifies what was not verified yet, and decides whether it may be used. */
   check(): Promise<void> {
     this.#checking ??= this.#check().finally(() => {
@@ -151,7 +170,7 @@ export class Endpoint {
   }
 
   async #resultOf(method: string): Promise<unknown> {
-    const outcome = await this.#exchange({ method, params: [] });
+    const outcome = await this.insist({ method, params: [] });
     if (outcome.kind === "answer" && "result" in outcome.answer) return outcome.answer.result;
     throw outcome.kind === "fault" ? outcome.fault : new EndpointFault("format", `${method} was refused`);
   }

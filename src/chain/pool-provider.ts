@@ -88,7 +88,7 @@ async function opened(
 async function verifyAt(endpoint: Endpoint, deployment: Deployment): Promise<void> {
   const only = new RpcProvider(
     async (question) => {
-      const outcome = await endpoint.ask(question);
+      const outcome = await endpoint.insist(question);
       if (outcome.kind === "answer" || outcome.kind === "lacking") return outcome.answer;
       if (outcome.kind === "fault") throw noAnswer(endpoint.name, question.method, outcome.fault);
       throw new HoldfastError("STALE_HEAD", `${endpoint.name} is behind`, "Wait until it has caught up.");

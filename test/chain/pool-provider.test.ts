@@ -35,7 +35,7 @@ describe("PoolProvider", () => {
   });
 
   /** An endpoint that can be told to fail; `wrong` is asked anew for each request. */
-  async function endpoint(wrong: (methods: readonly string[]) => Fault | undefined = () => undefined) {
+  async function endpoint(wrong: Parameters<typeof startRpcProxy>[1] = () => undefined) {
     const proxy = await startRpcProxy(chain.anvil.url, wrong);
     stops.push(() => proxy.stop());
     return proxy;
@@ -311,6 +311,22 @@ describe("PoolProvider", () => {
     lies = false;
     const deployment = { ...chain.deployment, feeBps: 99 };
     await expectError("DEPLOYMENT_MISMATCH", () => openPool([liar.url], deployment, { logger: testLogger() }));
+  });
+
+  it("opens an endpoint that drops a question now and then, and not one that drops three in a row", async () => {
+    const times = new Map<string, number>();
+    let dropped = 1;
+    const drops = await endpoint((_, body) => {
+      const before = times.get(body) ?? 0;
+      times.set(body, before + 1);
+      return before < dropped ? 500 : undefined;
+    });
+    const provider = await open([drops]);
+    expect(provider.endpoints()[0]!.out).to.equal(undefined);
+    expect(times.size).to.be.greaterThan(10);
+    times.clear();
+    dropped = 3;
+    await expectError("CHAIN_UNREACHABLE", () => open([drops]));
   });
 
   it("opens with one endpoint that works, and says why where there is none", async () => {

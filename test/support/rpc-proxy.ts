@@ -41,10 +41,10 @@ export interface RpcProxy {
   stop(): Promise<void>;
 }
 
-/** @param fault - Asked for each HTTP request, with the methods in it. */
+/** @param fault - Asked for each HTTP request, with the methods in it, and all of it as it came. */
 export async function startRpcProxy(
   target: string,
-  fault: (methods: readonly string[]) => Fault | undefined,
+  fault: (methods: readonly string[], body: string) => Fault | undefined,
 ): Promise<RpcProxy> {
   let [failed, open, most] = [0, 0, 0];
   const asked: string[] = [];
@@ -57,7 +57,7 @@ export async function startRpcProxy(
     const parsed = JSON.parse(body);
     const methods: string[] = (Array.isArray(parsed) ? parsed : [parsed]).map(({ method }) => method);
     asked.push(...methods);
-    const wrong = fault(methods);
+    const wrong = fault(methods, body);
     if (wrong !== undefined) failed++;
     if (refuses(wrong, response)) return;
     if (typeof wrong === "object" && "lateMs" in wrong) await new Promise((later) => setTimeout(later, wrong.lateMs));
