@@ -5,13 +5,13 @@
  * @packageDocumentation
  */
 import { AbiCoder, keccak256, type Provider, zeroPadValue } from "ethers";
-import { steadyClock } from "../chain/clock.js";
 import type { Deployment } from "../chain/deployment.js";
 import { logsBetween } from "../chain/logs.js";
 import { HoldfastError } from "../errors.js";
 import { type DealTerms, Status } from "../protocol/index.js";
 import { type DealInfo, type DealReader, readDeals } from "./deals.js";
 import { ask, type ChainAccess } from "./funds.js";
+import { pause } from "./http.js";
 
 const POLL_MS = 500;
 /** Keeps the salt apart from hashes of anything else. */
@@ -35,10 +35,10 @@ export async function landed({ address, contracts }: ChainAccess, patienceMs: nu
   const provider = contracts.market.runner?.provider as Provider;
   const count = (tag: "latest" | "pending") => ask("count transactions", provider.getTransactionCount(address, tag));
   const sent = await count("pending");
-  const until = steadyClock.now() + patienceMs;
+  const until = performance.now() + patienceMs;
   for (let mined = await count("latest"); mined < sent; mined = await count("latest")) {
-    if (steadyClock.now() >= until) throw pending(address, sent - mined);
-    await steadyClock.sleep(POLL_MS);
+    if (performance.now() >= until) throw pending(address, sent - mined);
+    await pause(POLL_MS, undefined);
   }
 }
 
