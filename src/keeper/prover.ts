@@ -60,6 +60,9 @@ export interface ProverTask {
 /** A twelfth of what building one proof may take: so long a proof waits for others to fill its batch. */
 const WAIT_SHARE = 12;
 
+/** A proof that was right for its seed is wrong where the seed is another by now, or not there any more: its checkpoint was dropped. */
+const SEED_FAULTS: ReadonlySet<string | undefined> = new Set(["InvalidProof", "SeedUnavailable"]);
+
 interface Proof {
   readonly id: bigint;
   readonly window: number;
@@ -282,8 +285,7 @@ export class EpochProver {
   }
 
   #refused(task: ProverTask, duty: Duty, outcome: Extract<Outcome, { kind: "refused" }> | undefined): Promise<void> {
-    // A proof that was right for its seed is wrong where the seed is another by now.
-    if (outcome?.reason === "InvalidProof") this.#o.seeds.forgetAfter(task.epoch - 1);
+    if (SEED_FAULTS.has(outcome?.reason)) this.#o.seeds.forgetAfter(task.epoch - 1);
     duty.proof = undefined;
     return this.#fail(task, [duty], skipped(duty.deal.id, outcome?.message ?? "the market says nothing of it"));
   }

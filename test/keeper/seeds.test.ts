@@ -1,8 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
+import { parseEther, toQuantity } from "ethers";
 import { sql } from "kysely";
+import { chainError } from "../../src/chain/errors.js";
+import { obtainSeed } from "../../src/chain/seeds.js";
+import { TransactionSender } from "../../src/chain/sender.js";
 import type { ProvingKeeper } from "../../src/keeper/index.js";
 import { DatabaseDuties, openDatabase } from "../../src/store/database/index.js";
-import { type DevChain, startDevChain } from "../support/dev-chain.js";
+import { type DevChain, startDevChain, testLogger } from "../support/dev-chain.js";
+import { failure } from "../support/failure.js";
 import { bytesOf, Parties, startProving, step, stepUntil } from "../support/keeping.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 
@@ -36,9 +42,9 @@ describe("Seeds that would run out", () => {
       keeper.on("checkpointed", ({ epoch }) => told.checkpoints.push(epoch));
       keeper.on("proven", ({ block }) => told.proven.push(block!));
     };
-    const { keeper, stop } = await startProving(parties, { listen, ...options });
+    const { keeper, account, stop } = await startProving(parties, { listen, ...options });
     stops.push(stop);
-    return { keeper, told };
+    return { keeper, account, told };
   }
 
   /** Time passes, until the chain does not serve the epoch's hash any more. */
@@ -79,6 +85,33 @@ describe("Seeds that would run out", () => {
     expect(told).to.deep.equal({ checkpoints: [first], proven: [] });
     await sql`update workers set seen_at = now() - interval '1 minute' where id = ${other.worker}`.execute(database);
     await stepUntil(chain, () => told.proven.length === 1, 8, keeper);
+  });
+
+  it("are checkpointed again where a reorganisation dropped what somebody else had sent", async function () {
+    this.timeout(60_000);
+    await open();
+    const restore = parties.pieces.lose(await parties.pieces.add(bytesOf(1)));
+    await chain.mine(5);
+    const sender = new TransactionSender({ ...chain, signer: await chain.account(), logger: testLogger(), pollMs: 5 });
+    const sent: string[] = [];
+    const checkpointing = obtainSeed({ ...chain, sender }, first, { onCheckpoint: (_, hash) => sent.push(hash) });
+    while (sent.length === 0) {
+      await chain.mine();
+      await sleep(20);
+    }
+    await checkpointing;
+    const { blockNumber } = (await chain.provider.getTransactionReceipt(sent[0]!))!;
+    const { keeper, account, told } = await keep({});
+    await step(chain, 2, keeper);
+    // The epoch's own block stays as it is.
+    const depth = (await chain.provider.getBlockNumber()) - blockNumber + 1;
+    await chain.provider.send("anvil_reorg", [depth, []]);
+    // What it was given for gas is in none of the new blocks.
+    await chain.provider.send("anvil_setBalance", [account.address, toQuantity(parseEther("1"))]);
+    expect(chainError(await failure(chain.contracts.randao!.seed(first)), "").revert?.name).to.equal("SeedUnavailable");
+    restore();
+    await stepUntil(chain, () => told.proven.length === 1, 80, keeper);
+    expect(told.checkpoints).to.deep.equal([first]);
   });
 
   it("are checkpointed though the keeper stands back for somebody with its key", async function () {
