@@ -4,19 +4,30 @@ import { configVariable } from "hardhat/config";
 import { HoldfastError } from "../../src/errors.js";
 import { passwordPrompt } from "../../src/keys/index.js";
 
+export interface Setting {
+  readonly value: string;
+  /** Whether somebody was asked for a password: the environment has none, and that of Hardhat's development keystore lies beside it. */
+  readonly isGuarded: boolean;
+}
+
 /**
- * The value of a setting: of the environment, where it is set there and not empty, otherwise of Hardhat's keystore. Its password is asked for
+ * A setting: of the environment, where it is set there and not empty, otherwise of Hardhat's keystore. Its password is asked for
  * only where the keystore has the setting: the names in it are not encrypted.
  *
  * @returns undefined where neither has it
  * @throws HoldfastError `NO_PASSWORD` naming the setting where nobody can be asked, or nothing was typed; `KEYSTORE_INVALID` where Hardhat
  *   can't read it
  */
-export async function settingOf(name: string): Promise<string | undefined> {
+export async function findSetting(name: string): Promise<Setting | undefined> {
   const value = process.env[name];
   // A setting that is left empty is none: .env.example has them all.
-  if (value) return value;
-  const asker = { requestSecretInput: () => askFor(name) };
+  if (value) return { value, isGuarded: false };
+  let isGuarded = false;
+  const requestSecretInput = () => {
+    isGuarded = true;
+    return askFor(name);
+  };
+  const asker = { requestSecretInput };
   hre.hooks.registerHandlers("userInterruptions", asker);
   delete process.env[name];
   try {
@@ -27,7 +38,7 @@ export async function settingOf(name: string): Promise<string | undefined> {
       [variable],
       async (_context, { default: otherwise = "" }) => otherwise,
     );
-    return found === "" ? undefined : found;
+    return found === "" ? undefined : { value: found, isGuarded };
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
     const message = `Hardhat's keystore does not give ${name}: its password is wrong, or the file is damaged`;
@@ -36,6 +47,11 @@ export async function settingOf(name: string): Promise<string | undefined> {
     if (value !== undefined) process.env[name] = value;
     hre.hooks.unregisterHandlers("userInterruptions", asker);
   }
+}
+
+/** The value of a setting; see {@link findSetting}. */
+export async function settingOf(name: string): Promise<string | undefined> {
+  return (await findSetting(name))?.value;
 }
 
 /** Asked for at the terminal, on standard error: standard output is the result's. */

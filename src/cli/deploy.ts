@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { formatEther } from "ethers";
 import manifest from "../../package.json" with { type: "json" };
-import { settingOf } from "../../scripts/deploy/settings.js";
+import { findSetting, settingOf } from "../../scripts/deploy/settings.js";
 import { type DeployOutcome, type DeployPlan, deployTo } from "../../scripts/deploy.js";
 import { isDevelopmentChain } from "../chain/block-time.js";
 import { partsOf } from "../chain/deployment.js";
@@ -86,11 +86,11 @@ async function deployWith(flags: Flags): Promise<void> {
 
 /** The key that is named as everywhere; where none is, the one that Hardhat's keystore may have. */
 async function deployerKey(): Promise<KeySource> {
-  const HOLDFAST_PRIVATE_KEY = isKeyNamed(process.env) ? undefined : await settingOf("HOLDFAST_PRIVATE_KEY");
-  if (HOLDFAST_PRIVATE_KEY === undefined) return keySourceFrom(process.env);
-  const label = "HOLDFAST_PRIVATE_KEY of Hardhat's keystore";
-  // It is encrypted where it lies.
-  return { ...keySourceFrom({ HOLDFAST_PRIVATE_KEY }), label, development: false };
+  const found = isKeyNamed(process.env) ? undefined : await findSetting("HOLDFAST_PRIVATE_KEY");
+  if (found === undefined) return keySourceFrom(process.env);
+  const { value, isGuarded } = found;
+  const label = `HOLDFAST_PRIVATE_KEY of Hardhat's ${isGuarded ? "keystore" : "development keystore"}`;
+  return { ...keySourceFrom({ HOLDFAST_PRIVATE_KEY: value }), label, development: !isGuarded };
 }
 
 function optionsOf({ feeBps, treasury, stakeToken, minStake }: Flags, network: Network) {

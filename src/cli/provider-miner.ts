@@ -30,6 +30,7 @@ async function change(text: string, flags: ChainFlags, method: "bind" | "unbind"
     const { access } = session;
     const sectors = sectorsOf(session);
     const wanted = method === "bind";
+    if (wanted) await requireRegistered(session);
     const isSo = (await sectors.isBound(access.address, miner)) === wanted;
     if (!isSo) {
       const { interface: abi } = sectors;
@@ -41,6 +42,18 @@ async function change(text: string, flags: ChainFlags, method: "bind" | "unbind"
     const { chainId } = session.chain.deployment;
     printResult(flags, { ...result, payload: sealPayload(access.address) }, (told) => linesOf(told, chainId, isSo));
   });
+}
+
+/**
+ * The miner tells of a sector once, to whomever the payload names: by another of a provider's keys, nothing would ever be proven.
+ *
+ * @throws HoldfastError `NOT_A_PROVIDER`
+ */
+async function requireRegistered({ access, chain }: Session): Promise<void> {
+  if (await access.contracts.registry.isRegistered(access.address)) return;
+  const account = accountText(access.address, chain.deployment.chainId);
+  const hint = "bind with the key that owns the stake; `holdfast provider init` registers it";
+  throw new HoldfastError("NOT_A_PROVIDER", `${account} is no registered provider`, hint);
 }
 
 interface Told {

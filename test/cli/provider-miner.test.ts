@@ -34,6 +34,18 @@ describe("holdfast provider bind", function () {
     expect(bad.status).to.equal(1);
     expect(bad.stderr).to.match(/error: "f3abc" is no miner actor\nhint: .*f01234/);
     actAs(account);
+    const unknown = await holdfast(["provider", "bind", "f01234"]);
+    expect([unknown.status, unknown.stderr.includes("is no registered provider")]).to.deep.equal([1, true]);
+    expect(unknown.stderr).to.contain(account.address);
+    const profile = {
+      name: "",
+      url: "http://127.0.0.1:9",
+      peerId: "",
+      region: "0x000000000000",
+      tiers: 1,
+      offerUri: "",
+    };
+    await (await chain.contracts.registry.connect(account).register(profile)).wait();
     const bound = jsonOf(await holdfast(["provider", "bind", "f01234", "--json"]));
     expect(bound).to.deep.equal({
       ...{ provider: account.address, miner: "f01234", bound: true, notify: chain.deployment.chainProofs },

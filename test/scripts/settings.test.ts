@@ -72,6 +72,18 @@ describe("settings from Hardhat's keystore", function () {
     delete process.env.HOLDFAST_DEPLOYMENTS;
   });
 
+  it("warns of a key of the development keystore on a chain that is not a developer's own: its password lies beside it", async () => {
+    const live = await startAnvil({ chainId: 11_155_111 });
+    try {
+      process.env.SEPOLIA_RPC_URL = live.url;
+      await keystore(["set", "--dev", "HOLDFAST_PRIVATE_KEY"], [KEY]);
+      const { stderr } = await holdfast(["deploy", "--network", "sepolia", "--out", out, "--dry-run"]);
+      expect(stderr).to.match(/^warning: HOLDFAST_PRIVATE_KEY of Hardhat's development keystore is in the clear/m);
+    } finally {
+      await live.stop();
+    }
+  });
+
   it("asks for a password only where the keystore has the setting, and says so where it can't", async () => {
     await keystore(["set", "SEPOLIA_RPC_URL"], ["correct horse", "correct horse", "http://127.0.0.1:1/x"]);
     process.env.LOCAL_RPC_URL = anvil.url;
