@@ -1,46 +1,113 @@
 /** Ignition's journal of a deployment, made fit to go on from after whatever ended the last run. */
 import { existsSync } from "node:fs";
-import { readFile, truncate } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { trackTransaction } from "@nomicfoundation/ignition-core";
+import { Transaction } from "ethers";
 import { isNonceTaken } from "../../src/chain/broadcast.js";
 import type { SigningProvider } from "./signing-provider.js";
-import type { WriteAhead } from "./write-ahead.js";
+import type { SignedTransaction, WriteAhead } from "./write-ahead.js";
+import { writeWhole } from "./write-whole.js";
+
+/** A line of the journal: as much of it as matters here. */
+interface Message {
+  readonly type: string;
+  readonly futureId?: string;
+  readonly networkInteractionId?: number;
+  readonly nonce?: number;
+  readonly transaction?: { readonly hash: string };
+}
+
+export interface MendOptions {
+  /** Where the journal is. */
+  readonly dir: string;
+  readonly ahead: WriteAhead;
+  readonly provider: SigningProvider;
+  /** Resolves when all that the account has sent is as deep as it has to be. */
+  readonly settle: () => Promise<void>;
+}
 
 /**
- * A line that was being written when the process ended is taken away: Ignition reads none of a journal with half a line. A transaction
- * that was about to be sent is sent, and told to the journal.
+ * Ignition goes on from every journal but some that a run leaves which ends at the wrong moment. Of these:
+ *
+ * - half a line, and a contract that was begun and of which nothing follows, are taken away;
+ * - a transaction that was about to be sent is sent, and told to the journal. Where none was signed, or its nonce has become
+ *   another's, the nonce that was meant for it is taken away: nothing goes out before it is written ahead.
  *
  * @throws what the file system and the node throw
  */
-export async function mendJournal(dir: string, ahead: WriteAhead, provider: SigningProvider): Promise<void> {
-  const path = join(dir, "journal.jsonl");
+export async function mendJournal(options: MendOptions): Promise<void> {
+  const path = join(options.dir, "journal.jsonl");
   if (!existsSync(path)) return;
-  const lines = await cutHalfLine(path);
-  const pending = await ahead.read();
-  if (pending === undefined || lines.some((line) => line.includes(pending.hash))) return;
-  try {
-    await provider.broadcast(pending.raw);
-  } catch (error) {
-    // Somebody else has used its nonce: Ignition sees that, and takes another.
-    if (isNonceTaken(error)) return;
-    throw error;
-  }
-  await trackTransaction(dir, pending.hash, provider);
+  const text = await readFile(path, "utf8");
+  const mended = textOf(await sentOrNot(begun(messagesIn(text)), options));
+  if (mended !== text) await writeWhole(path, mended);
 }
 
-async function cutHalfLine(path: string): Promise<string[]> {
-  const bytes = await readFile(path);
-  const end = bytes.lastIndexOf("\n") + 1;
-  const isWhole = (text: string) => {
-    try {
-      return text.trim() === "" || JSON.parse(text) !== undefined;
-    } catch {
-      return false;
-    }
-  };
-  const last = bytes.subarray(end).toString();
-  if (isWhole(last)) return bytes.toString().split("\n");
-  await truncate(path, Math.max(0, end - 1));
-  return bytes.subarray(0, end).toString().split("\n");
+/** All whole lines: what comes after the last line break may be half of one. */
+function messagesIn(text: string): Message[] {
+  const lines = text.split("\n");
+  const last = lines.pop() ?? "";
+  const messages = lines.filter((line) => line.trim() !== "").map((line) => JSON.parse(line) as Message);
+  try {
+    return last.trim() === "" ? messages : [...messages, JSON.parse(last) as Message];
+  } catch {
+    return messages;
+  }
+}
+
+/** As Ignition writes it: line breaks come first. */
+function textOf(messages: readonly Message[]): string {
+  return messages.map((message) => `\n${JSON.stringify(message)}`).join("");
+}
+
+/** Without a last line that begins a contract: Ignition expects that the line after it is there, too. */
+function begun(messages: readonly Message[]): readonly Message[] {
+  const isBare = messages.at(-1)?.type === "DEPLOYMENT_EXECUTION_STATE_INITIALIZE";
+  return isBare ? messages.slice(0, -1) : messages;
+}
+
+/** What Ignition was about to send, it knows as sent; or it knows nothing of it. */
+async function sentOrNot(messages: readonly Message[], options: MendOptions): Promise<readonly Message[]> {
+  const prepared = messages.findLast(({ type }) => type === "TRANSACTION_PREPARE_SEND");
+  if (prepared === undefined || messages.slice(messages.indexOf(prepared)).some(isSending)) return messages;
+  const signed = await options.ahead.read();
+  const isMeant =
+    signed !== undefined &&
+    Transaction.from(signed.raw).nonce === prepared.nonce &&
+    !messages.some(({ transaction }) => transaction?.hash === signed.hash);
+  if (isMeant && (await sends(signed, options))) return [...messages, sendingOf(prepared, signed)];
+  return messages.filter((message) => message !== prepared);
+}
+
+const isSending = ({ type }: Message): boolean => type === "TRANSACTION_SEND";
+
+/** Whether it is on its way, or in a block; false where its nonce is another's for good. */
+async function sends({ raw }: SignedTransaction, { provider, settle }: MendOptions): Promise<boolean> {
+  if (await takes(provider, raw)) return true;
+  // The other one may still wait, and be dropped.
+  await settle();
+  return takes(provider, raw);
+}
+
+/** False where the node says that the nonce is another's. */
+async function takes(provider: SigningProvider, raw: string): Promise<boolean> {
+  try {
+    await provider.broadcast(raw);
+    return true;
+  } catch (error) {
+    if (isNonceTaken(error)) return false;
+    throw error;
+  }
+}
+
+/** What Ignition writes when it has sent something. */
+function sendingOf({ futureId, networkInteractionId, nonce }: Message, { hash, raw }: SignedTransaction): Message {
+  const { type, maxFeePerGas, maxPriorityFeePerGas, gasPrice } = Transaction.from(raw);
+  const amount = (value: bigint | null) => ({ _kind: "bigint", value: String(value) });
+  const fees =
+    type === 2
+      ? { maxFeePerGas: amount(maxFeePerGas), maxPriorityFeePerGas: amount(maxPriorityFeePerGas) }
+      : { gasPrice: amount(gasPrice) };
+  const transaction = { fees, hash };
+  return { type: "TRANSACTION_SEND", ...{ futureId, networkInteractionId, nonce, transaction } } as Message;
 }

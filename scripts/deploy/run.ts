@@ -69,7 +69,7 @@ export async function runDeployment(o: RunOptions): Promise<Deployed> {
   try {
     const ahead = new WriteAhead(o.dir);
     const provider = new SigningProvider({ ...o, ahead });
-    await mendJournal(o.dir, ahead, provider);
+    await mendJournal({ dir: o.dir, ahead, provider, settle: () => settled(o) });
     await settled(o);
     const result = await deploy({
       artifactResolver: artifacts,

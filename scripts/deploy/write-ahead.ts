@@ -1,7 +1,8 @@
 /** The transaction that is being sent, on disk before it is: Ignition writes down what it has sent, and not what it is about to. */
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeWhole } from "./write-whole.js";
 
 const signed = z.strictObject({ hash: z.string(), raw: z.string() });
 export type SignedTransaction = z.output<typeof signed>;
@@ -26,15 +27,7 @@ export class WriteAhead {
 
   /** Resolves when it is on disk, whole or not at all. */
   async write(transaction: SignedTransaction): Promise<void> {
-    const part = `${this.#path}.part`;
-    const file = await open(part, "w");
-    try {
-      await file.writeFile(JSON.stringify(transaction));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(part, this.#path);
+    await writeWhole(this.#path, JSON.stringify(transaction));
   }
 
   async clear(): Promise<void> {

@@ -1,0 +1,138 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { type JsonRpcProvider, type TransactionRequest, Wallet } from "ethers";
+import { type DeployRequest, deployTo } from "../../scripts/deploy.js";
+import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
+import { devTiers } from "../../src/chain/deploy.js";
+import { PARTS } from "../../src/chain/deployment.js";
+import { networkNamed } from "../../src/chain/networks.js";
+import { connectChain } from "../../src/chain/provider.js";
+import type { KeySigner } from "../../src/keys/index.js";
+import { failure } from "../support/failure.js";
+import { removeFolders, tempFolder } from "../support/pieces.js";
+import { startRpcProxy } from "../support/rpc-proxy.js";
+
+/** anvil's first account. */
+const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const CHAIN_ID = 31_337;
+
+describe("a deployment that ended half way", function () {
+  this.timeout(300_000);
+  const wallet = new Wallet(KEY);
+  let anvil: Anvil;
+  let provider: JsonRpcProvider;
+  let file: string;
+  let undisturbed: Record<string, string>;
+
+  const fresh = async () => {
+    anvil = await startAnvil({ chainId: CHAIN_ID });
+    provider = await connectChain(anvil.url, CHAIN_ID);
+    file = join(await tempFolder(), "deployment.json");
+  };
+  const end = async () => {
+    provider.destroy();
+    await anvil.stop();
+  };
+  /** An account that signs, but for what `sign` does. */
+  const signing = (sign: (transaction: TransactionRequest) => Promise<string>): KeySigner =>
+    ({ address: wallet.address, signTransaction: sign }) as unknown as KeySigner;
+  const deploy = (more: Partial<DeployRequest> = {}) =>
+    deployTo({
+      ...{ network: networkNamed("local"), provider, signer: wallet, file, salt: "salt", pollMs: 20 },
+      ...{ options: { randomnessKind: "blockhash" as const, tiers: devTiers() }, agree: async () => true },
+      ...more,
+    });
+  const addresses = async (more: Partial<DeployRequest> = {}) => {
+    const { deployment } = await deploy(more);
+    return Object.fromEntries(PARTS.map((part) => [part, deployment![part]]));
+  };
+  const nonce = () => provider.getTransactionCount(wallet.address);
+  const journal = () => join(file, "..", ".ignition", "deployment", "journal.jsonl");
+  /** Signs until this many are signed, and then `last` does. */
+  const signingUntil = (count: number, last: (transaction: TransactionRequest) => Promise<string>) => {
+    let left = count;
+    return signing((transaction) => (left-- > 0 ? wallet.signTransaction(transaction) : last(transaction)));
+  };
+  const refuses = () => Promise.reject(new Error("the signer is away"));
+
+  /** The transaction of this number is signed and written ahead, and the node never sees it. */
+  const cutAt = async (number: number) => {
+    let sent = 0;
+    const proxy = await startRpcProxy(anvil.url, (methods) =>
+      methods.includes("eth_sendRawTransaction") && ++sent >= number ? "cut" : undefined,
+    );
+    const through = await connectChain(proxy.url, CHAIN_ID);
+    await failure(deploy({ provider: through }));
+    through.destroy();
+    await proxy.stop();
+  };
+  /** A transaction of the account's that is none of the deployment's. */
+  const foreign = async () => {
+    const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 11n };
+    return wallet.connect(provider).sendTransaction({ to: wallet.address, ...fees });
+  };
+
+  before(async () => {
+    await fresh();
+    undisturbed = await addresses();
+    await end();
+  });
+  beforeEach(fresh);
+  afterEach(end);
+  after(removeFolders);
+
+  it("goes on where a nonce was chosen and nothing signed: the same addresses", async () => {
+    for (const count of [0, 2, 1]) {
+      await failure(deploy({ signer: signingUntil(count, refuses) }));
+      expect((await readFile(journal(), "utf8")).split("\n").at(-1)).to.include("TRANSACTION_PREPARE_SEND");
+    }
+    expect(await nonce()).to.equal(3);
+    expect(await addresses()).to.deep.equal(undisturbed);
+    expect(await nonce()).to.equal(PARTS.length);
+  });
+
+  it("takes the next nonce where the one that was chosen has become another's", async () => {
+    await failure(deploy({ signer: signingUntil(2, refuses) }));
+    await foreign();
+    await addresses();
+    expect(await nonce()).to.equal(PARTS.length + 1);
+  });
+
+  it("takes the next nonce where what it signed never arrived, and the nonce has become another's", async () => {
+    await cutAt(3);
+    await foreign();
+    const { vault } = await addresses();
+    expect(vault).to.equal(undisturbed.vault);
+    expect(await nonce()).to.equal(PARTS.length + 1);
+  });
+
+  it("waits where another transaction of its nonce waits", async () => {
+    await cutAt(3);
+    await provider.send("evm_setAutomine", [false]);
+    await foreign();
+    const deployed = addresses();
+    await sleep(1_500);
+    expect(await nonce()).to.equal(2);
+    await provider.send("evm_mine", []);
+    await provider.send("evm_setAutomine", [true]);
+    await deployed;
+    expect(await nonce()).to.equal(PARTS.length + 1);
+  });
+
+  it("sends again what it signed and never arrived: the same addresses", async () => {
+    await cutAt(3);
+    expect(await nonce()).to.equal(2);
+    expect(await addresses()).to.deep.equal(undisturbed);
+    expect(await nonce()).to.equal(PARTS.length);
+  });
+
+  it("goes on where a contract was begun, and nothing more of it was written", async () => {
+    await failure(deploy({ signer: signingUntil(1, refuses) }));
+    const lines = (await readFile(journal(), "utf8")).split("\n");
+    const begun = lines.findLastIndex((line) => line.includes("DEPLOYMENT_EXECUTION_STATE_INITIALIZE"));
+    await writeFile(journal(), lines.slice(0, begun + 1).join("\n"));
+    expect(await addresses()).to.deep.equal(undisturbed);
+  });
+});
