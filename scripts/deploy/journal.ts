@@ -2,8 +2,10 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { wipe } from "@nomicfoundation/ignition-core";
 import { Transaction } from "ethers";
 import { isNonceTaken } from "../../src/chain/broadcast.js";
+import { artifacts } from "./artifacts.js";
 import type { SigningProvider } from "./signing-provider.js";
 import type { SignedTransaction, WriteAhead } from "./write-ahead.js";
 import { writeWhole } from "./write-whole.js";
@@ -15,6 +17,9 @@ interface Message {
   readonly networkInteractionId?: number;
   readonly nonce?: number;
   readonly transaction?: { readonly hash: string };
+  /** Of the transaction that a confirmation is of. */
+  readonly hash?: string;
+  readonly result?: { readonly type: string };
 }
 
 export interface MendOptions {
@@ -31,17 +36,35 @@ export interface MendOptions {
  *
  * - half a line, and a contract that was begun and of which nothing follows, are taken away;
  * - a transaction that was about to be sent is sent, and told to the journal. Where none was signed, or its nonce has become
- *   another's, the nonce that was meant for it is taken away: nothing goes out before it is written ahead.
+ *   another's, the nonce that was meant for it is taken away: nothing goes out before it is written ahead;
+ * - that no block had taken a transaction in time is taken away: it is waited for again, and sent again where it was dropped;
+ * - a contract that failed on the chain is forgotten, so that it is deployed anew.
  *
  * @throws what the file system and the node throw
  */
 export async function mendJournal(options: MendOptions): Promise<void> {
-  const path = join(options.dir, "journal.jsonl");
+  const path = pathIn(options.dir);
   if (!existsSync(path)) return;
   const text = await readFile(path, "utf8");
-  const mended = textOf(await sentOrNot(begun(messagesIn(text)), options));
+  const messages = await sentOrNot(patient(begun(messagesIn(text))), options);
+  const mended = textOf(messages);
   if (mended !== text) await writeWhole(path, mended);
+  for (const contract of failedIn(messages)) await wipe(options.dir, artifacts, contract);
 }
+
+/**
+ * The hash of the last confirmed transaction of each contract, by Ignition's name of it. Ignition's own list of transactions breaks
+ * off at one of a contract that was wiped.
+ *
+ * @throws what the file system throws
+ */
+export async function confirmedIn(dir: string): Promise<ReadonlyMap<string, string>> {
+  const messages = messagesIn(await readFile(pathIn(dir), "utf8"));
+  const confirmed = messages.filter(({ type }) => type === "TRANSACTION_CONFIRM");
+  return new Map(confirmed.map(({ futureId, hash }) => [futureId!, hash!]));
+}
+
+const pathIn = (dir: string): string => join(dir, "journal.jsonl");
 
 /** All whole lines: what comes after the last line break may be half of one. */
 function messagesIn(text: string): Message[] {
@@ -64,6 +87,19 @@ function textOf(messages: readonly Message[]): string {
 function begun(messages: readonly Message[]): readonly Message[] {
   const isBare = messages.at(-1)?.type === "DEPLOYMENT_EXECUTION_STATE_INITIALIZE";
   return isBare ? messages.slice(0, -1) : messages;
+}
+
+const patient = (messages: readonly Message[]): readonly Message[] =>
+  messages.filter(({ type }) => type !== "ONCHAIN_INTERACTION_TIMEOUT");
+
+/** Contracts whose transaction is in a block and has made nothing. */
+function failedIn(messages: readonly Message[]): ReadonlySet<string> {
+  const failed = new Set<string>();
+  for (const { type, futureId, result } of messages) {
+    if (result?.type === "REVERTED_TRANSACTION") failed.add(futureId!);
+    if (type === "WIPE_APPLY") failed.delete(futureId!);
+  }
+  return failed;
 }
 
 /** What Ignition was about to send, it knows as sent; or it knows nothing of it. */

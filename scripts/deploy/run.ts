@@ -5,10 +5,7 @@ import {
   type DeploymentResult,
   DeploymentResultType,
   deploy,
-  type ListTransactionsResult,
-  listTransactions,
   type SuccessfulDeploymentResult,
-  TransactionStatus,
 } from "@nomicfoundation/ignition-core";
 import { concat, dataSlice, id, type JsonRpcApiProvider } from "ethers";
 import { contractOf } from "../../src/chain/contract-names.js";
@@ -18,7 +15,7 @@ import { HoldfastError } from "../../src/errors.js";
 import type { KeySigner } from "../../src/keys/index.js";
 import { lockFolder } from "../../src/store/folder-lock.js";
 import { artifacts } from "./artifacts.js";
-import { mendJournal } from "./journal.js";
+import { confirmedIn, mendJournal } from "./journal.js";
 import { holdfastModule } from "./module.js";
 import { SigningProvider } from "./signing-provider.js";
 import { WriteAhead } from "./write-ahead.js";
@@ -87,10 +84,10 @@ export async function runDeployment(o: RunOptions): Promise<Deployed> {
     });
     if (result.type !== DeploymentResultType.SUCCESSFUL_DEPLOYMENT) throw failed(result);
     await ahead.clear();
-    const sent = await listTransactions(o.dir, artifacts);
+    const hashes = await confirmedIn(o.dir);
     return {
       addressOf: (part) => addressIn(result, contractOf(part, o.options.randomnessKind)),
-      hashOf: (address) => hashIn(sent, address),
+      hashOf: (address) => hashIn(result, hashes, address),
     };
   } finally {
     await release();
@@ -114,10 +111,14 @@ function addressIn({ contracts }: SuccessfulDeploymentResult, name: string): str
   return found.address;
 }
 
-function hashIn(sent: ListTransactionsResult, address: string): string {
-  const found = sent.find((one) => one.address === address && one.status === TransactionStatus.SUCCESS);
-  if (found === undefined) throw new Error(`Ignition knows no transaction that made ${address}`);
-  return found.txHash;
+function hashIn(
+  { contracts }: SuccessfulDeploymentResult,
+  hashes: ReadonlyMap<string, string>,
+  address: string,
+): string {
+  const hash = hashes.get(Object.values(contracts).find((one) => one.address === address)?.id ?? "");
+  if (hash === undefined) throw new Error(`Ignition knows no transaction that made ${address}`);
+  return hash;
 }
 
 function failed(result: DeploymentResult): HoldfastError {

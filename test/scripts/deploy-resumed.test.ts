@@ -10,6 +10,7 @@ import { PARTS } from "../../src/chain/deployment.js";
 import { networkNamed } from "../../src/chain/networks.js";
 import { connectChain } from "../../src/chain/provider.js";
 import type { KeySigner } from "../../src/keys/index.js";
+import { expectError } from "../piece/helpers.js";
 import { failure } from "../support/failure.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
@@ -124,6 +125,34 @@ describe("a deployment that ended half way", function () {
   it("sends again what it signed and never arrived: the same addresses", async () => {
     await cutAt(3);
     expect(await nonce()).to.equal(2);
+    expect(await addresses()).to.deep.equal(undisturbed);
+    expect(await nonce()).to.equal(PARTS.length);
+  });
+
+  it("deploys what failed on the chain, and nothing twice", async () => {
+    let signed = 0;
+    // The third is the registry; it runs out of gas.
+    const short = signing((transaction) => {
+      const gasLimit = BigInt(transaction.gasLimit!);
+      return wallet.signTransaction({ ...transaction, gasLimit: ++signed === 3 ? (gasLimit * 7n) / 10n : gasLimit });
+    });
+    const { message, hint } = await expectError("DEPLOYMENT_FAILED", () => deploy({ signer: short }));
+    expect(message).to.match(/Holdfast#ProviderRegistry: Transaction 0x\w{64} reverted/);
+    expect(hint).to.include("run the same again");
+    expect(await nonce()).to.equal(3);
+    const { vault, randomness, registry } = await addresses();
+    expect([vault, randomness]).to.have.members([undisturbed.vault, undisturbed.randomness]);
+    expect(registry).not.to.equal(undisturbed.registry);
+    expect(await nonce()).to.equal(PARTS.length + 1);
+  });
+
+  it("goes on with what no block had taken in time, and is in one now", async () => {
+    await failure(deploy({ signer: signingUntil(1, refuses) }));
+    const lines = (await readFile(journal(), "utf8")).split("\n");
+    const sent = lines.findLastIndex((line) => line.includes("TRANSACTION_SEND"));
+    const { futureId, networkInteractionId } = JSON.parse(lines[sent]!);
+    const late = JSON.stringify({ futureId, networkInteractionId, type: "ONCHAIN_INTERACTION_TIMEOUT" });
+    await writeFile(journal(), [...lines.slice(0, sent + 1), late].join("\n"));
     expect(await addresses()).to.deep.equal(undisturbed);
     expect(await nonce()).to.equal(PARTS.length);
   });
