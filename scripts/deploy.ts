@@ -10,6 +10,7 @@ import { verifyDeployment } from "../src/chain/contracts.js";
 import { type DeployOptions, marketConfig } from "../src/chain/deploy.js";
 import { type Deployment, formatDeployment } from "../src/chain/deployment.js";
 import { readDeployment, writeDeployment } from "../src/chain/deployment-node.js";
+import { rpcMessage } from "../src/chain/errors.js";
 import type { Network } from "../src/chain/networks.js";
 import { HoldfastError } from "../src/errors.js";
 import type { KeySigner } from "../src/keys/index.js";
@@ -28,6 +29,8 @@ export interface DeployRequest {
   readonly salt: string;
   readonly confirmations?: number;
   readonly pollMs?: number;
+  /** Nothing is to be spent: the account needs no coin. */
+  readonly dryRun?: boolean;
   /** Shown before anything is spent; deploys only where it gives true. */
   readonly agree: (plan: DeployPlan) => Promise<boolean>;
 }
@@ -59,13 +62,13 @@ export interface DeployOutcome {
  *   `DEPLOYMENT_FAILED`, `DEPLOYMENT_MISMATCH`; what the node throws
  */
 export async function deployTo(request: DeployRequest): Promise<DeployOutcome> {
-  const { network, provider, options, file, agree } = request;
+  const { network, provider, options, file, agree, dryRun = false } = request;
   if (existsSync(file)) {
     const deployment = await thereAlready(provider, options, file);
     return { outcome: "there", deployment };
   }
   const plan = await planFor(request);
-  if (plan.balance < plan.estimate.cost && !plan.resumed) throw poor(plan);
+  if (plan.balance < plan.estimate.cost && !plan.resumed && !dryRun) throw poor(plan);
   if (!(await agree(plan))) return { outcome: "refused", plan };
   const { chainId } = network;
   const confirmations = request.confirmations ?? network.confirmations;
@@ -79,11 +82,15 @@ export async function deployTo(request: DeployRequest): Promise<DeployOutcome> {
   return { outcome: "deployed", deployment, plan };
 }
 
-async function planFor({ network, provider, signer, options, file }: DeployRequest): Promise<DeployPlan> {
+async function planFor({ network, provider, signer, options, file, dryRun }: DeployRequest): Promise<DeployPlan> {
   const { address: from } = signer;
-  const [balance, estimated, factory] = await Promise.all([
-    provider.getBalance(from),
-    estimate(provider, from, options),
+  const balance = await provider.getBalance(from);
+  const empty = () => poor({ network, from, balance });
+  if (balance === 0n && dryRun !== true) throw empty();
+  const [estimated, factory] = await Promise.all([
+    estimate(provider, balance === 0n ? undefined : from, options).catch((error) => {
+      throw balance === 0n && rpcMessage(error) !== undefined ? empty() : error;
+    }),
     provider.getCode(CREATE_X),
   ]);
   const resumed = existsSync(join(journalOf(file), "journal.jsonl"));
@@ -106,8 +113,11 @@ async function thereAlready(provider: JsonRpcApiProvider, options: DeployOptions
   return there;
 }
 
-function poor({ from, balance, estimate: { cost }, network }: DeployPlan): HoldfastError {
-  const message = `${from} has ${balance} base units of ${network.coin}, and the deployment takes about ${cost}`;
+type Account = Pick<DeployPlan, "network" | "from" | "balance"> & Partial<Pick<DeployPlan, "estimate">>;
+
+function poor({ network, from, balance, estimate }: Account): HoldfastError {
+  const takes = estimate === undefined ? "takes some" : `takes about ${estimate.cost}`;
+  const message = `${from} has ${balance} base units of ${network.coin}, and the deployment ${takes}`;
   const hint = network.faucet === undefined ? "send it some" : `get some from ${network.faucet}`;
   return new HoldfastError("EMPTY_BALANCE", message, hint);
 }

@@ -37,13 +37,17 @@ export interface Estimate {
 /**
  * Deploys everything on a chain of this process, and asks the target what the smallest of it would take there.
  *
- * @param from - the account that is to pay
+ * @param from - the account that is to pay, where it has coin: an FVM node estimates for none that never had any
  * @throws what the node throws
  */
-export async function estimate(target: JsonRpcApiProvider, from: string, options: DeployOptions): Promise<Estimate> {
+export async function estimate(
+  target: JsonRpcApiProvider,
+  from: string | undefined,
+  options: DeployOptions,
+): Promise<Estimate> {
   const { contracts, probe } = await rehearse(options);
   const gas = contracts.reduce((sum, one) => sum + one.gas, 0n);
-  const asked = await target.estimateGas({ from, data: probe.data });
+  const asked = await target.estimateGas({ ...(from !== undefined && { from }), data: probe.data });
   const scale = (asked * 1_000n) / probe.gas;
   const fees = await target.getFeeData();
   const pricePerGas = fees.maxFeePerGas ?? fees.gasPrice ?? 0n;

@@ -5,8 +5,9 @@
  *
  * @packageDocumentation
  */
-import { toQuantity } from "ethers";
+import { toQuantity, ZeroAddress } from "ethers";
 import { Mutex } from "../../src/chain/mutex.js";
+import { filecoinAddress } from "../../src/protocol/index.js";
 import { EpochMiner } from "./epoch-miner.js";
 import { isNullRound, lastBlockUpTo } from "./null-rounds.js";
 import { askRpc, type RpcCall, type RpcReply, type RpcServer, serveRpc } from "./rpc-server.js";
@@ -18,6 +19,8 @@ const DEPTH: ReadonlyMap<unknown, number> = new Map([
 ]);
 /** Gas of FVM for one of the EVM, about, and what Lotus adds to be safe; of what a transaction names, it uses as little here as ever. */
 const ESTIMATE_FACTOR = 125n;
+/** Whose form of addresses refusals have. */
+const TEST_NETWORK = 314_159;
 /** Methods that show a block or what is in it, by its number. */
 const SHOWS_BLOCK = /^eth_(getBlock(ByNumber|Receipts|TransactionCountByNumber)|getTransactionByBlockNumberAndIndex)$/;
 /** Where methods that read the state take a block. */
@@ -136,6 +139,10 @@ class FilecoinNode {
   }
 
   async #presented(call: RpcCall): Promise<RpcReply> {
+    if (call.method === "eth_estimateGas") {
+      const { from = ZeroAddress } = (call.params[0] ?? {}) as { from?: string };
+      if (from !== ZeroAddress && !(await this.#isActor(from))) return noActor(from);
+    }
     const reply = await askRpc(this.#anvil, call);
     if (!("result" in reply) || reply.result === null) return reply;
     if (call.method === "eth_estimateGas") {
@@ -143,6 +150,13 @@ class FilecoinNode {
     }
     if (/^eth_getBlockBy(Number|Hash)$/.test(call.method)) return this.#linked(reply.result as BlockJson);
     return reply;
+  }
+
+  /** An account comes into being with the first coin that it gets. */
+  async #isActor(address: string): Promise<boolean> {
+    const ask = (method: string) => askRpc(this.#anvil, { method, params: [address, "latest"] });
+    const replies = [await ask("eth_getBalance"), await ask("eth_getTransactionCount")];
+    return replies.some((reply) => !("result" in reply) || BigInt(reply.result as string) > 0n);
   }
 
   /** A block's parent is the last block before it that there is. */
@@ -159,6 +173,12 @@ class FilecoinNode {
 
 function refused(message: string): RpcReply {
   return { error: { code: 1, message } };
+}
+
+function noActor(address: string): RpcReply {
+  const name = filecoinAddress(address, TEST_NETWORK);
+  const said = `call raw get actor: resolution lookup failed (${name}): resolve address ${name}: actor not found`;
+  return refused(`failed to estimate gas: CallWithGas failed: ${said}`);
 }
 
 function nullRound(epoch: number): RpcReply {

@@ -76,6 +76,7 @@ async function deployWith(flags: Flags): Promise<void> {
     const outcome = await deployTo({
       ...{ network, provider, signer, file, salt: flags.salt, options: optionsOf(flags, network) },
       ...(flags.confirmations !== undefined && { confirmations: flags.confirmations }),
+      ...(flags.dryRun !== undefined && { dryRun: flags.dryRun }),
       agree: (plan) => agree(plan, flags),
     });
     printResult(flags, { outcome: outcome.outcome, file, ...reportOf(outcome) }, () => linesOf(outcome, file));

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type Addressable, ContractFactory, parseEther, toBeHex, toQuantity, Wallet } from "ethers";
 import hre from "hardhat";
+import { profileNamed } from "../../scripts/profiles/profiles.js";
 import type { Deployment } from "../../src/chain/deployment.js";
 import { PROOF_GAS } from "../../src/chain/doctor/gas.js";
 import { type DoctorOptions, examine, type Finding } from "../../src/chain/doctor/index.js";
@@ -183,6 +184,15 @@ describe("doctor", function () {
     const before = await start({ randomnessKind: "randao", anvilArgs: ["--hardfork", "cancun"] });
     await before.mine(3);
     expect(bad(await look(before))).to.deep.equal(["history warning"]);
+  });
+
+  it("says what gas costs beside an account that Filecoin does not know yet", async () => {
+    const filecoin = await start({ profile: profileNamed("filecoin") });
+    await filecoin.mine(60);
+    const { address } = Wallet.createRandom();
+    const findings = await look(filecoin, { account: address });
+    expect(only(findings, "gas")).to.include({ state: "ok" });
+    expect(only(findings, "balance").state).to.equal("failed");
   });
 
   it("asks drand's precompile, through the contract", async () => {

@@ -31,11 +31,19 @@ describe("holdfast deploy to Filecoin", function () {
     const provider = await connectChain(chain.url, CHAIN_ID);
     try {
       const wallet = Wallet.createRandom();
-      await provider.send("anvil_setBalance", [wallet.address, `0x${(10n ** 22n).toString(16)}`]);
-      await provider.send("evm_setIntervalMining", [0.3]);
       Object.assign(process.env, { CALIBRATION_RPC_URL: chain.url, HOLDFAST_PRIVATE_KEY: wallet.privateKey });
       const file = join(await tempFolder(), "deployment.json");
       const out = ["--out", file, "--confirmations", "3"];
+      // An account that the chain does not know yet.
+      const early = await holdfast(["deploy", "--network", "calibration", ...out, "--dry-run", "--json"]);
+      expect(BigInt(jsonOf(early).estimate.cost)).to.be.above(0n);
+      const empty = await holdfast(["deploy", "--network", "calibration", ...out]);
+      expect(empty.status).to.equal(1);
+      expect(empty.stderr)
+        .to.match(/has 0 base units of tFIL/)
+        .and.to.include("faucet");
+      await provider.send("anvil_setBalance", [wallet.address, `0x${(10n ** 22n).toString(16)}`]);
+      await provider.send("evm_setIntervalMining", [0.3]);
       const dry = await holdfast(["deploy", "--network", "calibration", ...out, "--dry-run", "--json"]);
       expect(BigInt(jsonOf(dry).estimate.gas)).to.be.within(20_000_000n, 25_000_000n);
       const { status, stdout, stderr } = await holdfast(["deploy", "--network", "calibration", ...out]);

@@ -239,6 +239,19 @@ describe("holdfast deploy", function () {
     expect([invalid.status, invalid.stderr.includes("it is not JSON")]).to.deep.equal([1, true]);
   });
 
+  it("tells an account without coin what it costs, and that it has none where the node won't say", async () => {
+    process.env.HOLDFAST_PRIVATE_KEY = Wallet.createRandom().privateKey;
+    expect(BigInt(jsonOf(await deploy("--dry-run")).estimate.cost)).to.be.above(0n);
+    const message = "failed to estimate gas: actor not found";
+    const proxy = await startRpcProxy(anvil.url, (methods) =>
+      methods.includes("eth_estimateGas") ? { refuses: { code: 1, message } } : undefined,
+    );
+    process.env.LOCAL_RPC_URL = proxy.url;
+    const { status, stderr } = await deploy("--dry-run");
+    await proxy.stop();
+    expect([status, /has 0 base units .* takes some\n/.test(stderr)], stderr).to.deep.equal([1, true]);
+  });
+
   it("asks before it spends on a main net, and can't where nobody sits at a terminal", async () => {
     await end();
     anvil = await startAnvil({ chainId: 314 });

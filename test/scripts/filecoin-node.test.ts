@@ -1,7 +1,8 @@
 import { expect } from "chai";
-import { JsonRpcProvider, Network, type TransactionReceipt, toBeHex, toQuantity, type Wallet } from "ethers";
+import { JsonRpcProvider, Network, type TransactionReceipt, toBeHex, toQuantity, Wallet } from "ethers";
 import { isNullRound } from "../../scripts/profiles/null-rounds.js";
 import { profileNamed } from "../../scripts/profiles/profiles.js";
+import { filecoinAddress } from "../../src/protocol/index.js";
 import { DrandRandomness__factory } from "../../typechain-types/index.js";
 import { type DevChain, startDevChain } from "../support/dev-chain.js";
 
@@ -21,7 +22,7 @@ describe("a local Filecoin", function () {
   const refusal = (method: string, ...params: unknown[]) =>
     ask(method, ...params).then(
       (result) => result,
-      ({ error }) => error,
+      ({ error, info }) => error ?? info.error,
     );
   const send = async () => (await account.sendTransaction({ to: account, value: 1 })).wait();
 
@@ -114,6 +115,18 @@ describe("a local Filecoin", function () {
     const estimate = await account.estimateGas({ to: account, value: 1 });
     expect(receipt.gasUsed).to.equal(21_000n);
     expect(estimate).to.equal(125n * 21_000n);
+  });
+
+  it("estimates for nobody in particular, and for no account that never had coin", async () => {
+    const { address: from } = Wallet.createRandom();
+    const call = { to: account.address, data: "0x" };
+    const name = filecoinAddress(from, 314_159);
+    const said = await refusal("eth_estimateGas", { ...call, from });
+    expect(said.code).to.equal(1);
+    expect(said.message).to.include(`resolve address ${name}: actor not found`);
+    expect(await ask("eth_estimateGas", call)).to.equal(toQuantity(125n * 21_000n));
+    await (await account.sendTransaction({ to: from, value: 1 })).wait();
+    expect(await ask("eth_estimateGas", { ...call, from })).to.equal(toQuantity(125n * 21_000n));
   });
 
   it("has drand's seed of every past epoch, null rounds too, and burns the gas of who asks for another", async () => {

@@ -22,18 +22,20 @@ export interface GasCosts {
 /**
  * Asks what gas costs, and the node for what it would take to deploy the vault, which is known of an EVM.
  *
- * @param from - an account that has coin, where one is known: FVM nodes estimate for no other
+ * @param account - whom to ask for, where it has coin: an FVM node estimates for nobody in particular, but for no account
+ *   that never had any
  * @throws {HoldfastError} `NO_FEE_MARKET`; what the provider throws
  */
 export async function gasCosts(
   provider: JsonRpcApiProvider,
   deployment: Deployment,
-  from: string | undefined,
+  account: string | undefined,
 ): Promise<GasCosts> {
   const { bytecode: data } = Vault__factory;
+  const isFunded = account !== undefined && (await provider.getBalance(account)) > 0n;
   const [price, asked, code] = await Promise.all([
     presentFee(provider),
-    provider.estimateGas({ ...(from !== undefined && { from }), data }),
+    provider.estimateGas({ ...(isFunded && { from: account }), data }),
     provider.getCode(deployment.vault),
   ]);
   const scale = (asked * 1_000n) / deployingGas(data, dataLength(code));
