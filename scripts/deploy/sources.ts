@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { type Block, getCreateAddress, Interface, type Provider, zeroPadValue } from "ethers";
 import hre from "hardhat";
-import { ofMarket } from "../../src/chain/compare-code.js";
 import { contractOf } from "../../src/chain/contract-names.js";
 import { marketConfig } from "../../src/chain/deploy.js";
 import { type Deployment, type Part, partsOf } from "../../src/chain/deployment.js";
+import { ofMarket } from "../../src/chain/immutables.js";
 import { artifacts } from "./artifacts.js";
 import type { StandardInput, Submission } from "./explorers/explorer.js";
 import { CREATE_X } from "./run.js";

@@ -1,7 +1,8 @@
 /** Whether the code on a chain is what a build gives. */
-import { dataLength, dataSlice, getBytes, getCreateAddress, hexlify, type Provider } from "ethers";
+import { dataLength, dataSlice, getBytes, type Provider, toQuantity } from "ethers";
 import { contractOf } from "./contract-names.js";
 import { type Deployment, partsOf } from "./deployment.js";
+import { type Immutables, immutablesOf, ofMarket } from "./immutables.js";
 
 /** A compiled contract, as Hardhat writes it. */
 export interface BuiltContract {
@@ -10,6 +11,8 @@ export interface BuiltContract {
   readonly immutableReferences?: Readonly<
     Record<string, readonly { readonly start: number; readonly length: number }[]>
   >;
+  /** What the sources call them, by the same ids. */
+  readonly immutableNames: Readonly<Record<string, string>>;
 }
 
 /** Gives a contract of a build by its name. */
@@ -22,52 +25,48 @@ export interface CodeReport {
   readonly differs?: string;
 }
 
-/** What the market makes when it is built, in this order. */
-const OF_MARKET = ["TermsChecker", "ProofVerifier", "MarketChanges"] as const;
-
-/** Those contracts, where they are. */
-export function ofMarket(market: string): { name: (typeof OF_MARKET)[number]; address: string }[] {
-  return OF_MARKET.map((name, i) => ({ name, address: getCreateAddress({ from: market, nonce: i + 1 }) }));
-}
-
 /**
- * Compares each contract of a deployment, those that the market has made too, with a build: byte for byte but for the
- * immutables, whose places hold the same value each, among them the addresses of the market's own parts. What the values should be is
- * `verifyDeployment`'s to say.
+ * Compares each contract of a deployment, those that the market has made too, with a build, byte for byte: immutables, private ones
+ * as well, with what they are by the deployment's choices. Whoever deploys by init code of their own can leave anything there, and
+ * the market runs code of a part that has immutables of its own: what its getters say is not enough.
  *
- * @throws What the node and `build` throw.
+ * @throws What the node and `build` throw; RangeError where a tier is one that no market can have.
  */
 export async function compareCode(provider: Provider, deployment: Deployment, build: Build): Promise<CodeReport[]> {
-  const own = ofMarket(deployment.market);
   const parts = partsOf(deployment).map((part) => {
     return { name: contractOf(part, deployment.randomnessKind), address: deployment[part] };
   });
-  const made = own.map(({ address }) => address);
+  const immutables = immutablesOf(deployment);
   return Promise.all(
-    [...parts, ...own].map(async ({ name, address }) => {
+    [...parts, ...ofMarket(deployment.market)].map(async ({ name, address }) => {
       const code = await provider.getCode(address);
-      const holds = address === deployment.market ? made : [];
-      const differs = differenceOf(code, await build(name), holds);
+      const differs = differenceOf(code, await build(name), immutables[name] ?? {});
       return { name, address, ...(differs === undefined ? {} : { differs }) };
     }),
   );
 }
 
-function differenceOf(code: string, contract: BuiltContract, holds: readonly string[]): string | undefined {
-  const { deployedBytecode: built, immutableReferences = {} } = contract;
+function differenceOf(code: string, contract: BuiltContract, expected: Immutables): string | undefined {
+  const { deployedBytecode: built, immutableReferences = {}, immutableNames } = contract;
   if (code === "0x") return "there is no code";
   if (dataLength(code) !== dataLength(built)) return `it has ${dataLength(code)} bytes, not ${dataLength(built)}`;
   const [there, fresh] = [getBytes(code), getBytes(built)];
-  const values = new Set<string>();
-  for (const places of Object.values(immutableReferences)) {
-    const of = new Set(places.map(({ start, length }) => dataSlice(code, start, start + length)));
-    if (of.size > 1) return "an immutable has two values";
-    for (const value of of) values.add(value);
-    for (const { start, length } of places) for (const bytes of [there, fresh]) bytes.fill(0, start, start + length);
+  const wrong = new Set<string>();
+  for (const [id, places] of Object.entries(immutableReferences)) {
+    const name = immutableNames[id] ?? id;
+    for (const { start, length } of places) {
+      wrong.add(immutableDifference(name, dataSlice(code, start, start + length), expected[name]));
+      for (const bytes of [there, fresh]) bytes.fill(0, start, start + length);
+    }
   }
-  if (hexlify(there) !== hexlify(fresh)) {
-    return `it differs from byte ${there.findIndex((byte, i) => byte !== fresh[i])} on`;
-  }
-  const missing = holds.find((address) => !values.has(`0x${address.slice(2).toLowerCase().padStart(64, "0")}`));
-  return missing === undefined ? undefined : `it does not call ${missing}, which it made`;
+  const at = there.findIndex((byte, i) => byte !== fresh[i]);
+  if (at >= 0) return `it differs from byte ${at} on`;
+  wrong.delete("");
+  return wrong.size === 0 ? undefined : [...wrong].join("; ");
+}
+
+/** Empty where there is none. An immutable that is new in the sources differs until `immutablesOf` knows it. */
+function immutableDifference(name: string, value: string, expected: string | undefined): string {
+  if (expected === undefined) return `what its ${name} should be is not known`;
+  return value === expected ? "" : `its ${name} is ${toQuantity(value)}, not ${toQuantity(expected)}`;
 }

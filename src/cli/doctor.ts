@@ -37,7 +37,7 @@ async function doctor(flags: ChainFlags): Promise<void> {
   const { chainId, deployment, finding } = await subjectOf(flags, urls);
   const network = networkOf(chainId);
   const key = await keyOf(chainId);
-  const build = hasLocalBuild() ? localBuild : undefined;
+  const build = hasLocalBuild() ? localBuild() : undefined;
   const found = await examine({
     ...{ urls, chainId, network, deployment, build, account: key.address, logger: commandLogger("silent") },
   });

@@ -40,7 +40,7 @@ async function verifyDeployment({ provider, deployment }: Chain, flags: Flags): 
   const explorers =
     flags.submit && chooseExplorers(chainId, flags.submit === true ? undefined : flags.submit, process.env);
   // Opening the chain has compared chain id, parameters and who calls whom.
-  const contracts = await compareCode(provider, deployment, localBuild);
+  const contracts = await compareCode(provider, deployment, localBuild());
   const wrong = contracts.filter(({ differs }) => differs !== undefined).map(({ name }) => name);
   if (wrong.length > 0 || explorers === undefined) {
     printResult(flags, { chainId, contracts }, () => codeLines(contracts));
