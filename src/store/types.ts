@@ -49,7 +49,8 @@ export interface PieceStore extends PieceSource {
   /**
    * Starts an upload and gives its id, a UUID.
    *
-   * @param owner - a name that {@link PieceStore.uploads} tells, for whoever counts
+   * @param owner - a name that {@link PieceStore.uploads} tells, for whoever counts; without one it is the node's own, for which places
+   *   are kept, and which is not given up where somebody else's makes room for another
    * @throws HoldfastError `TOO_MANY_UPLOADS` where as many as may be are under way
    */
   beginUpload(owner?: string): Promise<string>;

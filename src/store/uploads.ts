@@ -30,12 +30,14 @@ interface Upload {
   announced: number;
   /** When something happened last. */
   since: number;
+  /** When it last had moved on, and how far it was: a byte now and then is no moving on. */
+  moved: { readonly at: number; readonly size: number };
   /** Set once all bytes are here. */
   commitment: Commitment | undefined;
 }
 
 export interface UploadsOptions {
-  /** Uploads at once, begun ones included; 64 by default. */
+  /** Uploads at once, begun ones included; 64 by default. A quarter is kept for those that have no owner. */
   readonly maxUploads?: number;
   /** Milliseconds after which one that nobody goes on with is forgotten; an hour by default. */
   readonly expireMs?: number;
@@ -47,8 +49,10 @@ export interface UploadsOptions {
 
 const DEFAULT_MAX_UPLOADS = 64;
 const DEFAULT_EXPIRE_MS = 3_600_000;
-/** Milliseconds in which the first byte should have come. */
+/** Milliseconds after which one that has not moved on makes room for another, where all places are taken. */
 const IDLE_MS = 60_000;
+/** Bytes with which an upload has moved on: what whoever feeds it gets across in that time. */
+const STEP_BYTES = 64 * 1024;
 const STATE = ".state";
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -114,17 +118,21 @@ export class Uploads {
     return [...coming, ...leaving];
   }
 
-  get #count(): number {
-    return this.#uploads.size + this.#leaving.size;
+  /** Whether one more may begin. What has no owner is fetched by the node itself, and strangers leave it its places. */
+  #hasRoom(owner: string | undefined): boolean {
+    const all = this.list();
+    if (all.length >= this.#maxUploads) return false;
+    const strangers = all.filter((one) => one.owner !== undefined).length;
+    return owner === undefined || strangers < this.#maxUploads - Math.floor(this.#maxUploads / 4);
   }
 
   /** @throws HoldfastError `TOO_MANY_UPLOADS` */
   async begin(owner?: string): Promise<string> {
     // What has expired is not in the map any more, though its files may be: whoever counts and begins at once, counts right.
-    const expired = Promise.all([this.expire(), this.#count < this.#maxUploads ? undefined : this.#makeRoom()]);
-    if (this.#count >= this.#maxUploads) {
+    const expired = Promise.all([this.expire(), this.#hasRoom(owner) ? undefined : this.#makeRoom(owner)]);
+    if (!this.#hasRoom(owner)) {
       await expired;
-      throw new HoldfastError("TOO_MANY_UPLOADS", `${this.#count} uploads are under way`, "try again later");
+      throw new HoldfastError("TOO_MANY_UPLOADS", `${this.list().length} uploads are under way`, "try again later");
     }
     const id = randomUUID();
     const paths = this.#paths(id);
@@ -171,7 +179,8 @@ export class Uploads {
     return {
       putBack: () => {
         this.#leaving.delete(id);
-        this.#uploads.set(id, Object.assign(upload, { since: this.#now() }));
+        const since = this.#now();
+        this.#uploads.set(id, Object.assign(upload, { since, moved: { ...upload.moved, at: since } }));
       },
       remove: async () => {
         await removeUpload(upload.paths).finally(() => this.#leaving.delete(id));
@@ -208,11 +217,24 @@ export class Uploads {
     }
   }
 
-  /** Where there is no room, one that was begun some time ago and has not got a byte is no upload. */
-  async #makeRoom(): Promise<void> {
+  /**
+   * Gives up one that stands still: of those whose owner has the most, so that nobody has all places by holding many, and
+   * never for an owner that has as many itself. One that is whole only lacks its name, and goes last.
+   */
+  async #makeRoom(owner: string | undefined): Promise<void> {
+    const held = Map.groupBy(this.list(), (one) => one.owner);
+    const countOf = (name: string | undefined) => (name === undefined ? 0 : (held.get(name)?.length ?? 0));
     const oldest = this.#now() - IDLE_MS;
-    const idle = [...this.#uploads].find(([, one]) => !one.writing && one.piece.size === 0 && one.since <= oldest);
-    if (idle) await this.discard(idle[0]);
+    const [idle] = [...this.#uploads]
+      .map(([id, upload]) => ({
+        id,
+        ...upload,
+        count: countOf(upload.piece.owner),
+        whole: Number(!!upload.commitment),
+      }))
+      .filter(({ writing, moved, count }) => !writing && moved.at <= oldest && count > countOf(owner))
+      .sort((a, b) => b.count - a.count || a.whole - b.whole || a.moved.at - b.moved.at);
+    if (idle) await this.discard(idle.id);
   }
 
   async #receive(
@@ -228,6 +250,7 @@ export class Uploads {
     // Without an offset it is begun anew, whatever came before.
     const again = offset === undefined && known.piece.size > 0;
     const upload = again ? this.#begun(known.paths, known.piece.owner) : known;
+    if (again) upload.moved = { at: known.moved.at, size: 0 };
     this.#uploads.set(id, Object.assign(upload, { writing: true, announced: upload.piece.size + announced }));
     try {
       if (again) await this.#startOver(upload);
@@ -237,7 +260,7 @@ export class Uploads {
       await this.#failed(id, upload, lasting, error);
       throw diskFull(error);
     } finally {
-      Object.assign(upload, { writing: false, announced: 0, since: this.#now() });
+      Object.assign(upload, { writing: false, announced: 0, since: this.#now(), moved: this.#moved(upload) });
     }
     if (this.#uploads.get(id) === upload) return upload.commitment;
     // It was discarded on the way, and what came since is nobody's.
@@ -249,6 +272,11 @@ export class Uploads {
   async #startOver({ paths }: Upload): Promise<void> {
     await removeUpload(paths);
     await syncFolder(this.#dir);
+  }
+
+  /** When and where it moved on last, now that a part of it has ended. */
+  #moved({ piece: { size }, commitment, moved }: Upload): Upload["moved"] {
+    return commitment || size - moved.size >= STEP_BYTES ? { at: this.#now(), size } : moved;
   }
 
   async #arrived(upload: Upload, last: boolean, lasting: boolean): Promise<void> {
@@ -286,7 +314,9 @@ export class Uploads {
   }
 
   #fresh(piece: PartialPiece, paths: UploadPaths): Upload {
-    return { piece, paths, writing: false, announced: 0, since: this.#now(), commitment: undefined };
+    const since = this.#now();
+    const moved = { at: since, size: piece.size };
+    return { piece, paths, writing: false, announced: 0, since, moved, commitment: undefined };
   }
 
   #get(id: string): Upload {

@@ -73,7 +73,7 @@ describe("provider: HTTP", () => {
   });
   beforeEach(async () => {
     dir = await tempFolder();
-    store = await BlobPieceStore.open(dir, { maxUploads: 4 });
+    store = await BlobPieceStore.open(dir, { maxUploads: 5 });
     logged = [];
     const logger = pino({ level: "debug" satisfies Level }, { write: (line) => void logged.push(JSON.parse(line)) });
     const desk = { info: () => INFO, offers: async () => OFFERS, accept: (terms: DealTerms) => accept(terms) };

@@ -193,21 +193,6 @@ describeStores("Pieces", (stores) => {
     await small.writeUpload(next, inChunks(piece.payload), MOST);
   });
 
-  it("makes room for another upload where one was begun a minute ago and got no byte", async () => {
-    let now = 0;
-    const small = await stores.open(place, { maxUploads: 2, now: () => now });
-    const partial = await small.beginUpload();
-    await small.appendUpload(partial, inChunks(piece.payload.subarray(0, MIB)), { maxBytes: MOST, last: false });
-    const idle = await small.beginUpload();
-    now = 59_999;
-    await expectError("TOO_MANY_UPLOADS", () => small.beginUpload());
-    now = 60_000;
-    await small.beginUpload();
-    await expectError("UNKNOWN_UPLOAD", () => small.writeUpload(idle, inChunks(piece.payload), MOST));
-    expect(small.uploadProgress(partial)).to.deep.equal({ size: MIB, complete: false });
-    await expectError("TOO_MANY_UPLOADS", () => small.beginUpload());
-  });
-
   it("does not expire an upload that is being written", async () => {
     let now = 0;
     const small = await stores.open(place, { expireMs: 1_000, now: () => now });

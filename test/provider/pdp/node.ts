@@ -12,7 +12,7 @@ import {
   startNode,
   UnpaidPieces,
 } from "../../../src/provider/index.js";
-import { BlobPieceStore, MemoryUnpaidNotes, type UnpaidNotes } from "../../../src/store/index.js";
+import { BlobPieceStore, MemoryUnpaidNotes, type UnpaidNotes, type UploadsOptions } from "../../../src/store/index.js";
 import { testLogger } from "../../support/dev-chain.js";
 import { filesIn, tempFolder } from "../../support/pieces.js";
 
@@ -50,13 +50,17 @@ export interface Answer {
 export interface LoneOptions extends Partial<StartOptions> {
   /** How pieces are pulled, where it is not as by default. */
   readonly pulling?: Partial<PieceFetchesOptions>;
+  readonly uploads?: UploadsOptions;
 }
 
 /** @param before - a node that was closed, which this is after a restart */
-export async function startLoneNode({ pulling, ...options }: LoneOptions = {}, before?: LoneNode): Promise<LoneNode> {
+export async function startLoneNode(
+  { pulling, uploads, ...options }: LoneOptions = {},
+  before?: LoneNode,
+): Promise<LoneNode> {
   const dir = before?.dir ?? (await tempFolder());
   const notes = before?.notes ?? new MemoryUnpaidNotes();
-  const store = await BlobPieceStore.open(dir);
+  const store = await BlobPieceStore.open(dir, uploads);
   const unpaid = await UnpaidPieces.open({ notes, store });
   const desk = { info: refuse, offers: refuse, accept: refuse };
   const logger = testLogger();

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { inChunks, removeFolders, type TestPiece, testPiece } from "../../support/pieces.js";
-import { expectText, type LoneNode, MIB, startLoneNode, until } from "./node.js";
+import { expectText, type LoneNode, type LoneOptions, MIB, startLoneNode, until } from "./node.js";
 
 /** So that one machine can be many peers. */
 const PROXIES = ["127.0.0.1"];
@@ -18,7 +18,7 @@ describe("provider: what strangers may leave", () => {
     expect(begun.status, begun.text).to.equal(201);
     return node.ask("PUT", begun.headers.location as string, { body: piece.payload, headers: as(peer) });
   };
-  const start = async (options: Parameters<typeof startLoneNode>[0], before?: LoneNode) => {
+  const start = async (options: LoneOptions, before?: LoneNode) => {
     await node?.close();
     node = await startLoneNode({ trustedProxies: PROXIES, ...options }, before);
   };
@@ -49,6 +49,31 @@ describe("provider: what strangers may leave", () => {
     expect(all.filter(({ status }) => status === 201)).to.have.length(3);
     expect(all.filter(({ status }) => status === 429)).to.have.length(17);
     expect((await begin("2001:db8:1:3::1")).status).to.equal(201);
+  });
+
+  it("lets no few networks keep all the others out, with a byte each", async () => {
+    let now = 0;
+    await start({ uploads: { now: () => now } });
+    const networks = ["2001:db8:1", "2001:db8:2", "2001:db8:3", "2001:db8:4"].map((prefix) => `${prefix}::1`);
+    const parts = { "upload-complete": "?0" };
+    for (let i = 0; i < 16; i++) {
+      for (const peer of networks) {
+        const { headers } = await begin(peer);
+        if (headers.location) await node.ask("PUT", headers.location, { body: "x", headers: parts });
+      }
+    }
+    expect(node.store.uploads()).to.have.length(48);
+    expectText(await begin("203.0.113.9"), 503, /48 uploads are under way/);
+    const own = await node.store.beginUpload();
+    await node.store.writeUpload(own, inChunks(pieces[1]!.payload), MIB);
+    now = 60_000;
+    const paused = (await begin("203.0.113.9")).headers.location as string;
+    await node.ask("PUT", paused, { body: pieces[0]!.payload.subarray(0, MIB / 2), headers: parts });
+    now = 180_000;
+    for (let i = 10; i < 20; i++) expect((await begin(`203.0.113.${i}`)).status).to.equal(201);
+    const rest = { body: pieces[0]!.payload.subarray(MIB / 2), headers: { "upload-offset": String(MIB / 2) } };
+    expect((await node.ask("PATCH", paused, rest)).status, "whoever has one goes on").to.equal(204);
+    await node.store.finishUpload(own, pieces[1]!.cid);
   });
 
   it("bounds the bytes that a network has here without a deal, and frees them with the piece", async () => {
