@@ -36,6 +36,8 @@ export interface Deal {
   readonly periods: number;
   readonly maxPeriods: number;
   readonly lastProven: number;
+  /** Misses for demands that nobody answered. */
+  readonly demandMisses: number;
   /** The last window of the commitments before this one, 0 where it was never amended. */
   readonly since: number;
   readonly paidWindows: number;
@@ -209,6 +211,7 @@ function dealOf(id: bigint, view: DealViewStructOutput): Deal {
     periods: Number(view.periods),
     maxPeriods: Number(view.maxPeriods),
     lastProven: Number(view.lastProven),
+    demandMisses: Number(view.demandMisses),
     since: Number(view.revision.since),
     paidWindows: Number(view.paidWindows),
     slashedMisses: Number(view.slashedMisses),

@@ -111,6 +111,7 @@ describe("DealBook", () => {
         "periods",
         "maxPeriods",
         "lastProven",
+        "demandMisses",
         "paidWindows",
         "stage",
       ] as const) {

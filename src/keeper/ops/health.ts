@@ -6,9 +6,9 @@ import type { DutyRecord } from "./duty-record.js";
 import type { LookRecord } from "./look-record.js";
 
 /**
- * `duties`: the last window of every deal was proven. `head`, `endpoints`: the chain is seen. `balance`: gas can be paid. `keys`:
- * nobody else sends with them. `looks`: keepers come to the end of what they have to do at a head. `restoring`: misses are made good as
- * far as the operator wants it.
+ * `duties`: the last window of every deal was proven, of those as well that have ended within a period. `head`, `endpoints`: the chain is
+ * seen. `balance`: gas can be paid. `keys`: nobody else sends with them. `looks`: keepers come to the end of what they have to do at a
+ * head. `restoring`: misses are made good as far as the operator wants it.
  */
 export type CheckName = "duties" | "head" | "balance" | "endpoints" | "keys" | "looks" | "restoring";
 

@@ -99,7 +99,6 @@ export class KeeperObserver {
     keeper.on("workers", ({ alive }) => this.#metrics.workers.set(alive));
     keeper.on("ended", ({ id }) => {
       for (const [key, duty] of this.#open) if (duty.id === id) this.#open.delete(key);
-      this.#duties.ended(id);
     });
   }
 

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { createConnection } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import type { TransactionReceipt, Wallet } from "ethers";
+import { type TransactionReceipt, toBeHex, type Wallet } from "ethers";
 import { openChain } from "../../../src/chain/chain.js";
 import { TransactionSender } from "../../../src/chain/sender.js";
 import {
@@ -15,6 +15,7 @@ import {
   startOpsServer,
   WatchingKeeper,
 } from "../../../src/keeper/index.js";
+import { Status } from "../../../src/protocol/index.js";
 import { MemoryDuties } from "../../../src/store/duties.js";
 import { expectError } from "../../piece/helpers.js";
 import { type DevChain, startDevChain, testLogger } from "../../support/dev-chain.js";
@@ -160,6 +161,26 @@ describe("KeeperObserver", () => {
     expect(await health()).to.deep.include({ status: 503, red: ["duties"] });
     expect((await samples()).get("holdfast_duties_missed_total")).to.equal(0);
     await stepUntil(chain, () => observer.health().healthy, 40, keeper);
+  });
+
+  it("is red where the last window that a deal had was missed, and forgets that deal after a period", async function () {
+    this.timeout(60_000);
+    await observed();
+    const piece = await parties.pieces.add(bytesOf(1));
+    const [id] = await parties.open([parties.terms(piece)]);
+    parties.pieces.lose(piece);
+    let status = 0;
+    keeper.on("ended", (event) => {
+      status = event.status;
+    });
+    await stepUntil(chain, () => status !== 0, 200, keeper);
+    expect(status).to.equal(Status.Defaulted);
+    const { red, report } = await health();
+    expect(red).to.deep.equal(["duties"]);
+    const { maxMisses } = chain.deployment.tiers[0]!;
+    expect(report.checks[0]!.detail).to.equal(`missed: window ${maxMisses} of deal ${toBeHex(id!, 32)}`);
+    await stepUntil(chain, () => observer.health().healthy, 60, keeper);
+    expect((await health()).status).to.equal(200);
   });
 
   it("is red where a keeper comes to the end of no head, and for what it misses meanwhile", async function () {
