@@ -80,7 +80,7 @@ space: { keepFree: 10GiB, unpaidFor: 1h, endedFor: 7d }
 # Whose deals are settled: own, paying (others' too, where the bounty pays its gas), all.
 settle: { whose: own }
 
-# Bond stake anew after a miss, within these limits. Needs HOLDFAST_STAKE_KEYSTORE.
+# Bond stake anew after a miss, within these limits. Needs HOLDFAST_STAKE_KEYSTORE, and another account that is paid (--payee).
 # restore: { missesPerDeal: 1, stake: { "${token.address}": "100 ${token.symbol}" } }
 
 # Below this balance of the account that sends proofs, health is red. No transaction's gas costs more than maxCost.

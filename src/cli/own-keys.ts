@@ -19,7 +19,11 @@ export async function requireOwnKeys(
 ): Promise<void> {
   if (provider === undefined || isDevelopmentChain(deployment.chainId)) return;
   if (keys.proving !== undefined && getAddress(keys.proving) === getAddress(provider)) throw powerful(provider);
-  requireSeparate({ payout: await contracts.registry.payeeOf(provider), ...keys });
+  const payout = await contracts.registry.payeeOf(provider);
+  if (keys.stake !== undefined && [keys.stake, payout].every((one) => getAddress(one) === getAddress(provider))) {
+    throw paidToStake(provider);
+  }
+  requireSeparate({ payout, ...keys });
 }
 
 /** Nobody but the provider may bond its stake. @throws HoldfastError `WRONG_STAKE_KEY` */
@@ -28,6 +32,14 @@ export function requireStakeKey(provider: string, stake: string): void {
   const message = `${stake} can't bond the stake of ${provider}: only its own account can`;
   const hint = "name that key (HOLDFAST_STAKE_KEYSTORE), or leave `restore` out of the policy";
   throw new HoldfastError("WRONG_STAKE_KEY", message, hint);
+}
+
+/** The stake's key has to be this one: only who is paid can be another. */
+function paidToStake(provider: string): HoldfastError {
+  const message = `${provider}, the provider's own account, is the key for payout and for stake`;
+  const hint =
+    "have another account paid (`holdfast provider init --payee ADDRESS`), or leave `restore` out of the policy";
+  return new HoldfastError("SHARED_KEY", message, hint);
 }
 
 function powerful(provider: string): HoldfastError {

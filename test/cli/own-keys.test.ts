@@ -25,6 +25,22 @@ describe("cli: keys by their duties", () => {
     await expectError("SHARED_KEY", () => requireOwnKeys(chainOf(314), provider, { proving, terms: payee }));
   });
 
+  it("wants somebody else paid where the provider's own account restores, and says so: no other key could", async () => {
+    const keys = { proving, stake: provider.toLowerCase() };
+    await requireOwnKeys(chainOf(314), provider, keys);
+    const { message, hint } = await expectError("SHARED_KEY", () =>
+      requireOwnKeys(chainOf(314, provider), provider, keys),
+    );
+    expect(message).to.contain("for payout and for stake");
+    expect(hint)
+      .to.contain("provider init --payee")
+      .and.to.contain("leave `restore` out")
+      .and.not.to.contain("keys new");
+    // Another account's key for the stake is nothing that another payee would mend.
+    const other = await expectError("SHARED_KEY", () => requireOwnKeys(chainOf(314), provider, { stake: payee }));
+    expect(other.hint).to.not.contain("--payee");
+  });
+
   it("asks nothing on a developer's own chain, nor where nobody is served", async () => {
     await requireOwnKeys(chainOf(31_337), provider, { proving: provider, terms: provider });
     await requireOwnKeys(chainOf(314), undefined, { proving: payee });
