@@ -115,7 +115,7 @@ export class TransactionSender {
         const { guardedBy } = launched;
         const isOwn = guardedBy.from === (await this.address());
         if (isOwn) await this.#landing.goOn([guardedBy], signal);
-        throw inFlight(doing, guardedBy, isOwn);
+        throw isOwn ? inFlight(doing, guardedBy) : inFlightElsewhere(doing, guardedBy);
       }
       const { reverted, ...landed } = await this.#landing.land(launched.flight, signal);
       return reverted === undefined ? { status: "mined", ...landed } : doneOrThrow(reverted);
@@ -212,7 +212,7 @@ export class TransactionSender {
     await this.reorganised(moved.block - 1, signal);
     mined.forget(moved);
     mined.heard(guards);
-    throw inFlight(doing, moved, true);
+    throw inFlight(doing, moved);
   }
 
   /**
@@ -221,7 +221,7 @@ export class TransactionSender {
    */
   #requireNoNews({ doing, guards }: Pick<JournalEntry, "doing" | "guards">): void {
     const news = this.#landing.mined.takeNews(guards);
-    if (news !== undefined) throw inFlight(doing, news, true);
+    if (news !== undefined) throw inFlight(doing, news);
   }
 
   /**
@@ -296,9 +296,14 @@ function doneOrThrow(failed: ChainError): Sent {
   throw failed;
 }
 
-/** That of another account is its own to bring to an end: nobody here can sign for it, and what it guards has no hope here. */
-function inFlight(doing: string, other: Pick<JournalEntry, "doing" | "nonce">, isOwn: boolean): ChainError {
+function inFlight(doing: string, other: Pick<JournalEntry, "doing" | "nonce">): ChainError {
   const message = `Failed to ${doing}: some of it was on its way already, in “${other.doing}” at nonce ${other.nonce}`;
-  const hint = "Look at what that came to, and try again.";
-  return new ChainError("IN_FLIGHT", message, hint, isOwn ? "retry" : "hopeless", undefined);
+  return new ChainError("IN_FLIGHT", message, "Look at what that came to, and try again.", "retry", undefined);
+}
+
+/** That of another account is its own to bring to an end: nobody here can sign for it, and what it guards has no hope here. */
+function inFlightElsewhere(doing: string, { from, nonce, ...other }: JournalEntry): ChainError {
+  const message = `Failed to ${doing}: some of it is on its way already, in “${other.doing}” of ${from} at nonce ${nonce}`;
+  const hint = `Only a process with its key brings that to its end. Where it is used no more: holdfast keeper abandon ${from}`;
+  return new ChainError("IN_FLIGHT", message, hint, "hopeless", undefined);
 }

@@ -246,6 +246,11 @@ export const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./keeper-status.js")).keeperStatusCommand(),
   },
   {
+    path: ["keeper", "abandon"],
+    summary: "give up what a key has on its way that is not used any more",
+    load: async () => (await import("./keeper-abandon.js")).keeperAbandonCommand(),
+  },
+  {
     path: ["keeper", "fund"],
     summary: "keep deals alive from a budget",
     load: async () => (await import("./keeper.js")).keeperFundCommand(),

@@ -11,7 +11,13 @@ import { HoldfastError } from "../errors.js";
 import { type CrewOptions, KeeperObserver, type OpsServer, startOpsServer } from "../keeper/index.js";
 import { type KeyRole, type KeySigner, keySourceFrom } from "../keys/index.js";
 import { gasPolicy, restoreLimits } from "../provider/policy/index.js";
-import { type Database, DatabaseDuties, DatabaseJournal, openDatabase } from "../store/database/index.js";
+import {
+  type Database,
+  DatabaseDuties,
+  DatabaseJournal,
+  type DatabaseOptions,
+  openDatabase,
+} from "../store/database/index.js";
 import { type BlobStore, DEFAULT_LEASE_MS, openBlobStore } from "../store/index.js";
 import { type ChainFlags, rpcUrls, warnOfPlainKey } from "./context.js";
 import { secretFreeLogger } from "./logging.js";
@@ -74,7 +80,7 @@ export async function openOperator(flags: Pick<ChainFlags, "rpc" | "network">, f
       return { signer: other, sender: other.address === signer.address ? proving : senderOf(other) };
     };
     const proving = senderOf(signer);
-    const leaveMs = "url" in databaseOf(folder) ? DEFAULT_LEASE_MS : 0;
+    const leaveMs = databaseOf(folder).url !== undefined ? DEFAULT_LEASE_MS : 0;
     return { chain, database, blobs, logger, leaveMs, proving, observer, ops, key, close };
   } catch (error) {
     await close();
@@ -83,7 +89,7 @@ export async function openOperator(flags: Pick<ChainFlags, "rpc" | "network">, f
 }
 
 /** The database of a folder: the one that `DATABASE_URL` names, or one within it. */
-function databaseOf({ dataDir }: NodeFolder): Parameters<typeof openDatabase>[0] {
+export function databaseOf({ dataDir }: Pick<NodeFolder, "dataDir">): Pick<DatabaseOptions, "url" | "dir"> {
   const { DATABASE_URL: url = "" } = process.env;
   return url === "" ? { dir: join(dataDir, "index") } : { url };
 }

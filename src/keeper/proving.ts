@@ -293,8 +293,8 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     const code = error instanceof HoldfastError ? error.code : "UNEXPECTED";
     const passing = code === "STALE_HEAD" || (error instanceof ChainError && error.failure === "retry");
     duty.retryAt = this.#head + (atOnce ? 1 : duty.failed(passing));
-    // In flight: what it is waiting for was sent before the process was started, or by another one.
-    if (code === "IN_FLIGHT" || duty.code === code) return duty.retryAt;
+    // What is in flight was sent before the process was started, or by another one, and comes to its end; another account's may not.
+    if ((code === "IN_FLIGHT" && passing) || duty.code === code) return duty.retryAt;
     duty.code = code;
     const { window, retryAt } = duty;
     const { id } = duty.deal;

@@ -442,6 +442,8 @@ describe("TransactionSender", () => {
       const here = senderOf({ journal });
       const second = await failure<ChainError>(here.send(pay, "prove 2 deals", undefined, ["deal 2", "deal 3"]));
       expect(second).to.include({ code: "IN_FLIGHT", failure: "hopeless" });
+      expect(second.message).to.include(`of ${other.address} at nonce 0`);
+      expect(second.hint).to.include(`holdfast keeper abandon ${other.address}`);
       const alone = here.send(pay, "prove a deal", undefined, ["deal 3"]);
       await untilPending(1);
       await chain.mine();

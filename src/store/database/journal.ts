@@ -13,6 +13,9 @@ import type { AttemptTable, Schema, TransactionTable } from "./schema.js";
 const RECENT_BLOCKS = 64;
 
 type Statements = Database | Transaction<Schema>;
+type End = Pick<TransactionTable, "state" | "block">;
+
+const DROPPED: End = { state: "dropped", block: null };
 
 /**
  * A journal that outlives its process, and that processes on one Postgres share: the row of an account is locked while
@@ -68,7 +71,24 @@ export class DatabaseJournal implements Journal {
   }
 
   drop(id: string): Promise<void> {
-    return this.#end(id, { state: "dropped", block: null });
+    return this.#end(id, DROPPED);
+  }
+
+  /**
+   * Drops all that is live of an account that sends no more, so that what it guards is anybody's again: only a sender with its key would
+   * bring that to an end. What a node still has of it may get into a block all the same.
+   *
+   * @returns what was dropped, by nonce
+   * @example
+   * const dropped = await journal.abandon(stolen);
+   */
+  abandon(from: string): Promise<JournalEntry[]> {
+    return this.#db.transaction().execute(async (trx) => {
+      await this.#lock(trx, from);
+      const live = await this.#of(trx, from, "live");
+      for (const { id } of live) await end(trx, id, DROPPED);
+      return live;
+    });
   }
 
   find(id: string): Promise<JournalEntry | undefined> {
@@ -238,12 +258,14 @@ export class DatabaseJournal implements Journal {
     await trx.insertInto("transaction_guards").values(guarded).execute();
   }
 
-  #end(id: string, to: Pick<TransactionTable, "state" | "block">): Promise<void> {
-    return this.#db.transaction().execute(async (trx) => {
-      await trx.updateTable("transactions").set(to).where("id", "=", id).execute();
-      await setLive(trx, id, false);
-    });
+  #end(id: string, to: End): Promise<void> {
+    return this.#db.transaction().execute((trx) => end(trx, id, to));
   }
+}
+
+async function end(trx: Transaction<Schema>, id: string, to: End): Promise<void> {
+  await trx.updateTable("transactions").set(to).where("id", "=", id).execute();
+  await setLive(trx, id, false);
 }
 
 /**

@@ -57,6 +57,31 @@ describeDatabases("DatabaseJournal", (databases) => {
     await record(here, { guards: ["new"], from: `0x${"12".repeat(20)}` });
   });
 
+  it("drops what is live of an account that is abandoned, and frees what that guards", async () => {
+    const database = await databases.empty();
+    const [journal, elsewhere] = [new DatabaseJournal(database, 1), new DatabaseJournal(database, 2)];
+    const [heir, bystander] = [`0x${"12".repeat(20)}`, `0x${"34".repeat(20)}`];
+    const mined = await record(journal, { guards: ["mined"] });
+    await journal.mined(mined.id, 100);
+    const left = [await record(journal, { guards: ["a", "b"] }, 1), await record(journal, { guards: ["c"] })];
+    const others = await record(journal, { from: bystander, guards: ["d"] });
+    await record(elsewhere, { guards: ["a"] });
+    const take = (guard: string) => record(journal, { from: heir, guards: [guard] });
+    expect(await failure(take("b"))).to.contain({ message: `guarded by ${left[0]!.id}` });
+    expect((await journal.abandon(FROM)).map(({ id, nonce, attempts }) => ({ id, nonce, attempts }))).to.deep.equal(
+      left.map(({ id, nonce, attempts }) => ({ id, nonce, attempts })),
+    );
+    expect(await journal.live(FROM)).to.deep.equal([]);
+    expect(await journal.nonces(FROM, 0), "what was mined stays").to.deep.equal([0]);
+    for (const guard of ["a", "b", "c"]) await take(guard);
+    expect(await failure(take("d")), "another's").to.contain({ message: `guarded by ${others.id}` });
+    expect(await elsewhere.live(FROM), "on another chain").to.have.length(1);
+    expect(await journal.abandon(FROM), "a second time").to.deep.equal([]);
+    // A sender that has not heard of it may still see one in its block: what it does is another's by now.
+    await journal.mined(left[0]!.id, 101);
+    expect(await journal.live(heir)).to.have.length(3);
+  });
+
   it("keeps chains apart", async () => {
     const database = await databases.empty();
     const [one, other] = [new DatabaseJournal(database, 1), new DatabaseJournal(database, 2)];
