@@ -1,14 +1,13 @@
 /** What explorers need to show the sources of a deployment. */
 import { readFile } from "node:fs/promises";
-import { type Block, getCreateAddress, Interface, type Provider, zeroPadValue } from "ethers";
+import { Interface, type Provider } from "ethers";
 import hre from "hardhat";
 import { contractOf } from "../../src/chain/contract-names.js";
-import { marketConfig } from "../../src/chain/deploy.js";
-import { type Deployment, type Part, partsOf } from "../../src/chain/deployment.js";
+import { type Deployment, partsOf } from "../../src/chain/deployment.js";
 import { ofMarket } from "../../src/chain/immutables.js";
 import { artifacts } from "./artifacts.js";
+import { argumentsOf, creationOf } from "./creation.js";
 import type { StandardInput, Submission } from "./explorers/explorer.js";
-import { CREATE_X } from "./run.js";
 
 /** What Hardhat keeps of a compilation. */
 interface BuildInfo {
@@ -38,7 +37,7 @@ interface AstNode {
  */
 export async function sourcesOf(provider: Provider, deployment: Deployment): Promise<Submission[]> {
   const made = ofMarket(deployment.market);
-  const given = argumentsOf(deployment, Object.fromEntries(made.map(({ name, address }) => [name, address])));
+  const given = argumentsOf(deployment);
   const builds = new Map<string, Promise<[BuildInfo, BuildOutput]>>();
   const parts = partsOf(deployment).map((part) => ({
     ...{ part, name: contractOf(part, deployment.randomnessKind), address: deployment[part] },
@@ -47,28 +46,14 @@ export async function sourcesOf(provider: Provider, deployment: Deployment): Pro
   const own = made.map(({ name, address }) => ({ part: "market" as const, name, address, given: given[name] }));
   return Promise.all(
     [...parts, ...own].map(async ({ part, name, address, given: args = [] }) => {
-      const creation = await creationOf(provider, deployment, part);
+      // Explorers do without it.
+      const creation = (await creationOf(provider, deployment, part))?.hash;
       const { abi } = await artifacts.loadArtifact(name);
       const constructorArguments = Interface.from(abi).encodeDeploy(args).slice(2);
       const sources = await compiledFrom(name, builds);
       return { name, address, ...sources, constructorArguments, ...(creation !== undefined && { creation }) };
     }),
   );
-}
-
-/** What each constructor was given, by part, and by name for the market's own. */
-function argumentsOf(deployment: Deployment, made: Readonly<Record<string, string>>): Record<string, unknown[]> {
-  const { vault, registry, randomness, market, lens, chainProofs, chainTiers } = deployment;
-  const config = { vault, registry, randomness, chainProofs, ...marketConfig(deployment), chainTiers };
-  return {
-    registry: [vault],
-    market: [config],
-    lens: [market],
-    requests: [market, lens],
-    provenance: [lens],
-    TermsChecker: [vault, registry, config.stakeToken, config.minStake],
-    MarketChanges: [config, made.TermsChecker, made.ProofVerifier],
-  };
 }
 
 /** The smallest input that gives the same code to the byte: settings, and with them the hash in the code, stay as they were. */
@@ -98,28 +83,4 @@ function importedFrom(file: string, sources: BuildOutput["output"]["sources"], f
     if (nodeType === "ImportDirective") importedFrom(absolutePath!, sources, found);
   }
   return found;
-}
-
-/** Explorers do without it; and a node may not answer for blocks as old as that. */
-async function creationOf(provider: Provider, deployment: Deployment, part: Part): Promise<string | undefined> {
-  const number = deployment.build?.blocks[part];
-  if (number === undefined) return undefined;
-  try {
-    const block = await provider.getBlock(number, true);
-    return block === null ? undefined : await creationIn(provider, block, deployment[part]);
-  } catch {
-    return undefined;
-  }
-}
-
-async function creationIn(provider: Provider, block: Block, address: string): Promise<string | undefined> {
-  for (const { to, from, nonce, hash } of block.prefetchedTransactions) {
-    if (to === null && getCreateAddress({ from, nonce }) === address) return hash;
-    if (to !== CREATE_X) continue;
-    // The factory's events name what it has made.
-    const receipt = await provider.getTransactionReceipt(hash);
-    const topic = zeroPadValue(address, 32).toLowerCase();
-    if (receipt?.logs.some(({ topics }) => topics.includes(topic))) return hash;
-  }
-  return undefined;
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { compareCreation } from "../../scripts/deploy/creation.js";
 import { PACE } from "../../scripts/deploy/explorers/http.js";
 import { isShown, type SourceReport, submitSources } from "../../scripts/deploy/explorers/submit.js";
 import { sourcesOf } from "../../scripts/deploy/sources.js";
@@ -21,7 +22,7 @@ interface Flags extends ChainFlags {
 export function verifyDeploymentCommand(): Command {
   return chainCommand("verify-deployment")
     .description(
-      "compare a deployment on its chain with a fresh build of these sources: code, immutables, parameters; with --submit, publish the " +
+      "compare a deployment on its chain with a fresh build of these sources: code, immutables, parameters, what made it; with --submit, publish the " +
         "sources where they are compared again and shown (docs/networks.md)",
     )
     .addOption(
@@ -40,7 +41,7 @@ async function verifyDeployment({ provider, deployment }: Chain, flags: Flags): 
   const explorers =
     flags.submit && chooseExplorers(chainId, flags.submit === true ? undefined : flags.submit, process.env);
   // Opening the chain has compared chain id, parameters and who calls whom.
-  const contracts = await compareCode(provider, deployment, localBuild());
+  const contracts = await compareAll(provider, deployment);
   const wrong = contracts.filter(({ differs }) => differs !== undefined).map(({ name }) => name);
   if (wrong.length > 0 || explorers === undefined) {
     printResult(flags, { chainId, contracts }, () => codeLines(contracts));
@@ -57,6 +58,26 @@ async function verifyDeployment({ provider, deployment }: Chain, flags: Flags): 
   ]);
   const failed = sources.filter((report) => !isShown(report));
   if (failed.length > 0) throw notShown(failed);
+}
+
+/** The code that is there, and what made it. */
+async function compareAll(provider: Chain["provider"], deployment: Deployment): Promise<CodeReport[]> {
+  const [code, made] = await Promise.all([
+    compareCode(provider, deployment, localBuild()),
+    compareCreation(provider, deployment),
+  ]);
+  const unknown = made.filter(({ isKnown }) => !isKnown).map(({ name }) => name);
+  if (unknown.length > 0) {
+    tell(
+      `how ${unknown.join(", ")} were made is not known: the deployment's file names no blocks, or the node does not serve them. Whoever made ` +
+        "them may have left anything in their storage, as money that nobody paid in: trust who deployed them, or ask for a file with its blocks",
+    );
+  }
+  const wrong = new Map(made.flatMap(({ name, differs }) => (differs === undefined ? [] : [[name, differs]])));
+  return code.map((report) => {
+    const differs = report.differs ?? wrong.get(report.name);
+    return differs === undefined ? report : { ...report, differs };
+  });
 }
 
 async function publish(provider: Chain["provider"], deployment: Deployment, { clients, leftOut }: ChosenExplorers) {

@@ -61,6 +61,7 @@ describe("holdfast deploy to Filecoin", function () {
       expect(await market.chainProofs()).to.equal(deployment.chainProofs);
       const verified = await holdfast(["verify-deployment", "--network", "calibration", "--deployment", file]);
       expect(verified.status, verified.stderr).to.equal(0);
+      expect(verified.stderr).not.to.include("not known");
     } finally {
       provider.destroy();
       await chain.stop();

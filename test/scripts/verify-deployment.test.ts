@@ -1,18 +1,31 @@
 import { expect } from "chai";
-import { type ContractFactory, Wallet, ZeroAddress } from "ethers";
+import {
+  Contract,
+  type ContractFactory,
+  dataSlice,
+  getAddress,
+  type Provider,
+  toBeHex,
+  Wallet,
+  ZeroAddress,
+} from "ethers";
+import { compareCreation } from "../../scripts/deploy/creation.js";
+import { recordOf } from "../../scripts/deploy/record.js";
+import { CREATE_X, runDeployment, saltOf } from "../../scripts/deploy/run.js";
 import { profileNamed } from "../../scripts/profiles/profiles.js";
 import { deployHoldfast, devTiers, marketConfig } from "../../src/chain/deploy.js";
-import { partsOf } from "../../src/chain/deployment.js";
+import { type Deployment, type Part, partsOf } from "../../src/chain/deployment.js";
 import { ofMarket } from "../../src/chain/immutables.js";
 import {
   MarketChanges__factory,
   ProviderRegistry__factory,
   TermsChecker__factory,
+  Vault__factory,
 } from "../../typechain-types/index.js";
 import { holdfast } from "../support/cli.js";
 import { commandsOn } from "../support/cli-net.js";
-import { type DevChain, startDevChain } from "../support/dev-chain.js";
-import { removeFolders } from "../support/pieces.js";
+import { CHAIN_ID, type DevChain, startDevChain } from "../support/dev-chain.js";
+import { removeFolders, tempFolder } from "../support/pieces.js";
 
 /** What `verify-deployment` says of each contract of a deployment. */
 async function verified(chain: Pick<DevChain, "anvil" | "deployment">) {
@@ -48,6 +61,42 @@ describe("holdfast verify-deployment", function () {
       }
     });
   }
+
+  it("knows by a factory's address what made a contract", async () => {
+    const { deployment: plain, ...chain } = await startDevChain();
+    try {
+      const { provider } = chain;
+      const account = await chain.account();
+      const options = { randomnessKind: plain.randomnessKind, tiers: plain.tiers };
+      const run = {
+        provider,
+        signer: account,
+        chainId: CHAIN_ID,
+        options,
+        confirmations: 1,
+        pollMs: 50,
+      };
+      const salt = saltOf(account.address, "salt");
+      const deployed = await runDeployment({ ...run, salt, dir: await tempFolder() });
+      const deployment = await recordOf(provider, CHAIN_ID, options, deployed);
+      const honest = await verified({ ...chain, deployment });
+      expect([honest.status, honest.differing, honest.stderr]).to.deep.equal([0, {}, ""]);
+
+      // Another vault by the same factory, whose init code writes into its storage.
+      const factory = new Contract(CREATE_X, ["function deployCreate2(bytes32, bytes) returns (address)"], account);
+      const { blockNumber, logs } = (await (await factory.deployCreate2!(salt, "0x600160005560016000f3")).wait())!;
+      const vault = getAddress(dataSlice(logs[0].topics[1], 12));
+      await provider.send("anvil_setCode", [vault, await provider.getCode(deployment.vault)]);
+      const build = { ...deployment.build!, blocks: { ...deployment.build!.blocks, vault: blockNumber } };
+      const made = await compareCreation(provider, { ...deployment, vault, build });
+      const said = Object.fromEntries(made.map(({ name, differs = "" }) => [name, differs.slice(0, 43)]));
+      expect(said.Vault).to.equal("it was made by other code than the build's,");
+      // Those that it was given to were given another.
+      expect([said.ProviderRegistry, said.StorageMarket, said.MarketLens]).to.deep.equal([said.Vault, said.Vault, ""]);
+    } finally {
+      await chain.stop();
+    }
+  });
 
   describe("a market that its own init code has put there", () => {
     let chain: DevChain;
@@ -168,5 +217,39 @@ describe("holdfast verify-deployment", function () {
       expect([status, Object.keys(differing)]).to.deep.equal([1, ["Vault"]]);
       expect(differing.Vault).to.include("its _cachedThis is ").and.to.include("its _cachedDomainSeparator is ");
     });
+
+    it("is found out where a contract's init code has left something in its storage, and told of where nobody knows", async () => {
+      const { provider } = chain;
+      const account = await chain.account();
+      // Writes a word of storage, as if somebody had paid in; the code is that of a vault.
+      const { contractAddress } = (await (await account.sendTransaction({ data: "0x600160005500" })).wait())!;
+      const vault = contractAddress!;
+      await put(vault, new Vault__factory(), []);
+      const registry = await (await new ProviderRegistry__factory(account).deploy(vault)).waitForDeployment();
+      const shared = { vault, registry: await registry.getAddress() };
+      const deployment = await deployHoldfast(account, { randomnessKind: "blockhash", tiers: devTiers(), shared });
+      expect(await provider.getStorage(vault, 0)).to.equal(toBeHex(1, 32));
+
+      const silent = await verified({ ...chain, deployment });
+      expect([silent.status, silent.differing], silent.stderr).to.deep.equal([0, {}]);
+      expect(silent.stderr).to.match(/how Vault, .*ProvenanceRegistry.* were made is not known/);
+      const build = { compiler: "", settings: "", codeHashes: {}, blocks: await blocksOf(provider, deployment) };
+      const told = await verified({ ...chain, deployment: { ...deployment, build } });
+      expect([told.status, Object.keys(told.differing)], told.stderr).to.deep.equal([1, ["Vault"]]);
+      expect(told.differing.Vault).to.match(/^it was made by other code than the build's/);
+      expect(told.stderr).not.to.include("not known");
+    });
   });
 });
+
+/** The blocks of the transactions that made the parts of a deployment. */
+async function blocksOf(provider: Provider, deployment: Deployment): Promise<Partial<Record<Part, number>>> {
+  const blocks = new Map<string, number>();
+  for (let number = await provider.getBlockNumber(); number > 0; number--) {
+    for (const hash of (await provider.getBlock(number))!.transactions) {
+      const { contractAddress } = (await provider.getTransactionReceipt(hash))!;
+      if (contractAddress !== null) blocks.set(contractAddress, number);
+    }
+  }
+  return Object.fromEntries(partsOf(deployment).map((part) => [part, blocks.get(deployment[part])!]));
+}
