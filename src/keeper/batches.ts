@@ -87,3 +87,22 @@ export async function sendSplitting<T>(
     await sendSplitting(items.slice(middle), send, refused);
   }
 }
+
+/**
+ * Does something with each of many, the next as soon as one has ended.
+ *
+ * @param all - asked for one more whenever there is a place
+ * @param most - of them at a time
+ * @throws what `all` and `act` throw, when all that was begun has ended
+ */
+export async function sideBySide<T>(
+  all: IterableIterator<T> | AsyncGenerator<T>,
+  most: number,
+  act: (one: T) => Promise<void>,
+): Promise<void> {
+  const places = Array.from({ length: most }, async () => {
+    for await (const one of all) await act(one);
+  });
+  const failed = (await Promise.allSettled(places)).find((place) => place.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

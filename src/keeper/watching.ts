@@ -10,7 +10,7 @@ import type { Call, TransactionSender } from "../chain/sender.js";
 import { HoldfastError } from "../errors.js";
 import { type Due, Stage, type Status, Status as Statuses, type Tier, windowOf } from "../protocol/index.js";
 import { Bargains } from "./bargains.js";
-import { sendSplitting } from "./batches.js";
+import { sendSplitting, sideBySide } from "./batches.js";
 import { type Deal, DealBook, dueFrom, hasEnded } from "./deals.js";
 import type { SettledEvent, WatchingEvents } from "./events.js";
 import { watchHeads } from "./heads.js";
@@ -48,6 +48,8 @@ export interface WatchingKeeperOptions {
 
 /** Deals in one transaction at most. */
 const BATCH = 50;
+/** Transactions on their way at a time: some ten million units of gas, less than half of a block of Ethereum. */
+const IN_FLIGHT = 8;
 /** Calls of `dueOf` that are asked for together. */
 const READ_BATCH = 50;
 
@@ -133,12 +135,12 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
   async #strike(signal: AbortSignal): Promise<void> {
     if (this.#bargains === undefined || this.#bargains.size === 0) return;
     const fee = await presentFee(this.#options.chain.provider);
-    for await (const { deals, maxFee } of this.#bargains.take(fee)) {
+    await sideBySide(this.#bargains.take(fee), IN_FLIGHT, async ({ deals, maxFee }) => {
       signal.throwIfAborted();
       await this.#settle(deals, signal, maxFee);
       // Read again at the next head, which finds them settled.
       for (const { deal } of deals) this.#lookAt.delete(deal.id);
-    }
+    });
   }
 
   /** Deals for which settling would move something; the others are put off. */
@@ -241,10 +243,11 @@ export class WatchingKeeper extends EventEmitter<WatchingEvents> {
       allSettled = false;
       this.#report(items, error, signal);
     };
-    for (let at = 0; at < worth.length; at += batchSize) {
-      const batch = worth.slice(at, at + batchSize);
-      await sendSplitting(batch, (items) => this.#send(items, signal, maxFee), refused);
-    }
+    const batches: (readonly Candidate[])[] = [];
+    for (let at = 0; at < worth.length; at += batchSize) batches.push(worth.slice(at, at + batchSize));
+    await sideBySide(batches.values(), IN_FLIGHT, (batch) =>
+      sendSplitting(batch, (items) => this.#send(items, signal, maxFee), refused),
+    );
     return allSettled;
   }
 

@@ -4,8 +4,9 @@ import type { Candidate, SettledEvent, SettleEconomics, WatchingKeeper } from ".
 import { worthOf } from "../../src/keeper/index.js";
 import { windowOf } from "../../src/protocol/index.js";
 import { type DevChain, startDevChain } from "../support/dev-chain.js";
-import { bytesOf, COIN, COLLATERAL, Parties, startWatching, step } from "../support/keeping.js";
+import { bytesOf, COIN, COLLATERAL, Parties, pendingOn, startWatching, step } from "../support/keeping.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
+import { until } from "../support/running.js";
 
 /** 5 % of a sixth of the collateral, and what the operator says that it is worth. */
 const BOUNTY = COLLATERAL / 6n / 20n;
@@ -100,6 +101,19 @@ describe("WatchingKeeper with economics", () => {
     await stepAt(fee, 4, keeper);
     expect(new Set(settled.map(({ id }) => id))).to.deep.equal(new Set(ids));
     expect(new Set(settled.map(({ hash }) => hash)).size).to.equal(1);
+  });
+
+  it("sends several batches that pay into one block", async () => {
+    const ids = await missed(6);
+    await chain.provider.send("anvil_setNextBlockBaseFeePerGas", [toQuantity(GWEI)]);
+    await chain.mine(1);
+    await watch({ batchSize: 2 });
+    await until(async () => (await pendingOn(chain)) === 3);
+    await chain.mine(1);
+    await until(async () => settled.length === 6);
+    expect(settled.map(({ id }) => id)).to.have.members(ids);
+    expect(new Set(settled.map(({ hash }) => hash)).size).to.equal(3);
+    expect(new Set(settled.map(({ block }) => block)).size).to.equal(1);
   });
 
   it("wants as much more as the operator says, or takes less", async () => {

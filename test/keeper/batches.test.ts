@@ -1,9 +1,10 @@
 import { expect } from "chai";
 import { ChainError } from "../../src/chain/errors.js";
 import { calldataLimitOf } from "../../src/chain/limits.js";
-import { batchLimits, ProofBatcher, sendSplitting } from "../../src/keeper/batches.js";
+import { batchLimits, ProofBatcher, sendSplitting, sideBySide } from "../../src/keeper/batches.js";
 import { packProofs } from "../../src/protocol/index.js";
 import { StorageMarket__factory } from "../../typechain-types/index.js";
+import { failure } from "../support/failure.js";
 
 const market = StorageMarket__factory.createInterface();
 
@@ -82,5 +83,49 @@ describe("sendSplitting", () => {
     await sendSplitting([1, 2, 3], send, (items) => refused.push(...items));
     expect(tries).to.equal(1);
     expect(refused).to.deep.equal([1, 2, 3]);
+  });
+});
+
+describe("sideBySide", () => {
+  const ends: (() => void)[] = [];
+  const act = (log: number[]) => (one: number) => {
+    log.push(one);
+    return new Promise<void>((resolve) => ends.push(resolve));
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const numbers = async function* () {
+    yield* [1, 2, 3, 4, 5];
+  };
+
+  for (const [what, all] of [
+    ["a list", () => [1, 2, 3, 4, 5].values()],
+    ["what comes one by one", numbers],
+  ] as const) {
+    it(`does so many at a time, and the next when one has ended: ${what}`, async () => {
+      const begun: number[] = [];
+      const done = sideBySide(all(), 3, act(begun));
+      await turn();
+      expect(begun).to.deep.equal([1, 2, 3]);
+      ends.splice(1, 1)[0]!();
+      await turn();
+      expect(begun).to.deep.equal([1, 2, 3, 4]);
+      while (ends.length > 0) {
+        ends.shift()!();
+        await turn();
+      }
+      await done;
+      expect(begun).to.deep.equal([1, 2, 3, 4, 5]);
+    });
+  }
+
+  it("waits for what was begun where one fails, and then says so", async () => {
+    const done: number[] = [];
+    const failing = sideBySide([1, 2, 3].values(), 2, async (one) => {
+      if (one === 1) throw new Error("no");
+      await turn();
+      done.push(one);
+    });
+    expect((await failure(failing)).message).to.equal("no");
+    expect(done).to.deep.equal([2, 3]);
   });
 });

@@ -11,6 +11,7 @@ import {
   COLLATERAL,
   Parties,
   PRICE,
+  pendingOn,
   serviceChain,
   startProving,
   startWatching,
@@ -18,6 +19,7 @@ import {
   stepUntil,
 } from "../support/keeping.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
+import { until } from "../support/running.js";
 
 /** 5 % of a sixth of the collateral. */
 const BOUNTY = COLLATERAL / 6n / 20n;
@@ -218,6 +220,51 @@ describe("WatchingKeeper", () => {
     const { keeper } = await watch({ batchSize: 2 });
     await stepUntil(chain, () => settled.length === 5, 60, keeper);
     expect(new Set(settled.map(({ hash }) => hash)).size).to.equal(3);
+  });
+
+  describe("with several batches at one head", () => {
+    /** At the head at which the first window of all can be settled. */
+    const due = async (count: number) => {
+      const ids = await open(count);
+      const { firstEpoch } = await chain.contracts.lens.dealOf(ids.at(-1)!);
+      const { lastBlock } = windowOf(Number(firstEpoch), chain.deployment.tiers[0]!, 1);
+      const head = lastBlock + chain.deployment.challengeFinality + 1;
+      await chain.mine(head - (await chain.provider.getBlockNumber()));
+      return ids;
+    };
+
+    it("has them in one block, eight at a time", async () => {
+      await due(10);
+      await watch({ batchSize: 1 });
+      await until(async () => (await pendingOn(chain)) === 8);
+      await chain.mine(1);
+      await until(async () => settled.length === 8);
+      expect(new Set(settled.map(({ hash }) => hash)).size).to.equal(8);
+      expect(new Set(settled.map(({ block }) => block)).size).to.equal(1);
+      await until(async () => (await pendingOn(chain)) === 2);
+      await chain.mine(1);
+      await until(async () => settled.length === 10);
+      expect(trouble).to.deep.equal([]);
+    });
+
+    it("sends the others where one fails", async () => {
+      const ids = await due(5);
+      const service = await serviceChain(chain);
+      stops.push(async () => service.provider.destroy());
+      const signer = (await chain.account()).connect(service.provider);
+      const sender = new TransactionSender({ provider: service.provider, signer, logger: testLogger(), pollMs: 5 });
+      const { send } = sender;
+      sender.send = async (call, doing, ...rest) => {
+        if (call.data?.includes(ids[0]!.toString(16))) throw new Error("the signer is away");
+        return send.call(sender, call, doing, ...rest);
+      };
+      await watch({ batchSize: 2, sender });
+      await until(async () => (await pendingOn(chain)) === 2);
+      await chain.mine(1);
+      await until(async () => settled.length === 3 && trouble.length > 0);
+      expect(trouble[0]!.ids).to.include(ids[0]).and.to.have.length(2);
+      expect(settled.map(({ id }) => id)).to.have.members(ids.filter((id) => !trouble[0]!.ids.includes(id)));
+    });
   });
 
   it("says that it could not send, and settles when it can", async () => {

@@ -257,13 +257,14 @@ export async function step(dev: DevChain, blocks: number, ...keepers: readonly A
     looked === keepers.length && keepers.every((keeper) => !(keeper instanceof ProvingKeeper) || keeper.inFlight === 0);
   await dev.mine(blocks);
   // A keeper that waits for its own transaction goes on when that is in a block.
-  while (!isIdle() && !(await hasPending(dev))) await sleep(5);
+  while (!isIdle() && (await pendingOn(dev)) === 0) await sleep(5);
   for (const off of unhook) off();
 }
 
-async function hasPending(dev: DevChain): Promise<boolean> {
+/** Transactions that wait for a block. */
+export async function pendingOn(dev: DevChain): Promise<number> {
   const { pending } = await dev.provider.send("txpool_status", []);
-  return BigInt(pending) > 0n;
+  return Number(pending);
 }
 
 /** Steps until a block number. */
