@@ -84,7 +84,7 @@ export class OpenDuties {
    * The key of an epoch's block, which the duties are told of; undefined where the node does not know it at this head. Where it is
    * another than before, what was built for the old one is of no use any more.
    *
-   * @throws what the node or the duties throw
+   * @throws what the node throws
    */
   async keyOf(open: OpenEpoch, head: Head): Promise<string | undefined> {
     const { epoch, key, isUnsure } = open;
@@ -93,10 +93,20 @@ export class OpenDuties {
     if (present === undefined) return undefined;
     if (key !== undefined && key !== present)
       this.#logger.warn({ epoch, was: key, is: present }, "challenges are drawn anew");
-    await this.#duties.draw(epoch, present);
     open.key = present;
-    open.isUnsure = false;
+    await this.#draw(open, present);
     return present;
+  }
+
+  /** Where the duties can't be told, nobody claims any of the epoch, and they are told the next time. */
+  async #draw(open: OpenEpoch, key: string): Promise<void> {
+    const { epoch } = open;
+    try {
+      await this.#duties.draw(epoch, key);
+      open.isUnsure = false;
+    } catch (err) {
+      this.#logger.warn({ err, epoch }, "the block that challenges are drawn from could not be noted");
+    }
   }
 
   /** Notes that a proof of ours is in a block. */

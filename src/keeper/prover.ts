@@ -111,7 +111,6 @@ export class EpochProver {
     const { seeds, gasShare, calldataLimit, proofMs } = this.#o;
     const { epoch, key, head } = task;
     for (const note of this.#unnoted.splice(0)) await this.#note(note);
-    await this.#resume(epoch);
     // First, whoever does the duties: a seed that nobody checkpoints runs out.
     const seed = await seeds.seed(epoch, signal, key);
     const limits = batchLimits(head.gasLimit, gasShare, calldataLimit);
@@ -138,6 +137,7 @@ export class EpochProver {
     };
     const unclaimed = async () => prove(await this.#unclaimed(task, taken));
     try {
+      await this.#resume(task.epoch);
       for (let some = await this.#claim(task, taken); some !== undefined; some = await this.#claim(task, taken)) {
         await prove(some);
       }

@@ -138,8 +138,13 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     const { head } = update;
     this.#head = head.number;
     await this.#roster.look(update, signal);
-    for (const duty of this.#open.late(head.number)) this.#climb(duty);
-    await this.#begin(head, signal);
+    try {
+      await this.#roster.plan();
+    } finally {
+      // Claims save work, and never decide: what can't be noted is begun all the same, and this look fails afterwards.
+      for (const duty of this.#open.late(head.number)) this.#climb(duty);
+      await this.#begin(head, signal);
+    }
     if (head.number - this.#forgotten >= KEPT_BLOCKS / 4) {
       this.#forgotten = head.number;
       await this.#duties.forget(head.number - KEPT_BLOCKS);
@@ -155,7 +160,8 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
       try {
         const key = await this.#open.keyOf(open, head);
         if (key === undefined || open.isBusy) continue;
-        if (this.#hasToDo(open)) await this.#learn(open);
+        // What was done by another block is not done by this one, where the duties know nothing of it yet.
+        if (this.#hasToDo(open) && !open.isUnsure) await this.#learn(open);
         if (this.#hasToDo(open)) this.#start(open, key, head, signal);
       } catch (error) {
         this.#failed(open, error);
@@ -174,9 +180,14 @@ export class ProvingKeeper extends EventEmitter<ProvingEvents> {
     return this.#options.guard?.standsBack !== true || duty.isPressing(this.#head);
   }
 
-  /** What other keepers have done of an epoch. */
+  /** What other keepers have done of an epoch. Where nobody can say, the chain does: what is proven already is not sent. */
   async #learn(open: OpenEpoch): Promise<void> {
-    for (const { id, block } of await this.#duties.finished(open.epoch)) {
+    const { epoch } = open;
+    const finished = await this.#duties.finished(epoch).catch((err: unknown) => {
+      this.#logger.warn({ err, epoch }, "what other keepers have done is not known");
+      return [];
+    });
+    for (const { id, block } of finished) {
       const duty = open.duties.get(id);
       if (duty?.state !== "open") continue;
       this.#proven(duty, { kind: "already" });

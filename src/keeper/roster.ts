@@ -74,7 +74,7 @@ export class Roster {
    * @throws what the node or the duties throw; called with the same update again, it goes on
    */
   async look(update: HeadUpdate, signal: AbortSignal): Promise<void> {
-    const { open, duties } = this.#o;
+    const { open } = this.#o;
     const { head, ancestor } = update;
     this.#head = head.number;
     if (ancestor !== undefined) this.#forgetAfter(ancestor);
@@ -84,9 +84,13 @@ export class Roster {
     // Before somebody is told that a proof is late: another keeper's may be in a block.
     for (const { deal, state } of open.late(head.number)) if (state !== "busy") this.#agenda.put(deal.id, 0);
     await this.#read(signal);
+  }
+
+  /** Notes duties that were learnt of, so that they can be claimed. @throws what the duties throw; they are noted the next time then */
+  async plan(): Promise<void> {
     const planned = this.#toPlan;
     this.#toPlan = [];
-    await duties.plan(planned).catch((error: unknown) => {
+    await this.#o.duties.plan(planned).catch((error: unknown) => {
       this.#toPlan = [...planned, ...this.#toPlan];
       throw error;
     });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { DutyRef } from "../../src/keeper/index.js";
 import { DatabaseDuties } from "../../src/store/database/index.js";
@@ -86,7 +87,10 @@ describeDatabases("A keeper whose duties fail it", (databases) => {
     ["draw", "after", 2],
     ["plan", "before", 1],
     ["plan", "after", 1],
+    ["draw", "before", 1_000],
+    ["resume", "before", 1_000],
     ["finished", "before", 3],
+    ["finished", "before", 1_000],
     ["beat", "before", 3],
     ["missesTold", "before", 2],
   ] as const) {
@@ -100,6 +104,36 @@ describeDatabases("A keeper whose duties fail it", (databases) => {
       expect([...proven.values()].every((count) => count === 1)).to.equal(true);
     });
   }
+
+  it("proves every window, once, where none of its questions is answered, and says that it is not well", async function () {
+    this.timeout(90_000);
+    let looks = 0;
+    const duties = around(async (method) => {
+      if (method === "plan") looks++;
+      throw new Error(`${method} failed`);
+    });
+    const [id] = await parties.open([parties.terms(await parties.pieces.add(bytesOf(1)), { periods: 8 })]);
+    const { firstEpoch } = await chain.contracts.lens.dealOf(id!);
+    const [missed, heads]: [DutyRef[], number[]] = [[], []];
+    const { keeper, stop } = await startProving(parties, {
+      duties,
+      listen: (one) => one.on("missed", (miss) => missed.push(miss)).on("head", ({ number }) => heads.push(number)),
+    });
+    const last = Number(firstEpoch) + (WINDOWS - 1) * TIER.period + TIER.window + 2;
+    while ((await chain.provider.getBlockNumber()) < last) {
+      const before = looks;
+      await chain.mine();
+      // It tries thrice at each head, and begins what is due each time.
+      while (looks < before + 3) await sleep(5);
+      await sleep(30);
+      while (keeper.inFlight > 0 && (await chain.provider.send("txpool_status", [])).pending === "0x0") await sleep(5);
+    }
+    await stop();
+    expect(missed).to.deep.equal([]);
+    expect(heads, "it has come to the end of none").to.deep.equal([]);
+    const events = await chain.contracts.market.queryFilter(chain.contracts.market.filters.Proven(id!));
+    expect(events.map(({ args }) => Number(args[1]))).to.deep.equal([1, 2]);
+  });
 
   it("proves every window where another worker takes an epoch for another block's, and is gone", async function () {
     this.timeout(90_000);
