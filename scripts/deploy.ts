@@ -15,8 +15,9 @@ import type { Network } from "../src/chain/networks.js";
 import { HoldfastError } from "../src/errors.js";
 import type { KeySigner } from "../src/keys/index.js";
 import { type Estimate, estimate } from "./deploy/estimate.js";
+import { explained } from "./deploy/failure.js";
 import { recordOf } from "./deploy/record.js";
-import { CREATE_X, runDeployment, saltOf } from "./deploy/run.js";
+import { CREATE_X, NOT_FINISHED, runDeployment, saltOf } from "./deploy/run.js";
 
 export interface DeployRequest {
   readonly network: Network;
@@ -59,27 +60,31 @@ export interface DeployOutcome {
  * Deploys, or goes on with what was interrupted, or finds that it is there.
  *
  * @throws HoldfastError `DEPLOYED_OTHERWISE` where the file is of other choices, `EMPTY_BALANCE`, `FOLDER_IN_USE`,
- *   `DEPLOYMENT_FAILED`, `DEPLOYMENT_MISMATCH`; what the node throws
+ *   `DEPLOYMENT_FAILED` for whatever node, Ignition and file system say, `DEPLOYMENT_MISMATCH`
  */
 export async function deployTo(request: DeployRequest): Promise<DeployOutcome> {
-  const { network, provider, options, file, agree, dryRun = false } = request;
+  const { provider, options, file, agree, dryRun = false } = request;
   if (existsSync(file)) {
     const deployment = await thereAlready(provider, options, file);
     return { outcome: "there", deployment };
   }
-  const plan = await planFor(request);
+  const plan = await explained("the deployment can't be planned", () => planFor(request));
   if (plan.balance < plan.estimate.cost && !plan.resumed && !dryRun) throw poor(plan);
   if (!(await agree(plan))) return { outcome: "refused", plan };
-  const { chainId } = network;
-  const confirmations = request.confirmations ?? network.confirmations;
-  const { salt: text, ...rest } = request;
-  const salt = saltOf(plan.from, text);
-  const how = { ...rest, chainId, confirmations, dir: journalOf(file) };
-  const deployed = await runDeployment(plan.deterministic ? { ...how, salt } : how);
-  const deployment = await recordOf(provider, chainId, options, deployed);
-  await verifyDeployment(provider, deployment);
+  const deployment = await explained(NOT_FINISHED, () => carryOut(request, plan));
   await writeDeployment(file, deployment);
   return { outcome: "deployed", deployment, plan };
+}
+
+async function carryOut(request: DeployRequest, plan: DeployPlan): Promise<Deployment> {
+  const { provider, options, file, network, salt: text, ...rest } = request;
+  const { chainId } = network;
+  const confirmations = request.confirmations ?? network.confirmations;
+  const how = { ...rest, provider, options, chainId, confirmations, dir: journalOf(file) };
+  const deployed = await runDeployment(plan.deterministic ? { ...how, salt: saltOf(plan.from, text) } : how);
+  const deployment = await recordOf(provider, chainId, options, deployed);
+  await verifyDeployment(provider, deployment);
+  return deployment;
 }
 
 async function planFor({ network, provider, signer, options, file, dryRun }: DeployRequest): Promise<DeployPlan> {

@@ -6,6 +6,7 @@ import { wipe } from "@nomicfoundation/ignition-core";
 import { Transaction } from "ethers";
 import { isNonceTaken } from "../../src/chain/broadcast.js";
 import { artifacts } from "./artifacts.js";
+import { startedOtherwise } from "./failure.js";
 import type { SigningProvider } from "./signing-provider.js";
 import type { SignedTransaction, WriteAhead } from "./write-ahead.js";
 import { writeWhole } from "./write-whole.js";
@@ -13,6 +14,8 @@ import { writeWhole } from "./write-whole.js";
 /** A line of the journal: as much of it as matters here. */
 interface Message {
   readonly type: string;
+  /** Where it begins. */
+  readonly chainId?: number;
   readonly futureId?: string;
   readonly networkInteractionId?: number;
   readonly nonce?: number;
@@ -25,6 +28,7 @@ interface Message {
 export interface MendOptions {
   /** Where the journal is. */
   readonly dir: string;
+  readonly chainId: number;
   readonly ahead: WriteAhead;
   readonly provider: SigningProvider;
   /** Resolves when all that the account has sent is as deep as it has to be. */
@@ -40,13 +44,18 @@ export interface MendOptions {
  * - that no block had taken a transaction in time is taken away: it is waited for again, and sent again where it was dropped;
  * - a contract that failed on the chain is forgotten, so that it is deployed anew.
  *
- * @throws what the file system and the node throw
+ * @throws HoldfastError `DEPLOYMENT_FAILED` where it is of another chain; what the file system and the node throw
  */
 export async function mendJournal(options: MendOptions): Promise<void> {
   const path = pathIn(options.dir);
   if (!existsSync(path)) return;
   const text = await readFile(path, "utf8");
-  const messages = await sentOrNot(patient(begun(messagesIn(text))), options);
+  const found = messagesIn(text);
+  const { chainId = options.chainId } = found[0] ?? {};
+  if (chainId !== options.chainId) {
+    throw startedOtherwise(`the journal in ${options.dir} is of chain ${chainId}, and this is ${options.chainId}`);
+  }
+  const messages = await sentOrNot(patient(begun(found)), options);
   const mended = textOf(messages);
   if (mended !== text) await writeWhole(path, mended);
   for (const contract of failedIn(messages)) await wipe(options.dir, artifacts, contract);

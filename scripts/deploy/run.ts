@@ -15,6 +15,7 @@ import { HoldfastError } from "../../src/errors.js";
 import type { KeySigner } from "../../src/keys/index.js";
 import { lockFolder } from "../../src/store/folder-lock.js";
 import { artifacts } from "./artifacts.js";
+import { brief, startedOtherwise, unfinished } from "./failure.js";
 import { confirmedIn, mendJournal } from "./journal.js";
 import { holdfastModule } from "./module.js";
 import { SigningProvider } from "./signing-provider.js";
@@ -30,6 +31,8 @@ export const CREATE_X = "0xba5Ed099633D3B313e4D5F7bdc1305d3c28ba5Ed";
 export function saltOf(account: string, text: string): string {
   return concat([account, "0x00", dataSlice(id(text), 0, 11)]);
 }
+
+export const NOT_FINISHED = "the deployment is not finished";
 
 /** Milliseconds for which a transaction is waited for: whoever has waited enough ends it, and goes on later. */
 const WAIT_MS = 7 * 86_400_000;
@@ -66,7 +69,7 @@ export async function runDeployment(o: RunOptions): Promise<Deployed> {
   try {
     const ahead = new WriteAhead(o.dir);
     const provider = new SigningProvider({ ...o, ahead });
-    await mendJournal({ dir: o.dir, ahead, provider, settle: () => settled(o) });
+    await mendJournal({ ...o, ahead, provider, settle: () => settled(o) });
     await settled(o);
     const result = await deploy({
       artifactResolver: artifacts,
@@ -122,12 +125,10 @@ function hashIn(
 }
 
 function failed(result: DeploymentResult): HoldfastError {
-  const message = `the deployment is not finished: ${reasonsOf(result).join("; ")}`;
-  return new HoldfastError(
-    "DEPLOYMENT_FAILED",
-    message,
-    "mend it and run the same again: what is there is not deployed twice",
-  );
+  const [reason = "nobody knows why", ...others] = reasonsOf(result);
+  const all = others.length === 0 ? brief(reason) : `${brief(reason)}; and ${others.length} more like it`;
+  if (result.type !== DeploymentResultType.RECONCILIATION_ERROR) return unfinished(NOT_FINISHED, all);
+  return startedOtherwise(`an earlier run has begun it otherwise: ${all}`);
 }
 
 function reasonsOf(result: DeploymentResult): string[] {

@@ -1,6 +1,7 @@
 /** A chain as Ignition wants it: an EIP-1193 provider with one account, whose key is here and not with the node. */
 import type { EIP1193Provider } from "@nomicfoundation/ignition-core";
 import { type JsonRpcApiProvider, Transaction } from "ethers";
+import { rpcMessage } from "../../src/chain/errors.js";
 import type { KeySigner } from "../../src/keys/index.js";
 import type { WriteAhead } from "./write-ahead.js";
 
@@ -33,7 +34,19 @@ export class SigningProvider implements EIP1193Provider {
   async request({ method, params = [] }: { method: string; params?: readonly unknown[] | object }): Promise<unknown> {
     if (method === "eth_accounts") return [this.#o.signer.address];
     if (method === "eth_sendTransaction") return this.#send((params as readonly Call[])[0]!);
-    return this.#o.provider.send(method, params as unknown[]);
+    return this.#ask(method, params as unknown[]);
+  }
+
+  /** Ignition reads errors as nodes have them: ethers' own hold the whole call. */
+  async #ask(method: string, params: unknown[]): Promise<unknown> {
+    try {
+      return await this.#o.provider.send(method, params);
+    } catch (error) {
+      const said = rpcMessage(error);
+      if (said === undefined) throw error;
+      const { code, data } = error as { code?: unknown; data?: unknown };
+      throw Object.assign(new Error(said, { cause: error }), { code, ...(typeof data === "string" && { data }) });
+    }
   }
 
   /** Signed, then written down, then sent: after a crash the same bytes are sent again. */

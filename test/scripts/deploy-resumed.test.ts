@@ -2,15 +2,19 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { type JsonRpcProvider, type TransactionRequest, Wallet } from "ethers";
+import { type JsonRpcProvider, type TransactionRequest, toQuantity, Wallet } from "ethers";
 import { type DeployRequest, deployTo } from "../../scripts/deploy.js";
 import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
 import { devTiers } from "../../src/chain/deploy.js";
 import { PARTS } from "../../src/chain/deployment.js";
+import { readDeployment } from "../../src/chain/deployment-node.js";
 import { networkNamed } from "../../src/chain/networks.js";
+import { openBarePool } from "../../src/chain/pool-provider.js";
 import { connectChain } from "../../src/chain/provider.js";
+import type { HoldfastError } from "../../src/errors.js";
 import type { KeySigner } from "../../src/keys/index.js";
 import { expectError } from "../piece/helpers.js";
+import { testLogger } from "../support/dev-chain.js";
 import { failure } from "../support/failure.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
@@ -73,6 +77,13 @@ describe("a deployment that ended half way", function () {
   const foreign = async () => {
     const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 11n };
     return wallet.connect(provider).sendTransaction({ to: wallet.address, ...fees });
+  };
+
+  const isBrief = ({ code, message, hint }: HoldfastError, said: RegExp, todo: RegExp) => {
+    expect([code, message]).to.include("DEPLOYMENT_FAILED");
+    expect(message).to.match(said);
+    expect(message.length, message).to.be.below(400);
+    expect(hint).to.match(todo);
   };
 
   before(async () => {
@@ -155,6 +166,50 @@ describe("a deployment that ended half way", function () {
     await writeFile(journal(), [...lines.slice(0, sent + 1), late].join("\n"));
     expect(await addresses()).to.deep.equal(undisturbed);
     expect(await nonce()).to.equal(PARTS.length);
+  });
+
+  it("says that the account is empty by now, or has too little, and goes on when it has coin", async () => {
+    await failure(deploy({ signer: signingUntil(2, refuses) }));
+    const has = (amount: bigint) => provider.send("anvil_setBalance", [wallet.address, toQuantity(amount)]);
+    await has(0n);
+    expect((await expectError("EMPTY_BALANCE", deploy)).message).to.include("has 0 base units");
+    await has(1_000n);
+    isBrief(
+      await expectError("DEPLOYMENT_FAILED", deploy),
+      /Gas estimation failed/,
+      /send the account coin and run the same again/,
+    );
+    await has(10n ** 18n);
+    expect(await addresses()).to.deep.equal(undisturbed);
+  });
+
+  it("says in a line that the node went away, whenever that is, and goes on when it is back", async () => {
+    let [left, failures] = [0, 0];
+    const proxy = await startRpcProxy(anvil.url, () => (--left < 0 ? "cut" : undefined));
+    for (let allowed = 25; ; allowed += 15) {
+      left = allowed;
+      const through = await openBarePool([proxy.url], CHAIN_ID, { logger: testLogger(), forgetHeadMs: 0 });
+      const outcome = await deploy({ provider: through }).catch((error) => error);
+      through.destroy();
+      if (!(outcome instanceof Error)) break;
+      isBrief(outcome as HoldfastError, /deployment/, /run the same again/);
+      failures++;
+    }
+    await proxy.stop();
+    expect(failures).to.be.at.least(3);
+    expect(await nonce()).to.equal(PARTS.length);
+    expect((await readDeployment(file)).market).to.equal(undisturbed.market);
+  });
+
+  it("goes on with no other chain's deployment, and no other account's", async () => {
+    await failure(deploy({ signer: signingUntil(2, refuses) }));
+    const other = Wallet.createRandom();
+    await provider.send("anvil_setBalance", [other.address, toQuantity(10n ** 18n)]);
+    isBrief(await expectError("DEPLOYMENT_FAILED", () => deploy({ signer: other })), /From account/, /--out/);
+    const lines = await readFile(journal(), "utf8");
+    await writeFile(journal(), lines.replace(`"chainId":${CHAIN_ID}`, '"chainId":11155111'));
+    const elsewhere = await expectError("DEPLOYMENT_FAILED", deploy);
+    isBrief(elsewhere, /of chain 11155111/, /--out/);
   });
 
   it("goes on where a contract was begun, and nothing more of it was written", async () => {
