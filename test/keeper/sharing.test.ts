@@ -158,7 +158,7 @@ describeDatabases("Keepers that share their duties", (databases) => {
     const takenOver = other.all("claimed").reduce((sum, { takenOver }) => sum + takenOver, 0);
     expect(takenOver, "what it had when it died").to.be.at.least(4);
     expect(other.all("proven").filter(({ own }) => own).length).to.be.lessThan(ids.length * PERIODS);
-    expect(other.all("workers").at(-1)?.alive).to.equal(1);
+    await until(() => other.all("workers").at(-1)?.alive === 1, 5_000);
     expect(other.all("missed")).to.deep.equal([]);
     expect(other.all("trouble")).to.deep.equal([]);
     await expectProvenOnce();
