@@ -12,7 +12,7 @@ import { HoldfastError } from "../errors.js";
 import { isKeyNamed, type KeySource, keySourceFrom } from "../keys/index.js";
 import { accountText } from "./account-text.js";
 import { commandLogger, networkOption, printResult, rpcOption, rpcUrls, tell, warnOfPlainKey } from "./context.js";
-import { openAsker } from "./questions.js";
+import { openAsker, type Streams } from "./questions.js";
 import { table } from "./table.js";
 import { parseAddress, parseBaseUnits, parseCount, parseFeeBps } from "./values.js";
 
@@ -109,13 +109,22 @@ function optionsOf({ feeBps, treasury, stakeToken, minStake }: Flags, network: N
 
 async function agree(plan: DeployPlan, { dryRun = false, yes = false }: Flags): Promise<boolean> {
   tell(planText(plan).join("\n"));
-  const { network } = plan;
   if (dryRun) return false;
-  if (network.isTest || yes) return true;
-  const asker = openAsker(false);
+  if (!plan.network.isTest && !yes) await askToSpend(plan.network);
+  return true;
+}
+
+/**
+ * Resolves where somebody at a terminal types the network's name.
+ *
+ * @param streams - where somebody may sit; standard input and error by default
+ * @throws HoldfastError `NOT_AGREED` where something else was typed, `MISSING_SETTING` where nobody can be asked
+ */
+export async function askToSpend({ coin, name }: Network, streams?: Streams): Promise<void> {
+  const asker = openAsker(false, streams);
   try {
-    const question = { option: "--yes", text: `This spends ${network.coin}. Type ${network.name} to go on` };
-    if (await asker.ask(undefined, question, (text) => text === network.name)) return true;
+    const question = { option: "--yes", text: `This spends ${coin}. Type ${name} to go on` };
+    if (await asker.ask(undefined, question, (text) => text === name)) return;
     throw new HoldfastError("NOT_AGREED", "nothing was sent", "run it again, and type the network's name");
   } finally {
     asker.close();

@@ -1,23 +1,9 @@
-import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { openAsker } from "../../src/cli/questions.js";
 import { expectError } from "../piece/helpers.js";
+import { terminal } from "../support/terminal.js";
 
 describe("cli: questions", () => {
-  /** A terminal at which somebody answers each question with the next of these lines. */
-  function terminal(answers: readonly string[], isTTY = true) {
-    const input = Object.assign(new PassThrough(), { isTTY });
-    const output = new PassThrough();
-    const left = [...answers];
-    let said = "";
-    output.on("data", (chunk) => {
-      said += chunk;
-      const next = /: $/.test(String(chunk)) ? left.shift() : undefined;
-      if (next !== undefined) setImmediate(() => input.write(`${next}\n`));
-    });
-    return { streams: { input, output }, said: () => said };
-  }
-
   const even = (text: string) => {
     if (Number(text) % 2 !== 0) throw new Error("That is not even.");
     return Number(text);

@@ -14,6 +14,8 @@ import { jsonOf } from "../support/cli-net.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 
 const CHAIN_ID = 314_159;
+/** More blocks than come between two looks at the chain. */
+const CONFIRMATIONS = 12;
 
 describe("holdfast deploy to Filecoin", function () {
   this.timeout(300_000);
@@ -33,7 +35,7 @@ describe("holdfast deploy to Filecoin", function () {
       const wallet = Wallet.createRandom();
       Object.assign(process.env, { CALIBRATION_RPC_URL: chain.url, HOLDFAST_PRIVATE_KEY: wallet.privateKey });
       const file = join(await tempFolder(), "deployment.json");
-      const out = ["--out", file, "--confirmations", "3"];
+      const out = ["--out", file, "--confirmations", String(CONFIRMATIONS)];
       // An account that the chain does not know yet.
       const early = await holdfast(["deploy", "--network", "calibration", ...out, "--dry-run", "--json"]);
       expect(BigInt(jsonOf(early).estimate.cost)).to.be.above(0n);
@@ -54,11 +56,15 @@ describe("holdfast deploy to Filecoin", function () {
         expect(stdout).to.include(`${deployment[part]}  ${filecoinAddress(deployment[part], CHAIN_ID)}`);
         expect(isNullRound(deployment.build!.blocks[part]!)).to.equal(false);
       }
+      const { vault, registry, market, lens, requests } = deployment.build!.blocks;
+      const inTurn = [vault, registry, market, lens, requests] as number[];
+      const apart = inTurn.slice(1).map((block, i) => block - inTurn[i]!);
+      expect(Math.min(...apart), `${apart}`).to.be.at.least(CONFIRMATIONS);
       expect(deployment.randomnessKind).to.equal("drand");
       // The archive tier, by what asks the chain's actors.
       expect(deployment.chainTiers).to.equal(4);
-      const market = StorageMarket__factory.connect(deployment.market, provider);
-      expect(await market.chainProofs()).to.equal(deployment.chainProofs);
+      const contract = StorageMarket__factory.connect(deployment.market, provider);
+      expect(await contract.chainProofs()).to.equal(deployment.chainProofs);
       const verified = await holdfast(["verify-deployment", "--network", "calibration", "--deployment", file]);
       expect(verified.status, verified.stderr).to.equal(0);
       expect(verified.stderr).not.to.include("not known");

@@ -7,16 +7,23 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { type JsonRpcProvider, keccak256, Wallet } from "ethers";
 import { CREATE_X, runDeployment } from "../../scripts/deploy/run.js";
+import { deployTo } from "../../scripts/deploy.js";
+import { startLocalChain } from "../../scripts/profiles/local-chain.js";
+import { profileNamed } from "../../scripts/profiles/profiles.js";
 import { type Anvil, startAnvil } from "../../src/chain/anvil.js";
 import { devTiers } from "../../src/chain/deploy.js";
 import { PARTS } from "../../src/chain/deployment.js";
 import { readDeployment } from "../../src/chain/deployment-node.js";
+import { networkNamed } from "../../src/chain/networks.js";
 import { connectChain } from "../../src/chain/provider.js";
+import { askToSpend } from "../../src/cli/deploy.js";
+import { expectError } from "../piece/helpers.js";
 import { holdfast } from "../support/cli.js";
 import { jsonOf } from "../support/cli-net.js";
 import { runs } from "../support/effort.js";
 import { removeFolders, tempFolder } from "../support/pieces.js";
 import { startRpcProxy } from "../support/rpc-proxy.js";
+import { terminal } from "../support/terminal.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TSX = fileURLToPath(import.meta.resolve("tsx/esm"));
@@ -252,20 +259,58 @@ describe("holdfast deploy", function () {
     expect([status, /has 0 base units .* takes some\n/.test(stderr)], stderr).to.deep.equal([1, true]);
   });
 
-  it("asks before it spends on a main net, and can't where nobody sits at a terminal", async () => {
-    await end();
-    anvil = await startAnvil({ chainId: 314 });
-    provider = await connectChain(anvil.url, 314);
-    process.env.FILECOIN_RPC_URL = anvil.url;
-    try {
-      const args = ["deploy", "--network", "filecoin", "--out", file];
-      const asked = await holdfast(args);
-      expect(asked.status).to.equal(1);
-      expect(asked.stderr).to.match(/--yes/);
-      expect([await nonce(), existsSync(file)]).to.deep.equal([0, false]);
-    } finally {
+  describe("to a main net", () => {
+    let chain: Anvil;
+    beforeEach(async () => {
+      chain = await startLocalChain({ ...profileNamed("filecoin"), chainId: 314 });
+      process.env.FILECOIN_RPC_URL = chain.url;
+    });
+    afterEach(async () => {
       delete process.env.FILECOIN_RPC_URL;
-    }
+      await chain.stop();
+    });
+    const args = () => ["deploy", "--network", "filecoin", "--out", file, "--confirmations", "1", "--json"];
+    const sent = async () => {
+      const filecoin = await connectChain(chain.url, 314);
+      const count = await filecoin.getTransactionCount(new Wallet(KEY).address);
+      filecoin.destroy();
+      return count;
+    };
+    /** Deploys where somebody sits at a terminal, and types this. */
+    const typing = async (answer: string) => {
+      const filecoin = await connectChain(chain.url, 314);
+      const { streams, said } = terminal([answer]);
+      const network = networkNamed("filecoin");
+      try {
+        const { outcome } = await deployTo({
+          ...{ network, provider: filecoin, signer: new Wallet(KEY), file, salt: "salt", confirmations: 1, pollMs: 50 },
+          ...{ options: { randomnessKind: "drand" as const, tiers: network.tiers } },
+          agree: (plan) => askToSpend(plan.network, streams).then(() => true),
+        });
+        return { outcome, said: said() };
+      } finally {
+        filecoin.destroy();
+      }
+    };
+
+    it("asks before it spends, and can't where nobody sits at a terminal", async () => {
+      const asked = await holdfast(args());
+      expect([asked.status, /--yes/.test(asked.stderr)], asked.stderr).to.deep.equal([1, true]);
+      await expectError("NOT_AGREED", () => typing("calibration"));
+      await expectError("NOT_AGREED", () => typing("yes"));
+      expect([await sent(), existsSync(file)]).to.deep.equal([0, false]);
+    });
+
+    it("deploys where its name is typed", async () => {
+      const { outcome, said } = await typing("filecoin");
+      expect(outcome).to.equal("deployed");
+      expect(said).to.include("This spends FIL. Type filecoin to go on: ");
+      expect(await sent()).to.equal(PARTS.length);
+    });
+
+    it("asks nothing with --yes", async () => {
+      expect(jsonOf(await holdfast([...args(), "--yes"])).outcome).to.equal("deployed");
+    });
   });
 });
 
