@@ -141,20 +141,20 @@ describe("holdfast doctor", function () {
     const hash = `0x${"ab".repeat(32)}`;
     const another = { ...deployment.build, codeHashes: { ...deployment.build.codeHashes, market: hash } };
     for (const [change, wrong, words] of [
-      [undefined, "deployment failed", /can't be read/],
-      ["{", "deployment failed", /it is not JSON/],
-      [{ lens: "0x1" }, "deployment failed", /lens: not an address/],
-      [{ chainId: 1 }, "deployment failed", /on chain 1, not on chain 31337/],
-      [{ build: another }, "code failed", /market is of another build/],
-      [{ feeBps: 9 }, "parameters failed", /feeBps is 0 there, 9 in the file/],
+      [undefined, ["deployment failed"], /can't be read/],
+      ["{", ["deployment failed"], /it is not JSON/],
+      [{ lens: "0x1" }, ["deployment failed"], /lens: not an address/],
+      [{ chainId: 1 }, ["deployment failed"], /on chain 1, not on chain 31337/],
+      [{ build: another }, ["code failed"], /market is of another build/],
+      [{ feeBps: 9 }, ["parameters failed", "local build failed"], /feeBps is 0 there, 9 in the file/],
     ] as const) {
       const path = join(dir, "changed.json");
       if (change !== undefined) {
         await writeFile(path, typeof change === "string" ? change : JSON.stringify({ ...deployment, ...change }));
       }
       const found = await examined({}, "--deployment", change === undefined ? join(dir, "none.json") : path);
-      expect(found.wrong).to.deep.equal([wrong]);
-      expect(found.seenOf(wrong.split(" ")[0]!)).to.match(words);
+      expect(found.wrong).to.deep.equal(wrong);
+      expect(found.seenOf(wrong[0].split(" ")[0]!)).to.match(words);
       expect(found.seenOf("head")).to.match(/^block/);
     }
     process.env.HOLDFAST_PRIVATE_KEY = KEY;
