@@ -122,9 +122,10 @@ export async function readRequest(reader: DealReader, id: bigint): Promise<Known
  * @throws ChainError where the chain can't be asked
  */
 export async function requestStatus(reader: DealReader, id: bigint): Promise<RequestStatus> {
-  const { request, fills } = await readRequest(reader, id);
   const { requests, market } = reader.contracts;
+  // Before the events: a replica that is filled meanwhile is counted twice, and none is missing where all are filled.
   const state = await ask("read a request", requests.stateOf(id));
+  const { request, fills } = await readRequest(reader, id);
   const [postedEpoch, unfilled] = [Number(state.postedEpoch), Number(state.unfilled)];
   const lastEpoch = state.lastEpoch === 0n ? undefined : Number(state.lastEpoch);
   const head = await ask("read the head", market.runner?.provider?.getBlock("latest") ?? Promise.resolve(null));

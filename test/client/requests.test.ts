@@ -145,6 +145,20 @@ describe("client: requests", () => {
     expect(await inVault()).to.equal(postingCost(posted.request) - BigInt(PERIODS) * (PRICE - 1n));
   });
 
+  it("is not over before its last replica is counted, whatever comes between its reads", async () => {
+    const posted = await postRequest(access, piece.commitment, { ...wishes, replicas: 1 });
+    const getLogs = net.provider.getLogs.bind(net.provider);
+    net.provider.getLogs = async (filter) => {
+      const logs = await getLogs(filter);
+      net.provider.getLogs = getLogs;
+      await fill(posted, providers[0]!, PRICE / 2n);
+      return logs;
+    };
+    const { open, replicasFilled } = await requestStatus(access, posted.id);
+    expect({ open, replicasFilled }).to.deep.equal({ open: true, replicasFilled: 0 });
+    expect(await requestStatus(access, posted.id)).to.include({ open: false, replicasFilled: 1 });
+  });
+
   it("cancels with notice, then gets back what nobody filled", async () => {
     const posted = await postRequest(access, piece.commitment, wishes);
     await fill(posted, providers[0]!, PRICE / 2n);
