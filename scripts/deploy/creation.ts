@@ -18,7 +18,7 @@ import { artifacts } from "./artifacts.js";
 import { CREATE_X } from "./run.js";
 
 export interface CreationReport extends CodeReport {
-  /** Whether the transaction that made it was found: only then can it be said to differ, or not to. */
+  /** Whether the block that it was made in could be read: only then can it be said to differ, or not to. */
   readonly isKnown: boolean;
 }
 
@@ -34,8 +34,18 @@ export async function compareCreation(provider: Provider, deployment: Deployment
   return Promise.all(
     partsOf(deployment).map(async (part) => {
       const [name, address] = [contractOf(part, deployment.randomnessKind), deployment[part]];
-      const creation = await creationOf(provider, deployment, part);
-      if (creation === undefined) return { name, address, isKnown: false };
+      const found = await lookFor(provider, deployment, part);
+      if (found === undefined) return { name, address, isKnown: false };
+      const { block, creation } = found;
+      // Whoever made it by a contract of their own, or names another block, would not be looked at.
+      if (creation === undefined) {
+        return {
+          name,
+          address,
+          isKnown: true,
+          differs: `no transaction of block ${block} made it, by itself or by CreateX`,
+        };
+      }
       const { abi, bytecode } = await artifacts.loadArtifact(name);
       const initCode = concat([bytecode, Interface.from(abi).encodeDeploy(given[part] ?? [])]);
       if (isMadeBy(creation, address, initCode)) return { name, address, isKnown: true };
@@ -68,20 +78,30 @@ interface Creation {
   readonly salt?: string;
 }
 
-/**
- * What made a part, in the block that the deployment's file names. Undefined where it names none, where it is not there, and where the
- * node does not answer for blocks as old as that.
- */
+/** The transaction that made a part, as {@link lookFor} finds it. */
 export async function creationOf(
   provider: Provider,
   deployment: Deployment,
   part: Part,
 ): Promise<Creation | undefined> {
+  return (await lookFor(provider, deployment, part))?.creation;
+}
+
+/**
+ * Looks for what made a part in the block that the deployment's file names. Undefined where it names none, where it is not there, and
+ * where the node does not answer for blocks as old as that.
+ */
+async function lookFor(
+  provider: Provider,
+  deployment: Deployment,
+  part: Part,
+): Promise<{ readonly block: number; readonly creation: Creation | undefined } | undefined> {
   const number = deployment.build?.blocks[part];
   if (number === undefined) return undefined;
   try {
     const block = await provider.getBlock(number, true);
-    return block === null ? undefined : await creationIn(provider, block, deployment[part]);
+    if (block === null) return undefined;
+    return { block: number, creation: await creationIn(provider, block, deployment[part]) };
   } catch {
     return undefined;
   }

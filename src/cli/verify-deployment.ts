@@ -60,8 +60,14 @@ async function verifyDeployment({ provider, deployment }: Chain, flags: Flags): 
   if (failed.length > 0) throw notShown(failed);
 }
 
+/** A contract in what `holdfast verify-deployment --json` prints. */
+interface ContractReport extends CodeReport {
+  /** Set where nobody knows what made it, and what its storage held from the start. */
+  readonly creationUnknown?: true;
+}
+
 /** The code that is there, and what made it. */
-async function compareAll(provider: Chain["provider"], deployment: Deployment): Promise<CodeReport[]> {
+async function compareAll(provider: Chain["provider"], deployment: Deployment): Promise<ContractReport[]> {
   const [code, made] = await Promise.all([
     compareCode(provider, deployment, localBuild()),
     compareCreation(provider, deployment),
@@ -76,7 +82,8 @@ async function compareAll(provider: Chain["provider"], deployment: Deployment): 
   const wrong = new Map(made.flatMap(({ name, differs }) => (differs === undefined ? [] : [[name, differs]])));
   return code.map((report) => {
     const differs = report.differs ?? wrong.get(report.name);
-    return differs === undefined ? report : { ...report, differs };
+    const creation = unknown.includes(report.name) ? { creationUnknown: true as const } : {};
+    return { ...report, ...creation, ...(differs !== undefined && { differs }) };
   });
 }
 
@@ -88,11 +95,14 @@ async function publish(provider: Chain["provider"], deployment: Deployment, { cl
   });
 }
 
-function codeLines(contracts: readonly CodeReport[]): string[] {
+function codeLines(contracts: readonly ContractReport[]): string[] {
   const columns = [{ title: "contract" }, { title: "address" }, { title: "code" }];
   return table(
     columns,
-    contracts.map(({ name, address, differs = "as built" }) => [name, address, differs]),
+    contracts.map(({ name, address, creationUnknown, differs }) => {
+      const fine = creationUnknown ? "as built; what made it is not known" : "as built";
+      return [name, address, differs ?? fine];
+    }),
   );
 }
 

@@ -32,7 +32,9 @@ async function verified(chain: Pick<DevChain, "anvil" | "deployment">) {
   const restore = await commandsOn(chain);
   try {
     const outcome = await holdfast(["verify-deployment", "--json"]);
-    const contracts: { name: string; differs?: string }[] = JSON.parse(outcome.stdout).contracts;
+    const contracts: { name: string; differs?: string; creationUnknown?: true }[] = JSON.parse(
+      outcome.stdout,
+    ).contracts;
     const differing = Object.fromEntries(contracts.flatMap(({ name, differs }) => (differs ? [[name, differs]] : [])));
     return { ...outcome, contracts, differing };
   } finally {
@@ -232,12 +234,19 @@ describe("holdfast verify-deployment", function () {
 
       const silent = await verified({ ...chain, deployment });
       expect([silent.status, silent.differing], silent.stderr).to.deep.equal([0, {}]);
+      expect(silent.contracts.find(({ name }) => name === "Vault")?.creationUnknown).to.equal(true);
       expect(silent.stderr).to.match(/how Vault, .*ProvenanceRegistry.* were made is not known/);
       const build = { compiler: "", settings: "", codeHashes: {}, blocks: await blocksOf(provider, deployment) };
       const told = await verified({ ...chain, deployment: { ...deployment, build } });
       expect([told.status, Object.keys(told.differing)], told.stderr).to.deep.equal([1, ["Vault"]]);
       expect(told.differing.Vault).to.match(/^it was made by other code than the build's/);
       expect(told.stderr).not.to.include("not known");
+      expect(told.contracts.some(({ creationUnknown }) => creationUnknown)).to.equal(false);
+      // Nor does it help to name another block, as whoever used a factory of their own would have to.
+      const elsewhere = { ...build, blocks: { ...build.blocks, vault: build.blocks.registry! } };
+      const misled = await verified({ ...chain, deployment: { ...deployment, build: elsewhere } });
+      expect([misled.status, Object.keys(misled.differing)], misled.stderr).to.deep.equal([1, ["Vault"]]);
+      expect(misled.differing.Vault).to.match(/^no transaction of block \d+ made it/);
     });
   });
 });
